@@ -1,0 +1,1 @@
+# The installable library: weir::engine and the public headers.

@@ -1,0 +1,134 @@
+#include "api/endpoints.h"
+
+#include <openssl/crypto.h>
+
+#include "api/limits_json.h"
+#include "api/models.h"
+#include "base/json_writer.h"
+#include "base/strings.h"
+
+namespace weir {
+namespace {
+
+Reply json_reply(std::string body) { return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)}; }
+
+bool same_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace
+
+// One `GET /weir/v1/me` waiting for the counters.
+class Api::MeQuery final : private AdmissionEvents {
+ public:
+  MeQuery(Api& api, Services& services, const OwnRequest& request, ReplyEvents& events)
+      : api_(api), services_(services), identity_(request.identity), rules_(services.rules), events_(events) {
+    fill_attributes(identity_, request.head.headers, attributes_);
+    attributes_.header = nullptr;
+  }
+  ~MeQuery() override { services_.counters->forget(static_cast<AdmissionEvents*>(this)); }
+
+  void start() {
+    const Costs nothing;
+    if (const auto fault = rules_->plan(attributes_, nothing, services_.now, plan_)) plan_.clear();
+    services_.counters->peek({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = services_.now}, *this);
+  }
+
+ private:
+  void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect>) override {
+    Reply reply = status == CountersStatus::kOk
+                      ? json_reply(body(decision))
+                      : error_reply(ErrorShape::kProblem, {.kind = ErrorKind::kOverloaded,
+                                                           .status = 503,
+                                                           .message = "The counter store cannot be reached."});
+    ReplyEvents& events = events_;
+    const auto self = api_.waiting_.extract(&events);   // keeps this object alive until the end of the call
+    events.on_reply(std::move(reply));
+  }
+
+  std::string body(const Decision& decision) const {
+    std::string out;
+    JsonWriter json(out);
+    const auto text = [&](const char* name, const std::string& value) {
+      json.key(name);
+      value.empty() ? json.null() : json.string(value);
+    };
+    json.begin_object();
+    text("key", identity_.consumer ? identity_.consumer->name : std::string());
+    text("tenant", identity_.tenant);
+    text("user", identity_.user);
+    text("tier", identity_.tier);
+    json.key("trust").number(1);
+    std::string limits;
+    append_limits_json(plan_, decision, services_.now, limits);
+    json.key("limits").raw(limits);
+    json.end_object();
+    return out;
+  }
+
+  Api& api_;
+  Services& services_;
+  Identity identity_;
+  std::shared_ptr<const Ruleset> rules_;
+  ReplyEvents& events_;
+  Attributes attributes_;
+  Plan plan_;
+};
+
+Api::Api(const ApiOptions& options) : options_(options) {}
+
+Api::~Api() = default;
+
+bool Api::needs_identity(const Target& target) const {
+  return target.kind == TargetKind::kModels || target.kind == TargetKind::kMe;
+}
+
+void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& events) {
+  const Policy& policy = services.rules->policy();
+  switch (request.target.kind) {
+    case TargetKind::kMe: {
+      auto query = std::make_unique<MeQuery>(*this, services, request, events);
+      MeQuery& started = *query;
+      waiting_[&events] = std::move(query);
+      started.start();
+      return;
+    }
+    case TargetKind::kModels:
+      events.on_reply(json_reply(models_json(policy, request.head.headers.has("anthropic-version"))));
+      return;
+    case TargetKind::kSchema: events.on_reply(json_reply(policy_schema())); return;
+    case TargetKind::kHealth:
+      events.on_reply({.status = 200, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "ok\n"});
+      return;
+    case TargetKind::kReady: events.on_reply(ready()); return;
+    case TargetKind::kMetrics: events.on_reply(metrics(services, request)); return;
+    default: events.on_reply(error_reply(ErrorShape::kProblem, {.kind = ErrorKind::kNotFound, .status = 404, .message = "Not found."}));
+  }
+}
+
+void Api::forget(ReplyEvents& events) { waiting_.erase(&events); }
+
+Reply Api::ready() const {
+  const std::string why = options_.why_not_ready ? options_.why_not_ready() : std::string();
+  if (why.empty()) return {.status = 200, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "ready\n"};
+  return {.status = 503, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "not ready: " + why + "\n"};
+}
+
+Reply Api::metrics(Services& services, const OwnRequest& request) const {
+  if (!services.rules->policy().metrics_public &&
+      !same_secret(presented_key(request.head.headers), options_.admin_token)) {
+    Reply reply = error_reply(ErrorShape::kProblem,
+                              {.kind = ErrorKind::kUnauthorized,
+                               .status = 401,
+                               .message = "Metrics need the admin token (`Authorization: Bearer …`), or `metrics: public` "
+                                          "under `admin:`."});
+    append_header(reply.headers, "www-authenticate", "Bearer realm=\"weir admin\"");
+    return reply;
+  }
+  if (options_.before_metrics) options_.before_metrics();
+  Reply reply{.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .headers = {}, .body = {}};
+  services.metrics->registry().write_prometheus(reply.body);
+  return reply;
+}
+
+}  // namespace weir

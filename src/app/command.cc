@@ -1,0 +1,127 @@
+#include "app/command.h"
+
+#include <ctime>
+
+#include <algorithm>
+#include <iostream>
+#include <optional>
+
+#include "base/strings.h"
+
+namespace weir {
+namespace {
+
+// Digits only, of exactly the width of `text`.
+std::optional<int> digits(std::string_view text) {
+  const auto value = parse_decimal(text);
+  if (!value || *value > 9999) return std::nullopt;
+  return static_cast<int>(*value);
+}
+
+// "2026-11-20T10:00:00[.123](Z|+01:00)", or the date alone.
+std::optional<TimeNs> parse_rfc3339(std::string_view text) {
+  if (text.size() < 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  const auto year = digits(text.substr(0, 4)), month = digits(text.substr(5, 2)), day = digits(text.substr(8, 2));
+  if (!year || !month || !day) return std::nullopt;
+  std::tm t{};
+  t.tm_year = *year - 1900;
+  t.tm_mon = *month - 1;
+  t.tm_mday = *day;
+  TimeNs fraction = 0, offset = 0;
+  std::string_view rest = text.substr(10);
+  if (!rest.empty()) {
+    if (rest.size() < 10 || (rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ') || rest[3] != ':' || rest[6] != ':') {
+      return std::nullopt;
+    }
+    const auto hour = digits(rest.substr(1, 2)), minute = digits(rest.substr(4, 2)), second = digits(rest.substr(7, 2));
+    if (!hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+    t.tm_hour = *hour;
+    t.tm_min = *minute;
+    t.tm_sec = *second;
+    rest.remove_prefix(9);
+    if (rest[0] == '.') {
+      rest.remove_prefix(1);
+      TimeNs unit = kSecond;
+      while (!rest.empty() && rest[0] >= '0' && rest[0] <= '9') {
+        unit /= 10;
+        fraction += unit * (rest[0] - '0');
+        rest.remove_prefix(1);
+      }
+      if (unit == kSecond) return std::nullopt;
+    }
+    if (rest.size() == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':') {
+      const auto hours = digits(rest.substr(1, 2)), minutes = digits(rest.substr(4, 2));
+      if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+      offset = (*hours * kHour + *minutes * kMinute) * (rest[0] == '+' ? 1 : -1);
+    } else if (rest != "Z" && rest != "z") {
+      return std::nullopt;
+    }
+  }
+  const std::tm asked = t;
+  const std::time_t seconds = timegm(&t);
+  const bool leap_second = asked.tm_sec == 60;
+  if (!leap_second && (t.tm_mon != asked.tm_mon || t.tm_mday != asked.tm_mday)) return std::nullopt;   // 31 February
+  return static_cast<TimeNs>(seconds) * kSecond + fraction - offset;
+}
+
+// Terminal columns of UTF-8 text, counting each code point as one.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+Result<std::string> data_directory(const StoreChoice& choice, const CommandContext& context) {
+  if (!choice.data.empty()) return choice.data;
+  if (choice.config.empty()) return std::string("./weir-data");
+  return context.data_of_config(choice.config);
+}
+
+std::ostream& output(const CommandContext& context) { return context.out == nullptr ? std::cout : *context.out; }
+std::ostream& errors(const CommandContext& context) { return context.err == nullptr ? std::cerr : *context.err; }
+
+int report(std::ostream& err, int code, const std::string& message) {
+  std::string line = message;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  err << "weir: " << line << '\n';
+  return code;
+}
+
+Result<TimeNs> parse_since(std::string_view text, TimeNs now) {
+  static constexpr std::pair<char, DurationNs> kUnits[] = {
+      {'s', kSecond}, {'m', kMinute}, {'h', kHour}, {'d', kDay}, {'w', 7 * kDay}};
+  if (!text.empty()) {
+    for (const auto& [letter, unit] : kUnits) {
+      if (text.back() != letter) continue;
+      const auto count = parse_decimal(text.substr(0, text.size() - 1));
+      if (count && *count <= 100 * 366 * kDay / unit) return now - *count * unit;
+    }
+  }
+  if (const auto at = parse_rfc3339(text)) return *at;
+  return fail("--since " + std::string(text) + " is neither a time like " + format_rfc3339(now) +
+              " nor an age like 90m, 24h or 7d");
+}
+
+void TextTable::print(std::ostream& out) const {
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    widths.push_back(width(columns_[i].title));
+    for (const auto& row : rows_) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  const auto line = [&](auto cell_of) {
+    std::string text;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const std::string_view cell = cell_of(i);
+      const std::string padding(widths[i] - width(cell), ' ');
+      if (i > 0) text += "  ";
+      text += columns_[i].right ? padding + std::string(cell) : std::string(cell) + padding;
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out << text << '\n';
+  };
+  line([&](std::size_t i) { return std::string_view(columns_[i].title); });
+  for (const auto& row : rows_) line([&](std::size_t i) { return std::string_view(row[i]); });
+}
+
+}  // namespace weir

@@ -1,0 +1,127 @@
+#include "app/command_check.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/policy_file.h"
+#include "base/json_writer.h"
+#include "journal/recovery.h"
+#include "policy/ruleset.h"
+
+namespace weir {
+namespace {
+
+struct ExplainOptions {
+  StoreChoice store;
+  std::string key, model;
+  bool json = false;
+};
+
+int run_check(const std::string& path) {
+  const Result<LoadedPolicy> loaded = load_policy_file(path);
+  if (!loaded) return report(std::cerr, kExitCouldNotRun, loaded.error().message);
+  print_diagnostics(*loaded);
+  if (!loaded->policy) return kExitNo;
+  std::cout << path << ": ok, " << loaded->policy->limits.size() << " limits, version " << loaded->policy->version << "\n";
+  return kExitDone;
+}
+
+// The facts that a request of that key for that model would have. Views stay valid while the arguments live.
+void fill(Attributes& attributes, const Policy& policy, const Consumer& consumer, const ExplainOptions& options,
+          std::string& scope) {
+  const auto set_if = [&](Attribute a, std::string_view value) {
+    if (!value.empty()) attributes.set(a, value);
+  };
+  attributes.consumer = &consumer;
+  set_if(Attribute::kKey, consumer.name);
+  set_if(Attribute::kTenant, consumer.tenant);
+  set_if(Attribute::kUser, consumer.user);
+  set_if(Attribute::kTier, consumer.tier.empty() ? policy.default_tier : consumer.tier);
+  set_if(Attribute::kKind, to_string(consumer.kind));
+  set_if(Attribute::kCaller, consumer.user.empty() ? consumer.name : consumer.user);
+  scope = consumer.user.empty() ? "key" : "user\x1f" + consumer.tenant;
+  attributes.caller_scope = scope;
+  set_if(Attribute::kModel, options.model);
+  if (const ModelRule* rule = options.model.empty() ? nullptr : policy.find_model(options.model)) {
+    attributes.set(Attribute::kProvider, rule->provider);
+  }
+}
+
+// Counters as a running or stopped server left them; empty ones if there is no data.
+void load_counters(const std::string& dir, Limiter& limiter) {
+  if (const Result<Recovered> seen = inspect(dir + "/journal", limiter); !seen) {
+    std::cerr << "weir: usage is not shown: " << seen.error().message << "\n";
+  }
+}
+
+int run_explain(const ExplainOptions& options, const CommandContext& context) {
+  const Result<LoadedPolicy> loaded = load_policy_file(options.store.config);
+  if (!loaded) return report(std::cerr, kExitCouldNotRun, loaded.error().message);
+  if (!loaded->policy) {
+    print_diagnostics(*loaded);
+    return kExitNo;
+  }
+  const Policy& policy = *loaded->policy;
+  const std::string dir = options.store.data.empty() ? policy.data : options.store.data;
+  Consumer consumer{.name = "any key"};
+  Secrets secrets;
+  Limiter limiter;
+  if (!options.key.empty()) {
+    Result<Store> store = Store::open(dir, {.read_only = true});
+    if (!store) return report(std::cerr, kExitCouldNotRun, store.error().message);
+    const auto found = store->find_consumer(options.key);
+    if (!found) return report(std::cerr, kExitCouldNotRun, found.error().message);
+    if (!*found) return report(std::cerr, kExitNo, "no key is named " + options.key + "; `weir keys list` shows the names");
+    consumer = **found;
+    if (const Result<Secrets> known = load_secrets(dir)) secrets = *known;
+    load_counters(dir, limiter);
+  }
+  const auto rules = Ruleset::compile(loaded->policy, [&](const CounterSpec& spec) { return limiter.define(spec); }, secrets.subjects);
+  Attributes attributes;
+  std::string scope;
+  fill(attributes, policy, consumer, options, scope);
+  Plan plan;
+  const TimeNs now = context.now();
+  if (const auto fault = rules->plan(attributes, Costs{}, now, plan)) return report(std::cerr, kExitNo, fault->message);
+  Decision state;
+  limiter.peek({.subjects = plan.subjects(), .demands = plan.demands(), .now = now}, state);
+  for (const std::string& sentence : rules->explain(plan, attributes, options.key.empty() ? nullptr : &state, now)) {
+    if (options.json) {
+      std::string line;
+      JsonWriter(line).begin_object().key("limit").string(sentence).end_object();
+      std::cout << line << "\n";
+    } else {
+      std::cout << sentence << "\n";
+    }
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_check_commands(CLI::App& app, int& exit_code, const CommandContext& context) {
+  auto path = std::make_shared<std::string>();
+  CLI::App* check = app.add_subcommand("check", "Validate a weir.yaml");
+  check->add_option("FILE", *path, "the file")->required();
+  check->callback([path, &exit_code] { exit_code = run_check(*path); });
+
+  auto options = std::make_shared<ExplainOptions>();
+  CLI::App* explain = app.add_subcommand("explain", "Say in words which limits apply");
+  explain->add_option("-c,--config", options->store.config, "weir.yaml");
+  explain->add_option("--data", options->store.data, "data folder");
+  explain->add_option("--key", options->key, "name of a key; shows its usage too");
+  explain->add_option("--model", options->model, "model asked for");
+  explain->add_flag("--json", options->json, "one object per line");
+  explain->callback([options, &exit_code, &context] { exit_code = run_explain(*options, context); });
+
+  app.add_subcommand("schema", "Print the JSON Schema of weir.yaml")->callback([&exit_code] {
+    std::cout << policy_schema() << "\n";
+    exit_code = kExitDone;
+  });
+  app.add_subcommand("version", "Print the version")->callback([&exit_code] {
+    std::cout << "weir " << WEIR_VERSION << "\n";
+    exit_code = kExitDone;
+  });
+}
+
+}  // namespace weir

@@ -1,0 +1,285 @@
+#include "app/command_keys.h"
+
+#include <CLI/CLI.hpp>
+
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "base/strings.h"
+#include "records/metadata.h"
+
+namespace weir {
+namespace {
+
+std::string consumer_json(const Consumer& consumer, const std::string& key = {}) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object();
+  if (!key.empty()) w.key("key").string(key);
+  w.key("name").string(consumer.name).key("tenant").string(consumer.tenant).key("user").string(consumer.user);
+  w.key("tier").string(consumer.tier).key("kind").string(to_string(consumer.kind));
+  w.key("status").string(to_string(consumer.status)).key("metadata").raw(consumer.metadata_json);
+  w.key("created_at").string(format_rfc3339(consumer.created_at, 3)).end_object();
+  return out;
+}
+
+void print_consumer(std::ostream& out, const Consumer& consumer) {
+  const std::pair<const char*, std::string> lines[] = {
+      {"name", consumer.name},
+      {"tenant", consumer.tenant},
+      {"user", consumer.user},
+      {"tier", consumer.tier.empty() ? "(default)" : consumer.tier},
+      {"kind", to_string(consumer.kind)},
+      {"status", to_string(consumer.status)},
+      {"metadata", consumer.metadata_json},
+      {"created", format_rfc3339(consumer.created_at)},
+  };
+  for (const auto& [label, value] : lines) {
+    out << label << std::string(10 - std::string_view(label).size(), ' ') << (value.empty() ? "-" : value) << '\n';
+  }
+}
+
+Result<ConsumerKind> kind_from(std::string_view text) {
+  for (const ConsumerKind kind : {ConsumerKind::kAgent, ConsumerKind::kHuman, ConsumerKind::kService}) {
+    if (text == to_string(kind)) return kind;
+  }
+  return fail("--kind " + std::string(text) + " is unknown; choose agent, human or service");
+}
+
+// The object on one line, as it is stored and shown.
+Result<void> set_metadata(Consumer& consumer, const std::string& json) {
+  auto flat = flatten_metadata(json);
+  if (!flat) return fail("--" + flat.error().message);
+  for (const auto& [path, value] : *flat) {
+    if (!is_plain_value(path)) return fail("--metadata has a name with control characters or longer than 256 bytes");
+    if (!is_plain_value(value)) return fail("--metadata " + path + " has control characters or more than 256 bytes");
+  }
+  consumer.metadata = std::move(*flat);
+  consumer.metadata_json = one_line_json(json);
+  return {};
+}
+
+Result<void> set_value(std::string& member, const char* flag, const std::string& value) {
+  if (!is_plain_value(value)) {
+    return fail(std::string(flag) + " must be UTF-8 of at most 256 bytes without control characters");
+  }
+  member = value;
+  return {};
+}
+
+// Opens the store of a command; on failure says why.
+Result<Store> open_store(const StoreChoice& choice, const CommandContext& context, StoreOptions options) {
+  const auto dir = data_directory(choice, context);
+  if (!dir) return std::unexpected(dir.error());
+  return Store::open(*dir, options);
+}
+
+int no_such_key(const CommandContext& context, const std::string& name) {
+  return report(errors(context), kExitNo, "there is no key named " + name + "; `weir keys list` shows all");
+}
+
+void print_result(const CommandContext& context, bool json, const Consumer& consumer, const std::string& done) {
+  if (json) {
+    output(context) << consumer_json(consumer) << '\n';
+  } else {
+    output(context) << done << '\n';
+  }
+}
+
+Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now) {
+  if (!is_consumer_name(options.name)) {
+    return fail("--name must be 1 to 64 letters, digits, dots, dashes or underscores");
+  }
+  Consumer consumer;
+  consumer.name = options.name;
+  const auto kind = kind_from(options.kind);
+  if (!kind) return std::unexpected(kind.error());
+  consumer.kind = *kind;
+  consumer.created_at = now;
+  if (auto set = set_value(consumer.tenant, "--tenant", options.tenant); !set) return std::unexpected(set.error());
+  if (auto set = set_value(consumer.user, "--user", options.user); !set) return std::unexpected(set.error());
+  if (auto set = set_value(consumer.tier, "--tier", options.tier); !set) return std::unexpected(set.error());
+  if (auto set = set_metadata(consumer, options.metadata); !set) return std::unexpected(set.error());
+  return consumer;
+}
+
+Result<void> apply(const KeysUpdateOptions& options, Consumer& consumer) {
+  if (options.kind) {
+    const auto kind = kind_from(*options.kind);
+    if (!kind) return std::unexpected(kind.error());
+    consumer.kind = *kind;
+  }
+  const std::pair<const std::optional<std::string>*, std::pair<std::string*, const char*>> values[] = {
+      {&options.tenant, {&consumer.tenant, "--tenant"}},
+      {&options.user, {&consumer.user, "--user"}},
+      {&options.tier, {&consumer.tier, "--tier"}}};
+  for (const auto& [given, target] : values) {
+    if (!*given) continue;
+    if (auto set = set_value(*target.first, target.second, **given); !set) return set;
+  }
+  if (options.metadata) return set_metadata(consumer, *options.metadata);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer) {
+  std::array<unsigned char, 24> random{};
+  if (!entropy(random)) return fail("the system gives no random bytes; try again");
+  std::string key = make_key(random);
+  if (auto created = store.create_consumer(consumer, KeyHasher(secrets.key_hash).hash(key)); !created) {
+    return std::unexpected(created.error());
+  }
+  return key;
+}
+
+int run_keys_create(const KeysCreateOptions& options, const CommandContext& context) {
+  std::ostream& err = errors(context);
+  auto consumer = consumer_from(options, context.now());
+  if (!consumer) return report(err, kExitCouldNotRun, consumer.error().message);
+  const auto dir = data_directory(options.store, context);
+  if (!dir) return report(err, kExitCouldNotRun, dir.error().message);
+  auto store = Store::open(*dir, {.create = true});
+  if (!store) return report(err, kExitCouldNotRun, store.error().message);
+  const auto secrets = load_or_create_secrets(*dir, context.entropy);
+  if (!secrets) return report(err, kExitCouldNotRun, secrets.error().message);
+  if (const auto taken = store->find_consumer(consumer->name); taken && *taken) {
+    return report(err, kExitNo, "the name " + consumer->name + " is taken; choose another");
+  }
+  const auto key = create_key(*store, *secrets, context.entropy, *consumer);
+  if (!key) return report(err, kExitCouldNotRun, key.error().message);
+  if (options.json) {
+    output(context) << consumer_json(*consumer, *key) << '\n';
+  } else {
+    output(context) << *key << "\n\nThe key of " << consumer->name << ". Keep it: it is shown only this once.\n";
+  }
+  return kExitDone;
+}
+
+int run_keys_list(const KeysListOptions& options, const CommandContext& context) {
+  auto store = open_store(options.store, context, {.read_only = true});
+  if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
+  const auto all = store->list_consumers();
+  if (!all) return report(errors(context), kExitCouldNotRun, all.error().message);
+  std::ostream& out = output(context);
+  if (options.json) {
+    for (const Consumer& consumer : *all) out << consumer_json(consumer) << '\n';
+    return kExitDone;
+  }
+  TextTable table({{"NAME"}, {"TENANT"}, {"USER"}, {"TIER"}, {"KIND"}, {"STATUS"}, {"CREATED"}});
+  for (const Consumer& c : *all) {
+    const auto shown = [](const std::string& value) { return value.empty() ? std::string("-") : value; };
+    table.add({c.name, shown(c.tenant), shown(c.user), shown(c.tier), to_string(c.kind), to_string(c.status),
+               format_rfc3339(c.created_at)});
+  }
+  table.print(out);
+  return kExitDone;
+}
+
+int run_keys_show(const KeysNameOptions& options, const CommandContext& context) {
+  auto store = open_store(options.store, context, {.read_only = true});
+  if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
+  const auto found = store->find_consumer(options.name);
+  if (!found) return report(errors(context), kExitCouldNotRun, found.error().message);
+  if (!*found) return no_such_key(context, options.name);
+  if (options.json) {
+    output(context) << consumer_json(**found) << '\n';
+  } else {
+    print_consumer(output(context), **found);
+  }
+  return kExitDone;
+}
+
+int run_keys_update(const KeysUpdateOptions& options, const CommandContext& context) {
+  std::ostream& err = errors(context);
+  if (!options.tenant && !options.user && !options.tier && !options.kind && !options.metadata) {
+    return report(err, kExitCouldNotRun, "nothing to change; give --tenant, --user, --tier, --kind or --metadata");
+  }
+  auto store = open_store(options.store, context, {});
+  if (!store) return report(err, kExitCouldNotRun, store.error().message);
+  auto found = store->find_consumer(options.name);
+  if (!found) return report(err, kExitCouldNotRun, found.error().message);
+  if (!*found) return no_such_key(context, options.name);
+  Consumer& consumer = **found;
+  if (const auto applied = apply(options, consumer); !applied) {
+    return report(err, kExitCouldNotRun, applied.error().message);
+  }
+  const auto updated = store->update_consumer(consumer);
+  if (!updated) return report(err, kExitCouldNotRun, updated.error().message);
+  print_result(context, options.json, consumer, "updated " + consumer.name);
+  return kExitDone;
+}
+
+int run_keys_revoke(const KeysNameOptions& options, const CommandContext& context) {
+  auto store = open_store(options.store, context, {});
+  if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
+  const auto revoked = store->revoke_consumer(options.name);
+  if (!revoked) return report(errors(context), kExitCouldNotRun, revoked.error().message);
+  if (!*revoked) return no_such_key(context, options.name);
+  const auto consumer = store->find_consumer(options.name);
+  if (!consumer) return report(errors(context), kExitCouldNotRun, consumer.error().message);
+  if (!*consumer) return no_such_key(context, options.name);
+  print_result(context, options.json, **consumer,
+               "revoked " + options.name + "; a running server refuses the key within a second");
+  return kExitDone;
+}
+
+namespace {
+
+CLI::App* add_command(CLI::App& parent, const char* name, const char* what, StoreChoice& store, bool& json) {
+  CLI::App* command = parent.add_subcommand(name, what);
+  CLI::Option* config = command->add_option("-c,--config", store.config, "weir.yaml that names the data folder");
+  command->add_option("--data", store.data, "data folder (default ./weir-data)")->excludes(config);
+  command->add_flag("--json", json, "one JSON object per line");
+  return command;
+}
+
+void add_create(CLI::App& keys, int& exit_code, const CommandContext& context) {
+  auto options = std::make_shared<KeysCreateOptions>();
+  CLI::App* create = add_command(keys, "create", "make a consumer and its key", options->store, options->json);
+  create->add_option("--name", options->name, "unique; letters, digits, dots, dashes, underscores")->required();
+  create->add_option("--tenant", options->tenant, "organisation it belongs to");
+  create->add_option("--user", options->user, "user it belongs to");
+  create->add_option("--tier", options->tier, "default: the policy's default_tier");
+  create->add_option("--kind", options->kind, "agent, human or service")->capture_default_str();
+  create->add_option("--metadata", options->metadata, "JSON object");
+  create->callback([options, &exit_code, context] { exit_code = run_keys_create(*options, context); });
+}
+
+void add_update(CLI::App& keys, int& exit_code, const CommandContext& context) {
+  auto options = std::make_shared<KeysUpdateOptions>();
+  CLI::App* update = add_command(keys, "update", "change what is known of a consumer", options->store, options->json);
+  update->add_option("NAME", options->name)->required();
+  update->add_option("--tenant", options->tenant);
+  update->add_option("--user", options->user);
+  update->add_option("--tier", options->tier);
+  update->add_option("--kind", options->kind, "agent, human or service");
+  update->add_option("--metadata", options->metadata, "JSON object; replaces the old one");
+  update->callback([options, &exit_code, context] { exit_code = run_keys_update(*options, context); });
+}
+
+}  // namespace
+
+void add_keys_commands(CLI::App& app, int& exit_code, const CommandContext& context) {
+  CLI::App& keys = *app.add_subcommand("keys", "manage consumers and their keys, also while the server runs");
+  keys.require_subcommand(1);
+  add_create(keys, exit_code, context);
+  add_update(keys, exit_code, context);
+
+  auto list = std::make_shared<KeysListOptions>();
+  add_command(keys, "list", "all consumers", list->store, list->json)->callback([list, &exit_code, context] {
+    exit_code = run_keys_list(*list, context);
+  });
+  const std::tuple<const char*, const char*, int (*)(const KeysNameOptions&, const CommandContext&)> by_name[] = {
+      {"show", "one consumer", run_keys_show}, {"revoke", "refuse a key from now on", run_keys_revoke}};
+  for (const auto& [name, what, run] : by_name) {
+    auto options = std::make_shared<KeysNameOptions>();
+    CLI::App* command = add_command(keys, name, what, options->store, options->json);
+    command->add_option("NAME", options->name)->required();
+    command->callback([options, &exit_code, context, call = run] { exit_code = call(*options, context); });
+  }
+}
+
+}  // namespace weir

@@ -1,0 +1,57 @@
+// `weir keys create|list|show|update|revoke`: manage consumers through the store, also while the server runs.
+//
+//   KeysCreateOptions options{.name = "ann", .tenant = "acme"};
+//   int exit_code = run_keys_create(options, context);
+//
+// Each call opens the store and closes it again.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/command.h"
+
+namespace CLI {
+class App;
+}
+
+namespace weir {
+
+struct KeysCreateOptions {
+  StoreChoice store;
+  bool json = false;
+  std::string name, tenant, user, tier;
+  std::string kind = "agent";
+  std::string metadata = "{}";
+};
+
+struct KeysListOptions {
+  StoreChoice store;
+  bool json = false;
+};
+
+struct KeysNameOptions {               // show, revoke
+  StoreChoice store;
+  bool json = false;
+  std::string name;
+};
+
+struct KeysUpdateOptions {
+  StoreChoice store;
+  bool json = false;
+  std::string name;
+  std::optional<std::string> tenant, user, tier, kind, metadata;   // absent: as it is
+};
+
+int run_keys_create(const KeysCreateOptions& options, const CommandContext& context);
+int run_keys_list(const KeysListOptions& options, const CommandContext& context);
+int run_keys_show(const KeysNameOptions& options, const CommandContext& context);
+int run_keys_update(const KeysUpdateOptions& options, const CommandContext& context);
+int run_keys_revoke(const KeysNameOptions& options, const CommandContext& context);
+
+// Makes a consumer with a new key in an open store; the key, shown this once. Also used for the demo key.
+Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer);
+
+void add_keys_commands(CLI::App& app, int& exit_code, const CommandContext& context);
+
+}  // namespace weir

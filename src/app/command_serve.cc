@@ -1,0 +1,94 @@
+#include "app/command_serve.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+
+#include "app/server.h"
+#include "net/signals.h"
+
+namespace weir {
+namespace {
+
+// How many of the printed calls, one after another, are admitted before a limit on requests refuses; empty if no limit
+// on requests holds for every caller.
+std::string when_the_limit_bites(const Policy& policy) {
+  const WindowRule* tightest = nullptr;
+  const LimitRule* owner = nullptr;
+  for (const LimitRule& limit : policy.limits) {
+    const bool plain = limit.match.empty() && !limit.shadow && limit.meter.size() == 1 && limit.meter.front().kind == MeterKind::kRequests;
+    if (!plain) continue;
+    for (const TierAllowance& allowance : limit.allow) {
+      if (!allowance.tier.empty() && allowance.tier != policy.default_tier) continue;
+      for (const WindowRule& window : allowance.windows) {
+        if (window.amount_metadata.empty() && (tightest == nullptr || window.amount < tightest->amount)) {
+          tightest = &window;
+          owner = &limit;
+        }
+      }
+    }
+  }
+  if (tightest == nullptr) return {};
+  return fmt::format("{} of these per {} are admitted; the next one is refused by limit `{}` and says when to come back.",
+                     tightest->amount, tightest->label, owner->name);
+}
+
+std::string curl_for(const ServerFacts& facts) {
+  const std::string key = facts.demo_key.empty() ? "$WEIR_KEY" : facts.demo_key;
+  return fmt::format(
+      "curl -i {}/v1/chat/completions -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' "
+      "-d '{{\"model\":\"gpt-4o\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
+      facts.listen, key);
+}
+
+void print_for_people(const Server& server) {
+  const ServerFacts& facts = server.facts();
+  std::cout << "Weir " << WEIR_VERSION << "\n\n";
+  std::cout << "  listening on  " << facts.listen << "   (send your agents here)\n";
+  std::cout << "  admin on      " << facts.admin << "   (/metrics, /healthz, /readyz)\n";
+  std::cout << "  policy        " << (facts.built_in_policy ? "built-in" : "from file") << ", version " << server.policy().version << "\n";
+  std::cout << "  data          " << facts.data << "\n";
+  if (!facts.admin_token.empty()) std::cout << "  admin token   " << facts.admin_token << "   (shown once)\n";
+  if (!facts.demo_key.empty()) std::cout << "  demo key      " << facts.demo_key << "   (shown once)\n";
+  if (facts.in_flight_recovered > 0) {
+    std::cout << "  recovered     " << facts.in_flight_recovered << " requests were in flight and are charged as `expired`\n";
+  }
+  std::cout << "\nTry it:\n\n  " << curl_for(facts) << "\n\n";
+  if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours; `weir keys create --name NAME` makes one.\n";
+  if (const std::string bites = when_the_limit_bites(server.policy()); !bites.empty()) std::cout << bites << "\n";
+  std::cout << "Stop with Ctrl-C." << std::endl;
+}
+
+void print_for_programs(const Server& server) {
+  const ServerFacts& facts = server.facts();
+  std::cout << "listening on " << facts.listen << "\nadmin on " << facts.admin << "\n";
+  if (!facts.admin_token.empty()) std::cout << "admin token " << facts.admin_token << "\n";
+  if (!facts.demo_key.empty()) std::cout << "demo key " << facts.demo_key << "\n";
+  std::cout << "try " << curl_for(facts) << "\n";
+  if (const std::string bites = when_the_limit_bites(server.policy()); !bites.empty()) std::cout << bites << "\n";
+  std::cout << std::flush;
+}
+
+int run_serve(const ServeOptions& options) {
+  block_signals();
+  Result<std::unique_ptr<Server>> server = Server::start(options);
+  if (!server) return report(std::cerr, kExitCouldNotRun, server.error().message);
+  isatty(STDOUT_FILENO) != 0 ? print_for_people(**server) : print_for_programs(**server);
+  (*server)->run();
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* serve = app.add_subcommand("serve", "Run the gateway; without a file, with the built-in policy");
+  serve->add_option("-c,--config", options->config, "weir.yaml");
+  serve->add_option("--data", options->data, "data folder, instead of the one the policy names");
+  serve->callback([options, &exit_code] { exit_code = run_serve(*options); });
+}
+
+}  // namespace weir

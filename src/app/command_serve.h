@@ -1,0 +1,14 @@
+// `weir serve`.
+#pragma once
+
+#include "app/command.h"
+
+namespace CLI {
+class App;
+}
+
+namespace weir {
+
+void add_serve_command(CLI::App& app, int& exit_code);
+
+}  // namespace weir

@@ -1,0 +1,149 @@
+#include "app/command_usage.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "base/json_writer.h"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kMaxTableRows = 1000;   // of the form for people; --json has no bound
+
+std::string row_json(const UsageRow& row) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object().key("time").string(format_rfc3339(row.time, 3)).key("request_id").string(row.request_id);
+  w.key("key").string(row.key).key("tenant").string(row.tenant).key("user").string(row.user);
+  w.key("tier").string(row.tier).key("kind").string(row.kind).key("conversation").string(row.conversation);
+  w.key("run").string(row.run).key("agent").string(row.agent).key("model").string(row.model);
+  w.key("provider").string(row.provider).key("route").string(row.route).key("status").number(row.status);
+  w.key("input_tokens").number(row.usage.input()).key("output_tokens").number(row.usage.output());
+  w.key("cached_tokens").number(row.usage.cache_read).key("cache_write_tokens").number(row.usage.cache_write);
+  w.key("reasoning_tokens").number(row.usage.reasoning).key("usd_micros").number(row.usd_micros);
+  w.key("reserved_tokens").number(row.reserved_tokens).key("tool_calls").number(row.tool_calls);
+  w.key("degraded").string(row.degraded).key("attempts").number(row.attempts);
+  w.key("settled").string(to_string(row.settled)).end_object();
+  return out;
+}
+
+std::string sum_json(const UsageSum& sum, const char* by) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object().key(by).string(sum.group).key("requests").number(sum.requests);
+  w.key("input_tokens").number(sum.input_tokens).key("output_tokens").number(sum.output_tokens);
+  w.key("cached_tokens").number(sum.cached_tokens).key("cache_write_tokens").number(sum.cache_write_tokens);
+  w.key("reasoning_tokens").number(sum.reasoning_tokens).key("usd_micros").number(sum.usd_micros);
+  w.key("reserved_tokens").number(sum.reserved_tokens).key("tool_calls").number(sum.tool_calls).end_object();
+  return out;
+}
+
+std::string dollars(std::int64_t usd_micros) {
+  return fmt::format("{}{}.{:06}", usd_micros < 0 ? "-" : "", std::abs(usd_micros / 1'000'000),
+                     std::abs(usd_micros % 1'000'000));
+}
+
+std::string shown(const std::string& text) { return text.empty() ? "-" : text; }
+
+Result<void> print_rows(Store& store, TimeNs since, const CommandContext& context) {
+  TextTable table({{"TIME"}, {"KEY"}, {"TENANT"}, {"MODEL"}, {"STATUS", true}, {"IN", true}, {"OUT", true},
+                   {"USD", true}, {"SETTLED"}});
+  std::int64_t rows = 0, input = 0, output_tokens = 0, usd_micros = 0;
+  bool cut = false;
+  const auto read = store.usage(since, [&](const UsageRow& row) {
+    cut = static_cast<std::size_t>(rows) == kMaxTableRows;
+    if (cut) return false;
+    ++rows;
+    input += row.usage.input();
+    output_tokens += row.usage.output();
+    usd_micros += row.usd_micros;
+    table.add({format_rfc3339(row.time), shown(row.key), shown(row.tenant), shown(row.model),
+               std::to_string(row.status), std::to_string(row.usage.input()), std::to_string(row.usage.output()),
+               dollars(row.usd_micros), to_string(row.settled)});
+    return true;
+  });
+  if (!read) return read;
+  table.add({fmt::format("total of {}", rows), "", "", "", "", std::to_string(input), std::to_string(output_tokens),
+             dollars(usd_micros), ""});
+  table.print(output(context));
+  if (cut) output(context) << "there are more; use --since, --by or --json\n";
+  return {};
+}
+
+Result<void> print_sums(Store& store, TimeNs since, UsageBy by, bool json, const CommandContext& context) {
+  const auto sums = store.usage_sums(since, by);
+  if (!sums) return std::unexpected(sums.error());
+  std::string title = to_string(by);
+  if (json) {
+    for (const UsageSum& sum : *sums) output(context) << sum_json(sum, to_string(by)) << '\n';
+    return {};
+  }
+  for (char& c : title) c = static_cast<char>(c - 'a' + 'A');
+  TextTable table({{title}, {"REQUESTS", true}, {"IN", true}, {"OUT", true}, {"CACHED", true}, {"USD", true}});
+  UsageSum total;
+  const auto add = [&](const UsageSum& sum, const std::string& name) {
+    table.add({name, std::to_string(sum.requests), std::to_string(sum.input_tokens),
+               std::to_string(sum.output_tokens), std::to_string(sum.cached_tokens), dollars(sum.usd_micros)});
+  };
+  for (const UsageSum& sum : *sums) {
+    add(sum, shown(sum.group));
+    total.requests += sum.requests;
+    total.input_tokens += sum.input_tokens;
+    total.output_tokens += sum.output_tokens;
+    total.cached_tokens += sum.cached_tokens;
+    total.usd_micros += sum.usd_micros;
+  }
+  add(total, "total");
+  table.print(output(context));
+  return {};
+}
+
+Result<void> run(const UsageOptions& options, const CommandContext& context) {
+  TimeNs since = std::numeric_limits<TimeNs>::min();
+  if (!options.since.empty()) {
+    const auto parsed = parse_since(options.since, context.now());
+    if (!parsed) return std::unexpected(parsed.error());
+    since = *parsed;
+  }
+  if (options.by == "tool") return fail("--by tool is not available in this version");
+  const auto by = usage_by_from(options.by);
+  if (!options.by.empty() && !by) {
+    return fail("--by " + options.by + " is unknown; choose key, tenant, user, model, agent, run or day");
+  }
+  const auto dir = data_directory(options.store, context);
+  if (!dir) return std::unexpected(dir.error());
+  auto store = Store::open(*dir, {.read_only = true});
+  if (!store) return std::unexpected(store.error());
+  if (by) return print_sums(*store, since, *by, options.json, context);
+  if (!options.json) return print_rows(*store, since, context);
+  return store->usage(since, [&](const UsageRow& row) {
+    output(context) << row_json(row) << '\n';
+    return output(context).good();
+  });
+}
+
+}  // namespace
+
+int run_usage(const UsageOptions& options, const CommandContext& context) {
+  const auto done = run(options, context);
+  return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
+}
+
+void add_usage_command(CLI::App& app, int& exit_code, const CommandContext& context) {
+  auto options = std::make_shared<UsageOptions>();
+  CLI::App* usage = app.add_subcommand("usage", "who used what");
+  CLI::Option* config = usage->add_option("-c,--config", options->store.config, "weir.yaml that names the data folder");
+  usage->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
+  usage->add_flag("--json", options->json, "one JSON object per line");
+  usage->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
+  usage->add_option("--by", options->by, "sums by key, tenant, user, model, agent, run or day (UTC)");
+  usage->callback([options, &exit_code, context] { exit_code = run_usage(*options, context); });
+}
+
+}  // namespace weir

@@ -1,0 +1,51 @@
+#include "app/policy_file.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace weir {
+
+Result<LoadedPolicy> load_policy_file(const std::string& path) {
+  std::string text;
+  if (!path.empty()) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return fail("cannot read " + path + "; check the path given with -c");
+    std::ostringstream all;
+    all << file.rdbuf();
+    if (!file || !all) return fail("cannot read " + path);
+    text = all.str();
+  }
+  return load_policy(text, path.empty() ? "built-in policy" : path, [](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+  });
+}
+
+void print_diagnostics(const LoadedPolicy& loaded) {
+  for (const Diagnostic& diagnostic : loaded.diagnostics) std::cerr << to_string(diagnostic) << "\n";
+}
+
+std::vector<std::string> keep_what_needs_a_restart(const Policy& old, Policy& fresh) {
+  std::vector<std::string> names;
+  const auto keep = [&](const char* name, const auto& before, auto& after, bool same) {
+    if (!same) names.emplace_back(name);
+    after = before;
+  };
+  const auto same = [](const Endpoint& a, const Endpoint& b) { return a.host == b.host && a.port == b.port; };
+  keep("listen", old.listen, fresh.listen, same(old.listen, fresh.listen));
+  keep("admin.listen", old.admin, fresh.admin, same(old.admin, fresh.admin));
+  keep("admin.token", old.admin_token, fresh.admin_token, old.admin_token == fresh.admin_token);
+  keep("data", old.data, fresh.data, true);   // --data may have replaced it
+  keep("workers", old.workers, fresh.workers, old.workers == fresh.workers);
+  keep("durability", old.strict_durability, fresh.strict_durability, old.strict_durability == fresh.strict_durability);
+  return names;
+}
+
+void log_event(LogLevel level, TimeNs at, std::string_view message, std::initializer_list<LogField> fields) {
+  static const Log log(LogLevel::kInfo, log_format_of_stderr(), write_to_stderr);
+  log.write(level, at, message, fields);
+}
+
+}  // namespace weir

@@ -1,0 +1,306 @@
+#include "app/server.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "app/command_keys.h"
+#include "app/entropy.h"
+#include "app/policy_file.h"
+#include "base/check.h"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kAuthFailureBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxCounterBytes = std::size_t{4} << 30;
+
+std::string address(const Endpoint& at, std::uint16_t port) {
+  const bool v6 = at.host.find(':') != std::string::npos;
+  return fmt::format("http://{}:{}", v6 ? "[" + at.host + "]" : at.host, port);
+}
+
+std::string random_token() {
+  std::array<unsigned char, 24> bytes{};
+  WEIR_CHECK(system_entropy(bytes));
+  std::string out = "weiradmin_";
+  for (const unsigned char byte : bytes) out += fmt::format("{:02x}", byte);
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
+  std::unique_ptr<Server> server(new Server());
+  for (const auto& step : {std::function<Result<void>()>([&] { return server->load_first_policy(options); }),
+                           std::function<Result<void>()>([&] { return server->open_data(); }),
+                           std::function<Result<void>()>([&] { return server->recover_journal(); }),
+                           std::function<Result<void>()>([&] { return server->make_first_keys(); }),
+                           std::function<Result<void>()>([&] { return server->open_workers(); })}) {
+    if (Result<void> done = step(); !done) return std::unexpected(done.error());
+  }
+  server->start_background();
+  for (auto& worker : server->workers_) worker->start();
+  return server;
+}
+
+Server::~Server() { shut_down(); }
+
+Result<void> Server::load_first_policy(const ServeOptions& options) {
+  config_path_ = options.config;
+  Result<LoadedPolicy> loaded = load_policy_file(config_path_);
+  if (!loaded) return std::unexpected(loaded.error());
+  print_diagnostics(*loaded);
+  if (!loaded->policy) return fail(config_path_ + " is not valid; nothing was started");
+  auto policy = std::make_shared<Policy>(*loaded->policy);
+  if (!options.data.empty()) policy->data = options.data;
+  policy_ = policy;
+  facts_.built_in_policy = config_path_.empty();
+  facts_.data = policy_->data;
+  if (!config_path_.empty()) {
+    std::error_code ignored;
+    config_time_ = std::filesystem::last_write_time(config_path_, ignored);
+  }
+  return {};
+}
+
+Result<void> Server::open_data() {
+  Result<DirectoryLock> lock = lock_directory(policy_->data);
+  if (!lock) return std::unexpected(lock.error());
+  lock_ = std::move(*lock);
+  Result<Secrets> secrets = load_or_create_secrets(policy_->data, system_entropy);
+  if (!secrets) return std::unexpected(secrets.error());
+  secrets_ = std::move(*secrets);
+  Result<Store> store = Store::open(policy_->data, {.create = true});
+  if (!store) return std::unexpected(store.error());
+  store_ = std::make_unique<Store>(std::move(*store));
+  return {};
+}
+
+Result<void> Server::recover_journal() {
+  limiter_ = std::make_unique<Limiter>(LimiterOptions{.max_bytes = kMaxCounterBytes});
+  Result<Recovered> recovered = recover(policy_->data + "/journal", *limiter_, disk_);
+  if (!recovered) return std::unexpected(recovered.error());
+  recovered_ = *recovered;
+  facts_.in_flight_recovered = recovered_.in_flight;
+  sequence_ = std::make_unique<SegmentSequence>(recovered_.next_sequence);
+  clock_ = std::make_unique<Clock>(recovered_.last_time);
+  auth_failures_ = std::make_unique<Limiter>(LimiterOptions{.max_bytes = kAuthFailureBytes, .max_reservations = 1, .stripes = 64});
+  counters_ = std::make_unique<LocalCounters>(*limiter_);
+  return {};
+}
+
+Result<void> Server::make_first_keys() {
+  const Result<std::optional<std::string>> demo = store_->setting(kSettingDemoKey);
+  if (!demo) return std::unexpected(demo.error());
+  const Result<std::vector<Consumer>> consumers = store_->list_consumers();
+  if (!consumers) return std::unexpected(consumers.error());
+  if (!*demo && config_path_.empty() && consumers->empty()) {
+    Consumer consumer{.name = "demo", .created_at = clock_->now()};
+    Result<std::string> key = create_key(*store_, secrets_, system_entropy, consumer);
+    if (!key) return std::unexpected(key.error());
+    facts_.demo_key = *key;
+  }
+  if (!*demo) {
+    if (Result<void> set = store_->set_setting(kSettingDemoKey, "1"); !set) return set;
+  }
+  api_.admin_token = policy_->admin_token;
+  if (api_.admin_token.empty()) {
+    const std::string fresh = random_token();
+    const Result<std::string> token = store_->setting_or_set(kSettingAdminToken, fresh);
+    if (!token) return std::unexpected(token.error());
+    api_.admin_token = *token;
+    if (*token == fresh) facts_.admin_token = fresh;
+  }
+  return {};
+}
+
+std::shared_ptr<const Ruleset> Server::compile(std::vector<std::string>& identities) {
+  return Ruleset::compile(
+      policy_,
+      [&](const CounterSpec& spec) {
+        identities.push_back(spec.identity);
+        return counters_->define(spec);
+      },
+      secrets_.subjects);
+}
+
+Result<void> Server::open_workers() {
+  const auto rules = compile(counter_identities_);
+  const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
+  if (!consumers) return std::unexpected(consumers.error());
+  resolver_ = std::make_unique<Resolver>();
+  api_.before_metrics = [this] { refresh_gauges(); };
+  api_.why_not_ready = [this] { return why_not_ready(); };
+  const CounterId failures = auth_failures_->define({.identity = "auth_failures",
+                                                     .kind = WindowKind::kSliding,
+                                                     .window = policy_->auth_failures.window});
+  std::array<std::uint64_t, 2> seed{};
+  WEIR_CHECK(system_entropy({reinterpret_cast<unsigned char*>(seed.data()), sizeof seed}));
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int count = policy_->workers > 0 ? policy_->workers : cores;
+  Endpoint listen = policy_->listen;
+  for (int i = 0; i < count; ++i) {
+    auto journal = std::make_unique<JournalWriter>(
+        JournalWriterOptions{.dir = policy_->data + "/journal", .worker = static_cast<std::uint32_t>(i), .strict = policy_->strict_durability},
+        *sequence_, disk_);
+    WorkerShared shared{*clock_,       *resolver_, *counters_,     *auth_failures_, failures, secrets_.subjects,
+                        secrets_.key_hash, audit_sum_, metrics_book_, health_,        buffers_,  api_, seed};
+    workers_.push_back(std::make_unique<Worker>(shared, i, std::move(journal), rules, *consumers));
+    std::uint16_t port = 0;
+    const Result<int> fd = open_listener(listen, port, i == 0);
+    if (!fd) return std::unexpected(fd.error());
+    workers_.back()->listen(*fd, Session::Listener::kData);
+    if (i > 0) continue;
+    listen.port = port;
+    facts_.listen = address(listen, port);
+    const Result<int> admin = open_listener(policy_->admin, port, true);
+    if (!admin) return std::unexpected(admin.error());
+    workers_.back()->listen(*admin, Session::Listener::kAdmin);
+    facts_.admin = address(policy_->admin, port);
+  }
+  return {};
+}
+
+void Server::run() {
+  wait_for_termination([this] { reload("SIGHUP"); });
+  log_event(LogLevel::kInfo, clock_->now(), "draining", {{"seconds", policy_->drain / kSecond}});
+  shut_down();
+}
+
+void Server::shut_down() {
+  health_.draining = true;
+  if (clock_) {
+    for (auto& worker : workers_) worker->drain(clock_->now() + policy_->drain);
+  }
+  for (auto& worker : workers_) worker->join();
+  if (background_) {
+    background_->stop();
+    background_.reset();
+    while (drain_->step() > 0) continue;
+  }
+  workers_.clear();   // cuts what is left; its settlements are journalled and booked at the next start
+}
+
+// --- reload -----------------------------------------------------------------------------------------------------------
+
+void Server::reload(const char* why) {
+  const std::lock_guard lock(policy_mutex_);
+  if (config_path_.empty()) {
+    log_event(LogLevel::kInfo, clock_->now(), "nothing to reload: the built-in policy is in use", {});
+    return;
+  }
+  Result<LoadedPolicy> loaded = load_policy_file(config_path_);
+  if (loaded) print_diagnostics(*loaded);
+  if (!loaded || !loaded->policy) {
+    log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays", {{"file", config_path_}, {"because", loaded ? "it is not valid" : loaded.error().message}});
+    return;
+  }
+  auto policy = std::make_shared<Policy>(*loaded->policy);
+  for (const std::string& what : keep_what_needs_a_restart(*policy_, *policy)) {
+    log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", what}});
+  }
+  policy_ = policy;
+  std::vector<std::string> identities;
+  const auto rules = compile(identities);
+  for (const std::string& identity : identities) {
+    if (std::find(counter_identities_.begin(), counter_identities_.end(), identity) == counter_identities_.end()) {
+      log_event(LogLevel::kInfo, clock_->now(), "counter starts at zero", {{"counter", identity}});
+    }
+  }
+  counter_identities_ = std::move(identities);
+  for (auto& worker : workers_) worker->use_rules(rules);
+  log_event(LogLevel::kInfo, clock_->now(), "policy loaded", {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
+}
+
+void Server::poll_config() {
+  if (config_path_.empty()) return;
+  std::error_code error;
+  const auto time = std::filesystem::last_write_time(config_path_, error);
+  if (error || time == config_time_) return;
+  config_time_ = time;
+  reload("file changed");
+}
+
+// --- background -------------------------------------------------------------------------------------------------------
+
+void Server::start_background() {
+  std::vector<JournalWriter*> writers;
+  for (auto& worker : workers_) writers.push_back(&worker->journal());
+  const std::string dir = policy_->data + "/journal";
+  drain_ = std::make_unique<Drain>(*store_, DrainOptions{.journal_dir = dir, .closed_below = recovered_.next_sequence});
+  snapshots_ = std::make_unique<Snapshotter>(*limiter_, writers, *sequence_, disk_, SnapshotOptions{.dir = dir});
+  snapshots_->set_drained([this](std::uint64_t sequence) { return drain_->finished(sequence); });
+  directory_version_ = store_->data_version().value_or(0);
+  background_ = std::make_unique<Background>(std::chrono::milliseconds(50), [this] { return tick(); });
+}
+
+bool Server::tick() {
+  constexpr std::size_t kMaxExpired = 10'000;
+  constexpr std::size_t kMaxSwept = 20'000;
+  const TimeNs now = clock_->now();
+  const std::size_t booked = drain_->step();
+  {
+    const std::lock_guard lock(reason_mutex_);
+    ledger_reason_ = drain_->reason();
+  }
+  snapshots_->step(now);
+  if (now >= next_poll_) {
+    next_poll_ = now + 250 * kMillisecond;
+    poll_directory();
+    poll_config();
+    limiter_->expire(now, kMaxExpired);
+    limiter_->sweep(now, kMaxSwept);
+    auth_failures_->sweep(now, kMaxSwept);
+    purge_old();
+  }
+  constexpr std::size_t kBusyBatch = 1'000;   // more is waiting: go on at once
+  return booked >= kBusyBatch;
+}
+
+void Server::poll_directory() {
+  const Result<std::uint64_t> version = store_->data_version();
+  if (!version || *version == directory_version_) return;
+  const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
+  if (!consumers) return;   // tried again at the next poll
+  directory_version_ = *version;
+  for (auto& worker : workers_) worker->use_consumers(*consumers);
+}
+
+void Server::purge_old() {
+  const TimeNs now = clock_->now();
+  if (now < next_purge_) return;
+  const Result<std::size_t> gone = store_->purge(now - policy_->retain_ledger, now - policy_->retain_audit, 5'000);
+  next_purge_ = gone && *gone > 0 ? now : now + kHour;
+}
+
+std::string Server::why_not_ready() const {
+  if (health_.draining) return "draining";
+  for (const auto& worker : workers_) {
+    if (!worker->journal().healthy()) return "the journal cannot be written: " + worker->journal().reason();
+  }
+  const std::lock_guard lock(reason_mutex_);
+  if (!ledger_reason_.empty()) return "the ledger cannot be written: " + ledger_reason_ + " (records wait in the journal)";
+  return {};
+}
+
+void Server::refresh_gauges() {
+  const LimiterStats stats = limiter_->stats();
+  metrics_.gauge("weir_subjects", "Subjects with live counters.").set(static_cast<std::int64_t>(stats.subjects));
+  metrics_.gauge("weir_counter_bytes", "Memory of the counter table.").set(static_cast<std::int64_t>(stats.bytes));
+  metrics_.gauge("weir_open_reservations", "Reservations waiting for settlement.").set(static_cast<std::int64_t>(stats.open_reservations));
+  std::int64_t journal_bytes = 0;
+  bool healthy = true;
+  for (const auto& worker : workers_) {
+    journal_bytes += static_cast<std::int64_t>(worker->journal().bytes_written());
+    healthy = healthy && worker->journal().healthy();
+  }
+  metrics_.counter("weir_journal_bytes_total", "Bytes written to the journal.").set(journal_bytes);
+  metrics_.gauge("weir_journal_healthy", "1 while the journal can be written.").set(healthy ? 1 : 0);
+  metrics_.gauge("weir_ready", "1 while /readyz answers 200.").set(why_not_ready().empty() ? 1 : 0);
+  metrics_.gauge("weir_config_info", "The policy in force.", {{"version", policy_->version}}).set(1);
+}
+
+}  // namespace weir

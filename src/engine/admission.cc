@@ -1,0 +1,256 @@
+#include "engine/admission.h"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+void StripeLocks::add(Stripe& stripe) {
+  std::size_t place = count_;
+  while (place > 0 && stripes_[place - 1] > &stripe) --place;
+  if (place > 0 && stripes_[place - 1] == &stripe) return;
+  for (std::size_t i = count_; i > place; --i) stripes_[i] = stripes_[i - 1];
+  stripes_[place] = &stripe;
+  ++count_;
+}
+
+void StripeLocks::lock() {
+  for (std::size_t i = 0; i < count_; ++i) stripes_[i]->lock.lock();
+  locked_ = true;
+}
+
+void StripeLocks::unlock() {
+  for (std::size_t i = count_; locked_ && i-- > 0;) stripes_[i]->lock.unlock();
+  locked_ = false;
+}
+
+Admission::Admission(Engine& engine, std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now)
+    : engine_(engine), subjects_(subjects), demands_(demands), caller_now_(now), now_(clamp_time(now)) {
+  valid_ = check();
+}
+
+Admission::~Admission() {
+  for (std::uint8_t i = 0; i < place_count_ && inserted_ > 0; ++i) {
+    engine_.table.evict_some(*places_[i].stripe, now_, 2u + inserted_);
+  }
+}
+
+bool Admission::check() const {
+  if (subjects_.size() > kMaxDemands || demands_.size() > kMaxDemands) return false;
+  return std::ranges::all_of(demands_, [&](const Demand& demand) {
+    return demand.subject < subjects_.size() && engine_.defs.known(demand.counter) && demand.cost >= 0 &&
+           demand.cost <= kMaxAmount;
+  });
+}
+
+std::uint8_t Admission::place_of(const Hash128& key, const Hash128& owner) {
+  for (std::uint8_t i = 0; i < place_count_; ++i) {
+    if (places_[i].key == key) return i;
+  }
+  places_.make(place_count_);
+  Place& place = places_[place_count_];
+  place.key = key;
+  place.owner = owner;
+  place.stripe = &engine_.table.stripe_of(key);
+  __builtin_prefetch(place.stripe);
+  return place_count_++;
+}
+
+void Admission::decide(Decision& decision) {
+  for (std::size_t i = 0; i < subjects_.size(); ++i) {
+    place_of_subject_[i] = place_of(subjects_[i].key, subjects_[i].owner);
+  }
+  lock_places();
+  if (!find_records()) {
+    // A subject would be new and its owner may be full: lock the overflows as well, then look again.
+    locks_.unlock();
+    for (std::size_t i = 0; i < subjects_.size(); ++i) {
+      if (!subjects_[i].owner || !subjects_[i].overflow) continue;
+      const std::uint8_t overflow = place_of(subjects_[i].overflow, {});
+      if (overflow != place_of_subject_[i]) places_[place_of_subject_[i]].overflow = overflow;
+    }
+    lock_places();
+    find_records();
+  }
+  assess_all(decision);
+}
+
+void Admission::lock_places() {
+  for (std::uint8_t i = 0; i < place_count_; ++i) locks_.add(*places_[i].stripe);
+  if (place_count_ > 1) {
+    for (std::uint8_t i = 0; i < place_count_; ++i) engine_.table.prefetch(*places_[i].stripe, places_[i].key);
+  }
+  locks_.lock();
+}
+
+// False if a subject has no record, has an owner, and its overflow is not known yet.
+bool Admission::find_records() {
+  if (place_count_ > 1) {
+    for (std::uint8_t i = 0; i < place_count_; ++i) {
+      const Record* record = engine_.table.probable(*places_[i].stripe, places_[i].key);
+      if (record == nullptr) continue;
+      __builtin_prefetch(record);
+      __builtin_prefetch(reinterpret_cast<const char*>(record) + 64);
+    }
+  }
+  bool complete = true;
+  for (std::uint8_t i = 0; i < place_count_; ++i) {
+    Place& place = places_[i];
+    place.record = engine_.table.find(*place.stripe, place.key);
+    place.cursor = sizeof(Record);
+    place.t = std::max({now_, place.record == nullptr ? 0 : place.record->last_t, place.stripe->floor});
+    if (place.record != nullptr || !place.owner) continue;
+    if (place.overflow == kNoPlace) {
+      complete = false;
+    } else {
+      place.use_overflow = engine_.table.owners().full(place.owner);
+    }
+  }
+  return complete;
+}
+
+Quota Admission::quota_of(const Demand& demand) const {
+  Quota quota = demand.quota;
+  quota.amount = clamp_amount(quota.amount);
+  return quota;
+}
+
+// Finds every demand's cell. Converting a cell of an older shape moves others of its record, so then all are found
+// anew.
+void Admission::locate_all() {
+  for (bool converted = true; converted;) {
+    converted = false;
+    for (std::size_t i = 0; i < demands_.size(); ++i) {
+      const Demand& demand = demands_[i];
+      Step& step = steps_[i];
+      step.def = engine_.defs.current(demand.counter);
+      step.place = place_of_subject_[demand.subject];
+      if (places_[step.place].use_overflow) step.place = places_[step.place].overflow;
+      Place& place = places_[step.place];
+      step.cell = place.record == nullptr ? nullptr
+                                          : engine_.find_cell(*place.stripe, place.record, *step.def, place.cursor,
+                                                              demand.quota.amount, converted);
+    }
+  }
+}
+
+std::int64_t Admission::pending_before(std::size_t i) const {
+  std::int64_t pending = 0;
+  for (std::size_t j = 0; j < i; ++j) {
+    const bool same_cell = steps_[j].def == steps_[i].def && steps_[j].place == steps_[i].place;
+    if (same_cell && steps_[j].charges) pending += demands_[j].cost;
+  }
+  return pending;
+}
+
+void Admission::assess_all(Decision& decision) {
+  decision.admitted = true;
+  decision.table_full = false;
+  decision.replayed = false;
+  decision.retry_after = 0;
+  decision.count = static_cast<std::uint8_t>(demands_.size());
+  ready_ = true;
+  locate_all();
+  for (std::size_t i = 0; i < demands_.size(); ++i) {
+    const Demand& demand = demands_[i];
+    Step& step = steps_[i];
+    step.pending = pending_before(i);
+    const Quota quota = quota_of(demand);
+    const TimeNs t = places_[step.place].t;
+    const Assessment state = assess(*step.def, step.cell, t, quota, demand.cost, step.pending);
+    Verdict& verdict = decision.verdicts[i];
+    verdict.refuses = state.refuses;
+    verdict.reserved = std::min(state.open, state.total);
+    verdict.used = state.total - verdict.reserved;
+    verdict.reset_at = state.reset_at;
+    verdict.retry_after = 0;
+    if (state.refuses) {
+      const DurationNs wait = state.retry_at - caller_now_;
+      verdict.retry_after = state.retry_at == kNever ? kNever : std::max<DurationNs>(wait, 1);
+      if (!demand.shadow) {
+        decision.admitted = false;
+        decision.retry_after = std::max(decision.retry_after, verdict.retry_after);
+      }
+    }
+    step.refused = state.refuses;
+    step.charges = !state.refuses && demand.cost > 0 && counts(step);
+    if (step.charges) {
+      ready_ =
+          ready_ && step.cell != nullptr && fits(*step.def, *step.cell, t, demand.cost + step.pending, quota.amount);
+    }
+  }
+}
+
+bool Admission::prepare(Decision& decision) {
+  while (!ready_) {
+    bool again = false;
+    for (std::size_t i = 0; i < demands_.size() && !again; ++i) {
+      Step& step = steps_[i];
+      if (!step.charges) continue;
+      Place& place = places_[step.place];
+      const bool is_new = place.record == nullptr;
+      const auto ready = engine_.make_ready(*place.stripe, place.record, place.key, place.owner, *step.def, place.t,
+                                            demands_[i].cost + step.pending, quota_of(demands_[i]).amount, false);
+      if (is_new && place.record != nullptr) ++inserted_;
+      if (ready == Engine::Ready::kYes) continue;
+      if (ready == Engine::Ready::kOwnerFull && place.overflow != kNoPlace) {
+        place.use_overflow = again = true;
+        continue;
+      }
+      decision.admitted = false;
+      decision.table_full = true;
+      std::fill_n(decision.verdicts.begin(), decision.count, Verdict{});
+      inserted_ = kMaxDemands;  // look harder for something to evict
+      return false;
+    }
+    for (std::uint8_t i = 0; i < place_count_; ++i) places_[i].cursor = sizeof(Record);
+    if (again) {
+      // Its owner filled up meanwhile: the overflow subject decides.
+      assess_all(decision);
+      if (!decision.admitted) return true;
+      continue;
+    }
+    locate_all();
+    ready_ = true;
+  }
+  return true;
+}
+
+void Admission::commit(std::vector<Effect>* effects, Reservation* reservation, bool top_up) {
+  for (std::size_t i = 0; i < demands_.size(); ++i) {
+    const Demand& demand = demands_[i];
+    const Step& step = steps_[i];
+    const bool holds = reservation != nullptr && (demand.hold || step.def->kind == WindowKind::kConcurrency);
+    if (holds && !top_up && !step.refused) {
+      Held& held = reservation->held.emplace_back();
+      held.subject = places_[step.place].key;
+      held.counter = demand.counter;
+      held.demand = static_cast<std::uint8_t>(i);
+      held.shadow = demand.shadow;
+      held.quota = quota_of(demand);
+    }
+    if (!step.charges) continue;
+    Place& place = places_[step.place];
+    const Booked booked = charge(
+        *step.def, *step.cell,
+        {.at = place.t, .units = demand.cost, .pending = step.pending, .hold = holds, .quota = quota_of(demand)});
+    place.record->last_t = place.t;
+    if (effects != nullptr && step.def->kind != WindowKind::kConcurrency) {
+      effects->push_back({.subject = place.key,
+                          .counter = step.def->identity->hash,
+                          .at = step.def->kind == WindowKind::kCalendar ? place.t : booked.at,
+                          .amount = booked.amount,
+                          .period_start = booked.period_start,
+                          .epoch = place.stripe->epoch});
+    }
+    if (!holds) continue;
+    Held& held = top_up ? reservation->held[i] : reservation->held.back();
+    held.units += demand.cost;
+    if (step.def->kind == WindowKind::kBucket) {
+      held.span = add_saturating(held.span, booked.amount);
+    } else if (step.def->kind != WindowKind::kConcurrency) {
+      add_charge(held, *step.def, step.cell->shape() == Shape::kLog, {.at = booked.at, .amount = booked.amount});
+    }
+  }
+}
+
+}  // namespace weir::engine

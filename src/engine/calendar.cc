@@ -1,0 +1,58 @@
+// Exact counting per period. The engine knows no calendar: the caller says which period contains `now`.
+#include <algorithm>
+
+#include "engine/windows.h"
+
+namespace weir::engine {
+namespace {
+
+constexpr DurationNs kHour = 3600 * kSecond;
+constexpr std::uint32_t kHoursMost = 0xFFFF;
+
+std::uint32_t seconds_of(TimeNs t) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(t / kSecond, 0, 0xFFFF'FFFF));
+}
+
+std::uint32_t hours_of(const Quota& quota) {
+  const DurationNs length = std::max<DurationNs>(quota.period_end - quota.period_start, 0);
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>((length + kHour - 1) / kHour, 1, kHoursMost));
+}
+
+// The period that counts at `t`: the cell's own, or a new one that starts empty.
+std::uint32_t period_at(const CalendarCell* cell, TimeNs t, const Quota& quota) {
+  if (t < quota.period_end) {
+    const std::uint32_t start = seconds_of(quota.period_start);
+    return cell != nullptr && cell->period_s >= start ? cell->period_s : start;
+  }
+  // The quota's period is over at `t`, and the one of `t` is not known: any instant in it can name it.
+  const std::uint32_t now_s = seconds_of(t);
+  if (cell == nullptr || cell->period_s < seconds_of(quota.period_end)) return now_s;
+  const std::int64_t cell_end = std::int64_t{cell->period_s} + std::int64_t{cell->hours()} * 3600;
+  return now_s >= cell_end ? now_s : cell->period_s;
+}
+
+}  // namespace
+
+Assessment assess_calendar(const CalendarCell* cell, TimeNs t, const Quota& quota, std::int64_t cost) {
+  Assessment result;
+  const std::uint32_t period = period_at(cell, t, quota);
+  if (cell != nullptr && cell->period_s == period) {
+    result.total = cell->total();
+    result.open = cell->open();
+  }
+  result.refuses = result.total + cost > quota.amount;
+  if (result.refuses) result.retry_at = cost > quota.amount ? kNever : quota.period_end;
+  if (result.total > 0) result.reset_at = quota.period_end;
+  return result;
+}
+
+Booked charge_calendar(CalendarCell& cell, const Booking& booking) {
+  const std::uint32_t period = period_at(&cell, booking.at, booking.quota);
+  if (cell.period_s != period || cell.hours() == 0) cell.reset(period, hours_of(booking.quota));
+  const std::int64_t amount = bookable(cell.total(), booking.units);
+  cell.set_total(cell.total() + amount);
+  if (booking.hold) cell.set_open(cell.open() + bookable(cell.open(), booking.units));
+  return {.amount = amount, .at = cell.period_s, .period_start = std::int64_t{cell.period_s} * kSecond};
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,232 @@
+#include "engine/cell.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/windows.h"
+
+namespace weir::engine {
+namespace {
+
+const LogCell& as_log(const Cell& cell) {
+  return static_cast<const LogCell&>(cell);
+}
+const RingCell& as_ring(const Cell& cell) {
+  return static_cast<const RingCell&>(cell);
+}
+
+std::size_t ring_bytes(std::size_t buckets, std::size_t word_bytes) {
+  return sizeof(RingCell) + ((buckets * word_bytes + 7) & ~std::size_t{7});
+}
+
+Assessment assess_gauge(const GaugeCell* cell, TimeNs t, std::int64_t amount, std::int64_t cost) {
+  Assessment result;
+  if (cell != nullptr) result.total = result.open = cell->in_flight;
+  result.refuses = result.total + cost > amount;
+  if (result.refuses) result.retry_at = cost > amount ? kNever : t + kConcurrencyRetry;
+  return result;
+}
+
+}  // namespace
+
+std::size_t cell_bytes(const Cell& cell) {
+  switch (cell.shape()) {
+    case Shape::kBucket:
+      return sizeof(BucketCell);
+    case Shape::kCalendar:
+      return sizeof(CalendarCell);
+    case Shape::kGauge:
+      return sizeof(GaugeCell);
+    case Shape::kLog:
+      return sizeof(LogCell) + sizeof(Charge) * as_log(cell).capacity;
+    case Shape::kRing32:
+      return ring_bytes(as_ring(cell).buckets, sizeof(std::uint32_t));
+    case Shape::kRing64:
+      return ring_bytes(as_ring(cell).buckets, sizeof(std::uint64_t));
+  }
+  return sizeof(BucketCell);
+}
+
+Shape new_shape(const Def& def, std::int64_t amount) {
+  switch (def.kind) {
+    case WindowKind::kBucket:
+      return Shape::kBucket;
+    case WindowKind::kCalendar:
+      return Shape::kCalendar;
+    case WindowKind::kConcurrency:
+      return Shape::kGauge;
+    case WindowKind::kSliding:
+      break;
+  }
+  if (amount <= kLogAmount) return Shape::kLog;
+  return amount < kRing32Amount ? Shape::kRing32 : Shape::kRing64;
+}
+
+std::size_t new_cell_bytes(const Def& def, Shape shape) {
+  switch (shape) {
+    case Shape::kBucket:
+      return sizeof(BucketCell);
+    case Shape::kCalendar:
+      return sizeof(CalendarCell);
+    case Shape::kGauge:
+      return sizeof(GaugeCell);
+    case Shape::kLog:
+      return sizeof(LogCell) + 2 * sizeof(Charge);
+    case Shape::kRing32:
+      return ring_bytes(def.buckets, sizeof(std::uint32_t));
+    case Shape::kRing64:
+      return ring_bytes(def.buckets, sizeof(std::uint64_t));
+  }
+  return 0;
+}
+
+void init(const Def& def, Cell& cell, Shape shape, std::size_t bytes) {
+  std::memset(static_cast<void*>(&cell), 0, bytes);
+  cell.tag = Cell::tag_of(def.id, shape);
+  if (shape == Shape::kLog) {
+    static_cast<LogCell&>(cell).capacity = static_cast<std::uint16_t>((bytes - sizeof(LogCell)) / sizeof(Charge));
+  } else if (shape == Shape::kRing32 || shape == Shape::kRing64) {
+    static_cast<RingCell&>(cell).buckets = def.buckets;
+  }
+}
+
+Assessment assess(const Def& def, const Cell* cell, TimeNs t, const Quota& quota, std::int64_t cost,
+                  std::int64_t pending) {
+  switch (def.kind) {
+    case WindowKind::kBucket:
+      return assess_bucket(static_cast<const BucketCell*>(cell), t, quota, cost, pending);
+    case WindowKind::kCalendar:
+      return assess_calendar(static_cast<const CalendarCell*>(cell), t, quota, cost + pending);
+    case WindowKind::kConcurrency:
+      return assess_gauge(static_cast<const GaugeCell*>(cell), t, quota.amount, cost + pending);
+    case WindowKind::kSliding:
+      break;
+  }
+  if (cell == nullptr || cell->shape() == Shape::kLog) {
+    return assess_log(def, static_cast<const LogCell*>(cell), t, quota.amount, cost + pending);
+  }
+  return assess_ring(def, as_ring(*cell), t, quota.amount, cost + pending);
+}
+
+bool fits(const Def& def, const Cell& cell, TimeNs t, std::int64_t units, std::int64_t amount) {
+  if (cell.shape() == Shape::kLog) {
+    const LogCell& log = as_log(cell);
+    if (amount > kLogAmount) return false;
+    if (log.count < log.capacity) return true;
+    return log.entries()[log.count - 1].at == t || log.entries()[0].at + def.window <= t;
+  }
+  if (cell.shape() == Shape::kRing32) return amount < kRing32Amount && as_ring(cell).sum + units <= kRing32Most;
+  return true;
+}
+
+Booked charge(const Def& def, Cell& cell, const Booking& booking) {
+  switch (cell.shape()) {
+    case Shape::kBucket:
+      return charge_bucket(static_cast<BucketCell&>(cell), booking);
+    case Shape::kCalendar:
+      return charge_calendar(static_cast<CalendarCell&>(cell), booking);
+    case Shape::kGauge: {
+      auto& gauge = static_cast<GaugeCell&>(cell);
+      gauge.in_flight += bookable(gauge.in_flight, booking.units);
+      return {.amount = booking.units, .at = booking.at};
+    }
+    case Shape::kLog:
+      return charge_log(def, static_cast<LogCell&>(cell), booking);
+    case Shape::kRing32:
+    case Shape::kRing64:
+      return charge_ring(def, static_cast<RingCell&>(cell), booking);
+  }
+  return {};
+}
+
+std::int64_t give_back(const Def& def, Cell& cell, TimeNs t, const Charge& charge) {
+  switch (cell.shape()) {
+    case Shape::kLog:
+      return give_back_log(def, static_cast<LogCell&>(cell), t, charge);
+    case Shape::kRing32:
+    case Shape::kRing64:
+      return give_back_ring(def, static_cast<RingCell&>(cell), t, charge);
+    case Shape::kCalendar: {
+      auto& calendar = static_cast<CalendarCell&>(cell);
+      if (std::int64_t{calendar.period_s} != charge.at) return 0;
+      const std::int64_t taken = std::min(calendar.total(), charge.amount);
+      calendar.set_total(calendar.total() - taken);
+      return taken;
+    }
+    default:
+      return 0;
+  }
+}
+
+void close_hold(Cell& cell, std::int64_t units, TimeNs period_s) {
+  const auto less = [units](std::int64_t open) { return std::max<std::int64_t>(open - units, 0); };
+  switch (cell.shape()) {
+    case Shape::kBucket:
+      static_cast<BucketCell&>(cell).open = less(static_cast<BucketCell&>(cell).open);
+      break;
+    case Shape::kGauge:
+      static_cast<GaugeCell&>(cell).in_flight = less(static_cast<GaugeCell&>(cell).in_flight);
+      break;
+    case Shape::kLog:
+      static_cast<LogCell&>(cell).open = less(static_cast<LogCell&>(cell).open);
+      break;
+    case Shape::kRing32:
+    case Shape::kRing64:
+      static_cast<RingCell&>(cell).open = less(static_cast<RingCell&>(cell).open);
+      break;
+    case Shape::kCalendar: {
+      auto& calendar = static_cast<CalendarCell&>(cell);
+      if (std::int64_t{calendar.period_s} == period_s) calendar.set_open(less(calendar.open()));
+      break;
+    }
+  }
+}
+
+bool is_dead(const Def& def, const Cell& cell, TimeNs t) {
+  switch (cell.shape()) {
+    case Shape::kBucket: {
+      const auto& bucket = static_cast<const BucketCell&>(cell);
+      return bucket.arrival <= t && bucket.open == 0;
+    }
+    case Shape::kCalendar: {
+      // Holds of a period that is over count nowhere, so they keep nothing alive.
+      const auto& calendar = static_cast<const CalendarCell&>(cell);
+      if (calendar.total() == 0 && calendar.open() == 0) return true;
+      const std::int64_t end_s = std::int64_t{calendar.period_s} + std::int64_t{calendar.hours()} * 3600;
+      return calendar.hours() < 0xFFFF && t / kSecond >= end_s;
+    }
+    case Shape::kGauge:
+      return static_cast<const GaugeCell&>(cell).in_flight == 0;
+    case Shape::kLog: {
+      const LogCell& log = as_log(cell);
+      return log.open == 0 && (log.count == 0 || log.entries()[log.count - 1].at + def.window <= t);
+    }
+    case Shape::kRing32:
+    case Shape::kRing64:
+      return as_ring(cell).open == 0 && ring_total(def, as_ring(cell), t) == 0;
+  }
+  return false;
+}
+
+std::vector<Charge> contents(const Def& def, const Cell& cell, TimeNs newest) {
+  if (cell.shape() == Shape::kLog) return {as_log(cell).entries(), as_log(cell).entries() + as_log(cell).count};
+  return ring_contents(def, as_ring(cell), newest);
+}
+
+std::int64_t open_holds(const Cell& cell) {
+  return cell.shape() == Shape::kLog ? as_log(cell).open : as_ring(cell).open;
+}
+
+void book_past(const Def& def, Cell& cell, const Charge& charge) {
+  if (cell.shape() == Shape::kLog) {
+    insert_log(def, static_cast<LogCell&>(cell), charge);
+  } else {
+    insert_ring(def, static_cast<RingCell&>(cell), charge);
+  }
+}
+
+void set_open_holds(Cell& cell, std::int64_t open) {
+  (cell.shape() == Shape::kLog ? static_cast<LogCell&>(cell).open : static_cast<RingCell&>(cell).open) = open;
+}
+
+}  // namespace weir::engine

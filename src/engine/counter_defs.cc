@@ -1,0 +1,95 @@
+#include "engine/counter_defs.h"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+CounterDefs::~CounterDefs() {
+  for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
+}
+
+namespace {
+
+// The same name with another kind of window is another counter.
+std::uint64_t key_of(std::uint64_t hash, WindowKind kind) {
+  return hash + (static_cast<std::uint64_t>(kind) + 1) * 0x9E3779B97F4A7C15ull;
+}
+
+}  // namespace
+
+Identity& CounterDefs::identity_of(std::uint64_t hash, WindowKind kind) {
+  Identity*& identity = by_hash_[key_of(hash, kind)];
+  if (identity == nullptr) {
+    identity = &identities_.emplace_back();
+    identity->hash = hash;
+  }
+  return *identity;
+}
+
+const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, bool& first) {
+  std::lock_guard guard(mutex_);
+  Identity& identity = identity_of(hash, spec.kind);
+  const Def* def = shape(identity, spec.kind, spec.window, spec.precision);
+  if (def == nullptr) return nullptr;
+  first = !identity.defined;
+  identity.defined = true;
+  const Def* before = identity.current.load(std::memory_order_relaxed);
+  if (before != nullptr && before != def) identity.reshaped.store(true, std::memory_order_release);
+  identity.current.store(def, std::memory_order_release);
+  return def;
+}
+
+const Def* CounterDefs::restore(std::uint64_t hash, WindowKind kind, DurationNs window, std::uint16_t precision) {
+  std::lock_guard guard(mutex_);
+  Identity& identity = identity_of(hash, kind);
+  const Def* def = shape(identity, kind, window, precision);
+  if (def == nullptr) return nullptr;
+  const Def* current = identity.current.load(std::memory_order_relaxed);
+  if (current == nullptr) {
+    identity.current.store(def, std::memory_order_release);
+  } else if (current != def) {
+    identity.reshaped.store(true, std::memory_order_release);
+  }
+  return def;
+}
+
+const Def* CounterDefs::find_defined(std::uint64_t hash) const {
+  std::lock_guard guard(mutex_);
+  const Def* newest = nullptr;
+  for (const WindowKind kind : {WindowKind::kSliding, WindowKind::kBucket, WindowKind::kCalendar}) {
+    const auto found = by_hash_.find(key_of(hash, kind));
+    if (found == by_hash_.end() || !found->second->defined) continue;
+    const Def* def = found->second->current.load(std::memory_order_relaxed);
+    if (newest == nullptr || def->id > newest->id) newest = def;
+  }
+  return newest;
+}
+
+const Def* CounterDefs::shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision) {
+  const bool sliding = kind == WindowKind::kSliding;
+  window = sliding ? std::clamp<DurationNs>(window, kMinWindow, kMaxWindow) : 0;
+  precision = sliding ? std::clamp<std::uint16_t>(precision, 1, 1000) : std::uint16_t{0};
+  const auto [begin, end] = shapes_.equal_range(key_of(identity.hash, kind));
+  for (auto it = begin; it != end; ++it) {
+    const Def& known = *it->second;
+    if (known.window == window && known.precision == precision) return &known;
+  }
+  const std::uint32_t id = count_.load(std::memory_order_relaxed);
+  if (id == kMaxDefs) return nullptr;
+  auto& chunk = chunks_[id / kChunk];
+  if (id % kChunk == 0) chunk.store(new Chunk, std::memory_order_release);
+  Def& def = (*chunk.load(std::memory_order_relaxed))[id % kChunk];
+  def.id = id;
+  def.kind = kind;
+  def.window = window;
+  def.precision = precision;
+  def.buckets = static_cast<std::uint16_t>(precision + 1);
+  if (sliding) def.width = (window + precision - 1) / precision;
+  def.width_inverse = ~std::uint64_t{0} / static_cast<std::uint64_t>(def.width);
+  def.identity = &identity;
+  count_.store(id + 1, std::memory_order_release);
+  shapes_.emplace(key_of(identity.hash, kind), &def);
+  return &def;
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,86 @@
+// What counters are: identities, their shapes, and which shape is the current one after reloads.
+//
+//   CounterDefs defs;
+//   CounterId id = defs.define(spec).id;
+//   const Def* def = defs.current(id);        // the identity's newest shape
+//
+// define() and find() lock; get() and current() are lock-free and safe at any time. Limits: kMaxDefs shapes.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "engine/arithmetic.h"
+#include "weir/limiter.h"
+
+namespace weir::engine {
+
+struct Identity;
+
+struct Def {
+  CounterId id = 0;
+  WindowKind kind = WindowKind::kSliding;
+  std::uint16_t precision = 0;
+  std::uint16_t buckets = 0;  // of the ring: precision + 1
+  DurationNs window = 0;
+  DurationNs width = 1;             // of one bucket: window / precision, rounded up
+  std::uint64_t width_inverse = 0;  // floor((2^64 - 1) / width)
+  Identity* identity = nullptr;
+
+  // t / width, without dividing.
+  std::int64_t bucket_of(TimeNs t) const {
+    const auto value = static_cast<std::uint64_t>(t);
+    auto quotient = static_cast<std::uint64_t>((static_cast<u128>(value) * width_inverse) >> 64);
+    // The estimate is never too large and at most 2 too small.
+    while (value - quotient * static_cast<std::uint64_t>(width) >= static_cast<std::uint64_t>(width)) ++quotient;
+    return static_cast<std::int64_t>(quotient);
+  }
+};
+
+struct Identity {
+  std::uint64_t hash = 0;
+  std::atomic<const Def*> current{nullptr};
+  std::atomic<bool> reshaped{false};  // records may hold cells of an older shape
+  bool defined = false;               // by define(), not only by a snapshot; guarded by the lock of CounterDefs
+};
+
+class CounterDefs {
+ public:
+  static constexpr std::uint32_t kMaxDefs = 1u << 20;
+
+  // `first` is true when define() meets this identity for the first time. nullptr when kMaxDefs is reached.
+  const Def* define(std::uint64_t hash, const CounterSpec& spec, bool& first);
+  // The shape a snapshot knows, waiting for its definition.
+  const Def* restore(std::uint64_t hash, WindowKind kind, DurationNs window, std::uint16_t precision);
+  // The current shape of a defined identity (of the kind defined last); nullptr if it was never defined.
+  const Def* find_defined(std::uint64_t hash) const;
+
+  bool known(CounterId id) const { return id < count_.load(std::memory_order_acquire); }
+  const Def* get(CounterId id) const {
+    return chunks_[id / kChunk].load(std::memory_order_acquire)->data() + id % kChunk;
+  }
+  const Def* current(CounterId id) const { return get(id)->identity->current.load(std::memory_order_acquire); }
+
+  ~CounterDefs();
+
+ private:
+  static constexpr std::uint32_t kChunk = 256;
+  using Chunk = std::array<Def, kChunk>;
+
+  Identity& identity_of(std::uint64_t hash, WindowKind kind);
+  const Def* shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision);
+
+  mutable std::mutex mutex_;
+  std::array<std::atomic<Chunk*>, kMaxDefs / kChunk> chunks_{};
+  std::atomic<std::uint32_t> count_{0};
+  std::deque<Identity> identities_;
+  std::unordered_map<std::uint64_t, Identity*> by_hash_;       // by name and kind
+  std::unordered_multimap<std::uint64_t, const Def*> shapes_;  // all shapes of an identity
+};
+
+}  // namespace weir::engine

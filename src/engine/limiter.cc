@@ -1,0 +1,110 @@
+#include "weir/limiter.h"
+
+#include <algorithm>
+
+#include "engine/admission.h"
+
+namespace weir {
+
+using engine::Admission;
+using engine::Shelf;
+using engine::Stripe;
+
+namespace {
+
+void refuse(Decision& decision, std::size_t count, bool table_full) {
+  decision.admitted = false;
+  decision.table_full = table_full;
+  decision.replayed = false;
+  decision.retry_after = table_full ? 0 : kNever;
+  decision.count = static_cast<std::uint8_t>(std::min(count, kMaxDemands));
+  std::fill_n(decision.verdicts.begin(), decision.count, Verdict{});
+}
+
+}  // namespace
+
+Limiter::Limiter(LimiterOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Limiter::~Limiter() = default;
+
+CounterId Limiter::define(const CounterSpec& spec) {
+  std::lock_guard guard(impl_->define_mutex);
+  const std::uint64_t hash = counter_hash(spec.identity);
+  bool first = false;
+  const engine::Def* def = impl_->defs.define(hash, spec, first);
+  if (def == nullptr) return ~CounterId{0};
+  if (first) {
+    // Replayed before anybody knew its shape.
+    const auto waiting = impl_->waiting.extract(hash);
+    if (!waiting.empty()) {
+      for (const Effect& effect : waiting.mapped()) impl_->apply_effect(*def, effect);
+    }
+  }
+  return def->id;
+}
+
+void Limiter::admit(const AdmitRequest& request, Decision& decision) {
+  Admission admission(*impl_, request.subjects, request.demands, request.now);
+  if (!admission.valid()) return refuse(decision, request.demands.size(), false);
+  if (!request.id) {
+    admission.without_id();
+    admission.decide(decision);
+    if (decision.admitted && admission.prepare(decision) && decision.admitted) {
+      admission.commit(request.effects, nullptr, false);
+    }
+    return;
+  }
+  Shelf& shelf = impl_->book.shelf_of(request.id);
+  std::lock_guard guard(shelf.lock);
+  if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
+  if (!impl_->book.take_place()) return refuse(decision, request.demands.size(), true);
+  admission.decide(decision);
+  if (!decision.admitted || !admission.prepare(decision) || !decision.admitted) return impl_->book.free_place();
+  auto reservation = std::make_unique<engine::Reservation>();
+  reservation->id = request.id;
+  reservation->deadline = request.deadline;
+  reservation->count = decision.count;
+  reservation->verdicts.assign(decision.verdicts.begin(), decision.verdicts.begin() + decision.count);
+  reservation->held.reserve(request.demands.size());
+  admission.commit(request.effects, reservation.get(), false);
+  shelf.wheel.add(shelf.add(std::move(reservation)));
+}
+
+void Limiter::peek(const AdmitRequest& request, Decision& decision) const {
+  if (request.id) {
+    Shelf& shelf = impl_->book.shelf_of(request.id);
+    std::lock_guard guard(shelf.lock);
+    if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
+    if (impl_->book.open() >= impl_->options.max_reservations) return refuse(decision, request.demands.size(), true);
+  }
+  Admission admission(*impl_, request.subjects, request.demands, request.now);
+  if (!admission.valid()) return refuse(decision, request.demands.size(), false);
+  admission.decide(decision);
+}
+
+void Limiter::sweep(TimeNs now, std::size_t most_records) {
+  constexpr std::uint32_t kSlotsAtOnce = 256;
+  const TimeNs t = engine::clamp_time(now);
+  for (std::uint32_t visited = 0; visited < impl_->table.stripe_count() && most_records > 0; ++visited) {
+    const std::uint32_t next = impl_->next_stripe.fetch_add(1, std::memory_order_relaxed);
+    Stripe& stripe = impl_->table.stripe(next & (impl_->table.stripe_count() - 1));
+    std::lock_guard guard(stripe.lock);
+    if (stripe.live == 0) continue;
+    const std::uint32_t slots = std::min(stripe.mask.load(std::memory_order_relaxed) + 1, kSlotsAtOnce);
+    impl_->table.evict_some(stripe, t, slots + stripe.live);
+    impl_->table.shrink(stripe);
+    most_records -= std::min<std::size_t>(most_records, slots);
+  }
+}
+
+LimiterStats Limiter::stats() const {
+  LimiterStats stats{
+      .subjects = impl_->table.live(), .bytes = impl_->table.used_bytes(), .open_reservations = impl_->book.open()};
+  for (std::size_t i = 0; i < impl_->book.shelf_count(); ++i) {
+    Shelf& shelf = impl_->book.shelf(i);
+    std::lock_guard guard(shelf.lock);
+    stats.closed_remembered += shelf.closed();
+  }
+  return stats;
+}
+
+}  // namespace weir

@@ -1,0 +1,81 @@
+// How many live records each owner has, so that nobody fills the table through attributes it asserts itself.
+//
+//   std::uint32_t handle = owners.acquire(owner);   // kNoOwner: the owner has kMaxChildren already
+//   owners.release(handle);
+//
+// Thread-safe; takes no other lock.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/spin_lock.h"
+#include "weir/limiter.h"
+
+namespace weir::engine {
+
+struct HashOfKey {
+  std::size_t operator()(const Hash128& key) const { return key.low ^ (key.high * 0x9E3779B97F4A7C15ull); }
+};
+
+class Owners {
+ public:
+  static constexpr std::uint32_t kNoOwner = 0;
+
+  std::uint32_t acquire(const Hash128& owner) {
+    std::lock_guard guard(lock_);
+    std::uint32_t& handle = handles_[owner];
+    if (handle == kNoOwner) handle = new_entry(owner);
+    Entry& entry = entries_[handle];
+    if (entry.live >= kMaxChildren) return kNoOwner;
+    ++entry.live;
+    return handle;
+  }
+
+  void release(std::uint32_t handle) {
+    if (handle == kNoOwner) return;
+    std::lock_guard guard(lock_);
+    Entry& entry = entries_[handle];
+    if (--entry.live > 0) return;
+    handles_.erase(entry.key);
+    free_.push_back(handle);
+  }
+
+  bool full(const Hash128& owner) const {
+    std::lock_guard guard(lock_);
+    const auto found = handles_.find(owner);
+    return found != handles_.end() && entries_[found->second].live >= kMaxChildren;
+  }
+
+  Hash128 key_of(std::uint32_t handle) const {
+    if (handle == kNoOwner) return {};
+    std::lock_guard guard(lock_);
+    return entries_[handle].key;
+  }
+
+ private:
+  struct Entry {
+    Hash128 key;
+    std::uint32_t live = 0;
+  };
+
+  std::uint32_t new_entry(const Hash128& owner) {
+    if (free_.empty()) {
+      entries_.push_back({.key = owner});
+      return static_cast<std::uint32_t>(entries_.size() - 1);
+    }
+    const std::uint32_t handle = free_.back();
+    free_.pop_back();
+    entries_[handle] = {.key = owner};
+    return handle;
+  }
+
+  mutable SpinLock lock_;
+  std::unordered_map<Hash128, std::uint32_t, HashOfKey> handles_;
+  std::vector<Entry> entries_ = std::vector<Entry>(1);  // 0 is kNoOwner
+  std::vector<std::uint32_t> free_;
+};
+
+}  // namespace weir::engine

@@ -1,0 +1,38 @@
+// Weir's own endpoints, as the gateway sees them. Implemented in src/api.
+#pragma once
+
+#include <string_view>
+
+#include "gateway/http1.h"
+#include "gateway/identity.h"
+#include "gateway/reply.h"
+#include "gateway/target.h"
+
+namespace weir {
+
+struct Services;
+
+class ReplyEvents {
+ public:
+  virtual ~ReplyEvents() = default;
+  virtual void on_reply(Reply reply) = 0;
+};
+
+struct OwnRequest {
+  const Target& target;
+  const RequestHead& head;
+  const Identity& identity;      // kOk; null consumer and empty ip where the endpoint needs no key
+  std::string_view request_id;
+};
+
+class OwnEndpoints {
+ public:
+  virtual ~OwnEndpoints() = default;
+  // True if a key is needed.
+  virtual bool needs_identity(const Target& target) const = 0;
+  // Answers at once or later, exactly once, unless forget() comes first.
+  virtual void handle(Services& services, const OwnRequest& request, ReplyEvents& events) = 0;
+  virtual void forget(ReplyEvents& events) = 0;
+};
+
+}  // namespace weir

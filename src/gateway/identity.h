@@ -1,0 +1,43 @@
+// Who is asking: the presented key, the client's address, and what the request asserts about its end user.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/http1.h"
+#include "gateway/services.h"
+#include "model/attributes.h"
+
+namespace weir {
+
+// The socket's address, or the one a trusted proxy names in X-Forwarded-For. IPv6 is cut to its /64.
+std::string client_ip(std::string_view peer, const Headers& headers, const std::vector<Cidr>& trusted);
+
+// From Authorization: Bearer, x-api-key, api-key or x-goog-api-key; null data if none is present.
+std::string_view presented_key(const Headers& headers);
+bool is_credential_header(std::string_view lower_name);
+
+enum class IdentityStatus : std::uint8_t { kOk, kMissing, kWrong, kRevoked, kBlocked, kBadAssertion };
+
+// Lives as long as the request; Attributes point into it.
+struct Identity {
+  IdentityStatus status = IdentityStatus::kOk;
+  std::string problem;                       // for the caller, when not kOk
+  DurationNs retry_after = 0;                // kBlocked
+  std::shared_ptr<const Consumer> consumer;  // null: anonymous
+  std::string ip, user, tenant, tier, kind, caller, caller_scope, conversation;
+  bool user_asserted = false;
+};
+
+// Looks up the key and reads X-Weir-User, -Tenant, -Tier, -Conversation. Wrong keys count against the address.
+Identity identify(Services& services, const Headers& headers, std::string_view peer);
+
+// Takes the end user from the dialect's own field if no header asserted one. False (with `problem`) if it is unusable.
+void adopt_dialect_user(Identity& identity, const std::string& user);
+
+// Fills key tenant user caller tier kind ip team app conversation and header access.
+void fill_attributes(const Identity& identity, const Headers& headers, Attributes& out);
+
+}  // namespace weir

@@ -1,0 +1,50 @@
+#include "gateway/refusal_audit.h"
+
+#include "base/json_writer.h"
+
+namespace weir {
+namespace {
+
+std::string per_json(const Refusal& refusal) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  for (const auto& [attribute, value] : refusal.per) json.key(attribute).string(value);
+  json.end_object();
+  return out;
+}
+
+void write(Services& services, std::vector<AuditRow>& rows) {
+  for (const AuditRow& row : rows) services.journal->audit(row);
+}
+
+}  // namespace
+
+void audit_refusal(Services& services, const Refusal& refusal, const std::string& key, const std::string& request_id) {
+  std::vector<AuditRow> rows;
+  services.audit_sum->add({.time = services.now,
+                           .request_id = request_id,
+                           .key = key,
+                           .event = AuditEvent::kRefused,
+                           .layer = refusal.layer,
+                           .limit = refusal.limit,
+                           .per_json = per_json(refusal),
+                           .used = refusal.used,
+                           .reserved = refusal.reserved,
+                           .requested = refusal.requested,
+                           .allowed = refusal.allowed,
+                           .retry_after_s = refusal.retry_after_s,
+                           .count = 1,
+                           .evidence = {},
+                           .config_version = services.rules->policy().version},
+                          services.now, rows);
+  write(services, rows);
+}
+
+void flush_audit(Services& services, bool all) {
+  std::vector<AuditRow> rows;
+  services.audit_sum->flush(services.now, rows, all);
+  write(services, rows);
+}
+
+}  // namespace weir

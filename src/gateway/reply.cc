@@ -1,0 +1,190 @@
+#include "gateway/reply.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+namespace weir {
+namespace {
+
+constexpr DurationNs kLongWait = 60 * kSecond;   // beyond it official SDKs should not retry (specs/http.md 4)
+
+std::int64_t ceil_seconds(DurationNs wait) { return std::max<std::int64_t>(1, (wait + kSecond - 1) / kSecond); }
+
+std::int64_t remaining_of(const Plan& plan, const Decision& decision, std::size_t i) {
+  const Verdict& v = decision.verdicts[i];
+  const std::int64_t charged = decision.admitted ? plan.demands()[i].cost : 0;
+  return std::max<std::int64_t>(0, plan.limits()[i].amount - v.used - v.reserved - charged);
+}
+
+// Window in whole seconds as `w`; 0 where the window has none.
+std::int64_t window_seconds(const PlannedLimit& limit) {
+  const WindowRule& w = *limit.window;
+  DurationNs length = w.length;
+  if (w.kind == WindowKind::kConcurrency) return 0;
+  if (w.kind == WindowKind::kCalendar) length = limit.period.end - limit.period.start;
+  if (w.kind == WindowKind::kBucket && w.rate.units > 0) {
+    length = static_cast<DurationNs>(static_cast<double>(limit.amount) * static_cast<double>(w.rate.per) /
+                                     static_cast<double>(w.rate.units));
+  }
+  return ceil_seconds(length);
+}
+
+std::string_view unit_parameter(const PlannedLimit& limit) {
+  if (limit.window->kind == WindowKind::kConcurrency) return ";qu=\"concurrent-requests\"";
+  if (limit.rule->meter.size() != 1) return ";weir-unit=\"weighted\"";
+  switch (limit.rule->meter.front().kind) {
+    case MeterKind::kRequests: return "";
+    case MeterKind::kUsd: return ";weir-unit=\"usd-micros\"";
+    case MeterKind::kBytesIn:
+    case MeterKind::kBytesOut: return ";qu=\"content-bytes\"";
+    case MeterKind::kCustom: return ";weir-unit=\"custom\"";
+    default: return ";weir-unit=\"tokens\"";
+  }
+}
+
+void append_item(const Plan& plan, const Decision& decision, std::size_t i, TimeNs now, std::string& policy,
+                 std::string& state) {
+  const PlannedLimit& limit = plan.limits()[i];
+  const char* separator = policy.empty() ? "" : ", ";
+  fmt::format_to(std::back_inserter(policy), "{}\"{}\";q={}", separator, limit.window->item, limit.amount);
+  fmt::format_to(std::back_inserter(state), "{}\"{}\";r={}", separator, limit.window->item,
+                 remaining_of(plan, decision, i));
+  if (const std::int64_t w = window_seconds(limit); w > 0) {
+    fmt::format_to(std::back_inserter(policy), ";w={}", w);
+    const Verdict& v = decision.verdicts[i];
+    const DurationNs until = v.refuses && v.retry_after != kNever ? v.retry_after : v.reset_at - now;
+    if (until > 0) fmt::format_to(std::back_inserter(state), ";t={}", ceil_seconds(until));
+  }
+  policy += unit_parameter(limit);
+}
+
+// The names clients see as "requests" and "tokens" headers.
+std::string_view plain_meter(const LimitRule& rule) {
+  if (rule.meter.size() != 1 || rule.meter.front().weight != 1) return {};
+  switch (rule.meter.front().kind) {
+    case MeterKind::kRequests: return "requests";
+    case MeterKind::kTokens: return "tokens";
+    case MeterKind::kInputTokens: return "input_tokens";
+    case MeterKind::kOutputTokens: return "output_tokens";
+    default: return {};
+  }
+}
+
+ErrorKind refusal_kind(bool never, const Decision& decision, bool table_full) {
+  if (table_full) return ErrorKind::kOverloaded;
+  if (never) return ErrorKind::kTooLarge;
+  return decision.retry_after > kLongWait ? ErrorKind::kQuota : ErrorKind::kRateLimited;
+}
+
+std::string refusal_message(const Refusal& r, bool never) {
+  const std::string window = r.window.empty() ? std::string(" at once") : " per " + r.window;
+  std::string text = never ? fmt::format("This request can never fit limit `{}` ({} {}{}): it asks for {}. Make it smaller.",
+                                         r.limit, r.allowed, r.meter, window, r.requested)
+                           : fmt::format("Limit `{}` reached: {} {}{} allowed, {} used, {} reserved, {} requested. "
+                                         "Try again in {:.3g} s.",
+                                         r.limit, r.allowed, r.meter, window, r.used, r.reserved, r.requested,
+                                         r.retry_after_s);
+  return text;
+}
+
+}  // namespace
+
+std::string serialize(const Reply& reply, bool head_request, bool keep_alive, int minor_version) {
+  std::string out;
+  out.reserve(256 + reply.headers.size() + reply.body.size());
+  append_status_line(out, reply.status);
+  if (!reply.body.empty() || reply.status != 204) {
+    if (!reply.content_type.empty() && !reply.body.empty()) append_header(out, "content-type", reply.content_type);
+    if (reply.status != 204) append_header(out, "content-length", fmt::format_int(reply.body.size()).str());
+  }
+  out += reply.headers;
+  if (reply.close || !keep_alive) {
+    append_header(out, "connection", "close");
+  } else if (minor_version == 0) {
+    append_header(out, "connection", "keep-alive");
+  }
+  out += "\r\n";
+  if (!head_request) out += reply.body;
+  return out;
+}
+
+Reply error_reply(ErrorShape shape, const ErrorFacts& facts) {
+  Reply reply{.status = facts.status, .content_type = std::string(content_type_of(shape)), .body = error_body(shape, facts)};
+  if (!facts.request_id.empty()) append_header(reply.headers, "x-weir-request-id", facts.request_id);
+  return reply;
+}
+
+Reply refusal_reply(ErrorShape shape, const Plan& plan, const Decision& decision, const Refusal& refusal,
+                    const std::string& request_id, TimeNs now) {
+  const bool never = !decision.table_full && Ruleset::never_fits(plan, decision);
+  ErrorFacts facts{.kind = refusal_kind(never, decision, decision.table_full), .request_id = request_id};
+  facts.status = decision.table_full ? 503 : never ? 413 : 429;
+  if (decision.table_full) {
+    facts.message = "Weir has no room to count another caller right now. Try again shortly.";
+  } else {
+    facts.message = refusal_message(refusal, never);
+    facts.refusal = &refusal;
+  }
+  Reply reply = error_reply(shape, facts);
+  if (decision.table_full) {
+    append_retry_after(5 * kSecond + now % (3 * kSecond), reply.headers);   // jittered by the instant itself
+  } else if (never) {
+    append_header(reply.headers, "x-should-retry", "false");
+  } else {
+    append_retry_after(decision.retry_after, reply.headers);
+  }
+  if (!decision.table_full) append_limit_state(shape, plan, decision, now, reply.headers);
+  return reply;
+}
+
+void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& decision, TimeNs now, std::string& out) {
+  const std::size_t count = std::min<std::size_t>(decision.count, plan.limits().size());
+  std::array<std::size_t, 2> tightest{kMaxDemands, kMaxDemands};
+  std::array<double, 2> share{2, 2};
+  std::array<LimitShare, kMaxDemands> shares;
+  std::size_t share_count = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const PlannedLimit& limit = plan.limits()[i];
+    if (limit.rule->shadow) continue;
+    const std::int64_t left = remaining_of(plan, decision, i);
+    const double ratio = limit.amount > 0 ? static_cast<double>(left) / static_cast<double>(limit.amount) : 0;
+    if (ratio < share[0]) {
+      tightest[1] = tightest[0];
+      share[1] = share[0];
+      tightest[0] = i;
+      share[0] = ratio;
+    } else if (ratio < share[1]) {
+      tightest[1] = i;
+      share[1] = ratio;
+    }
+    if (const std::string_view meter = plain_meter(*limit.rule); !meter.empty()) {
+      const TimeNs reset = decision.verdicts[i].reset_at;
+      shares[share_count++] = {meter, limit.amount, left, reset > now ? reset - now : 0};
+    }
+  }
+  if (tightest[0] == kMaxDemands) return;
+  std::string policy;
+  std::string state;
+  for (const std::size_t i : tightest) {
+    if (i != kMaxDemands) append_item(plan, decision, i, now, policy, state);
+  }
+  append_header(out, "ratelimit-policy", policy);
+  append_header(out, "ratelimit", state);
+  append_limit_headers(shape, std::span(shares).first(share_count), now, out);
+}
+
+void append_retry_after(DurationNs wait, std::string& out) {
+  append_header(out, "retry-after", fmt::format_int(ceil_seconds(wait)).str());
+  append_header(out, "retry-after-ms",
+                fmt::format_int(std::max<std::int64_t>(1, (wait + kMillisecond - 1) / kMillisecond)).str());
+  if (wait > kLongWait) append_header(out, "x-should-retry", "false");
+}
+
+std::string decimal_usd(std::int64_t usd_micros) {
+  return fmt::format("{}.{:06}", usd_micros / 1'000'000, usd_micros % 1'000'000);
+}
+
+}  // namespace weir

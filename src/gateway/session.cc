@@ -1,0 +1,379 @@
+#include "gateway/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace weir {
+namespace {
+
+HttpLimits request_limits(const Policy& policy) {
+  HttpLimits limits;
+  limits.head = policy.bounds.header;
+  limits.body = policy.bounds.body;
+  return limits;
+}
+
+std::string request_id_text(Hash128 id) { return fmt::format("req_{:016x}{:016x}", id.high, id.low); }
+
+bool allows(std::string_view allow, std::string_view method) {
+  while (!allow.empty()) {
+    const std::size_t comma = allow.find(", ");
+    if (allow.substr(0, comma) == method) return true;
+    if (comma == std::string_view::npos) return false;
+    allow.remove_prefix(comma + 2);
+  }
+  return false;
+}
+
+ErrorKind kind_of_status(int status) {
+  switch (status) {
+    case 401: return ErrorKind::kUnauthorized;
+    case 404: return ErrorKind::kNotFound;
+    case 413: return ErrorKind::kTooLarge;
+    case 503: return ErrorKind::kOverloaded;
+    default: return ErrorKind::kInvalidRequest;
+  }
+}
+
+}  // namespace
+
+Session::Session(Services& services, ClientPort& port, std::string peer, Listener listener)
+    : services_(services),
+      port_(port),
+      peer_(std::move(peer)),
+      listener_(listener),
+      parser_(request_limits(services.rules->policy())) {
+  services_.metrics->open_connections.add(1);
+  start_timer_for_state();
+}
+
+Session::~Session() {
+  if (!closed_) on_closed();
+  services_.metrics->open_connections.add(-1);
+}
+
+void Session::on_bytes(std::string_view bytes) {
+  if (closed_ || state_ == State::kClosing) return;
+  if (state_ == State::kAnswering || processing_ || !input_.empty()) {
+    input_ += bytes;
+    if (input_.size() > kMaxPipelined) port_.want_read(false);   // back-pressure: resumed by next_request()
+    if (state_ == State::kAnswering || processing_) return;
+    const std::string all = std::move(input_);
+    input_.clear();
+    on_bytes(all);
+    return;
+  }
+  processing_ = true;
+  while (!closed_ && state_ != State::kClosing && state_ != State::kAnswering) {
+    const MessageState before = parser_.state();
+    const std::size_t used = parser_.feed(bytes, *this);
+    bytes.remove_prefix(used);
+    if (closed_ || state_ == State::kClosing) break;
+    if (parser_.state() == MessageState::kFault) {
+      fault(parser_.fault());
+      break;
+    }
+    if (state_ == State::kIdle && parser_.started()) {
+      state_ = State::kReading;
+      start_timer_for_state();
+    }
+    if (!head_checked_ && parser_.state() != MessageState::kHead) on_head();
+    if (closed_ || state_ == State::kClosing) break;
+    if (parser_.state() == MessageState::kComplete) {
+      on_request();
+    } else if (bytes.empty() || (used == 0 && parser_.state() == before)) {
+      break;
+    }
+  }
+  processing_ = false;
+  if (!closed_ && !bytes.empty()) input_.append(bytes);
+}
+
+void Session::on_head() {
+  head_checked_ = true;
+  const RequestHead& head = parser_.head();
+  const Policy& policy = services_.rules->policy();
+  id_ = services_.next_id();
+  request_id_ = request_id_text(id_);
+  target_ = listener_ == Listener::kAdmin ? find_admin_target(head.method, head.path)
+                                         : find_target(policy, head.method, head.path);
+  shape_ = error_shape(target_, head.path, head.headers.get("accept"));
+  if (target_.kind == TargetKind::kNone) {
+    const char* advice = listener_ == Listener::kAdmin ? "This is the admin listener."
+                                                       : "To forward this path, add it to `upstreams:` with `kind: http`.";
+    refuse(ErrorKind::kNotFound, 404, fmt::format("Nothing is served at {}. {}", head.path, advice));
+    return;
+  }
+  if (target_.kind == TargetKind::kServerOptions || (head.method == "OPTIONS" && !target_.allow.empty())) {
+    options();
+    return;
+  }
+  if (!target_.allow.empty() && !allows(target_.allow, head.method)) {
+    method_not_allowed();
+    return;
+  }
+  const bool forwarded = target_.kind == TargetKind::kLlm || target_.kind == TargetKind::kUpstream;
+  identity_ = {};
+  if (forwarded || services_.endpoints->needs_identity(target_)) {
+    identity_ = identify(services_, head.headers, peer_);
+    if (identity_.status != IdentityStatus::kOk) {
+      refuse_identity();
+      return;
+    }
+  }
+  if (head.expect_continue && parser_.state() != MessageState::kComplete) port_.send("HTTP/1.1 100 Continue\r\n\r\n");
+  if (head.content_length > 0 && head.content_length <= static_cast<std::int64_t>(kMaxSwallowed)) {
+    body_.reserve(static_cast<std::size_t>(head.content_length));
+  }
+  start_timer_for_state();
+}
+
+void Session::refuse_identity() {
+  std::string headers;
+  if (identity_.status == IdentityStatus::kBlocked) {
+    append_retry_after(identity_.retry_after, headers);
+    refuse(ErrorKind::kRateLimited, 429, identity_.problem, headers);
+  } else if (identity_.status == IdentityStatus::kBadAssertion) {
+    refuse(ErrorKind::kInvalidRequest, 400, identity_.problem);
+  } else {
+    append_header(headers, "www-authenticate", "Bearer realm=\"weir\"");
+    refuse(ErrorKind::kUnauthorized, 401, identity_.problem, headers);
+  }
+}
+
+void Session::method_not_allowed() {
+  std::string headers;
+  append_header(headers, "allow", target_.allow);
+  refuse(ErrorKind::kInvalidRequest, 405,
+         fmt::format("{} is not allowed here; use {}.", parser_.head().method, target_.allow), headers);
+}
+
+void Session::options() {
+  Reply answer{.status = 204, .content_type = {}, .headers = {}, .body = {}};
+  const std::string_view allow = target_.allow.empty() ? "GET, HEAD, POST, OPTIONS" : target_.allow;
+  append_header(answer.headers, "allow", allow);
+  reply(std::move(answer));
+}
+
+void Session::refuse(ErrorKind kind, int status, std::string message, std::string headers, bool must_close) {
+  services_.metrics->request(target_.route.empty() ? "other" : target_.route, "reject", "entry");
+  Reply answer = error_reply(
+      shape_, {.kind = kind, .status = status, .message = std::move(message), .param = {}, .request_id = request_id_});
+  answer.headers += headers;
+  answer.close = must_close;
+  reply(std::move(answer));
+}
+
+// An answer of our own. If the request's body is still coming, it is read and dropped when it is short, so that the
+// connection can go on; otherwise the connection ends.
+void Session::reply(Reply answer) {
+  if (closed_) return;
+  const RequestHead& head = parser_.head();
+  const bool complete = parser_.state() == MessageState::kComplete;
+  if (!complete && parser_.state() != MessageState::kFault) {
+    const bool short_body = !head.chunked && head.content_length <= static_cast<std::int64_t>(kMaxSwallowed);
+    if (!short_body || head.expect_continue) answer.close = true;
+  }
+  if (parser_.state() == MessageState::kFault) answer.close = true;
+  const bool close_now = answer.close || !keep_alive();
+  port_.send(serialize(answer, head.method == "HEAD", !close_now, head.minor_version));
+  if (exchange_ != nullptr) return;          // exchange_done() follows
+  if (close_now) {
+    close();
+  } else if (complete) {
+    next_request();
+  } else {
+    state_ = State::kSwallowing;
+    start_timer_for_state();
+  }
+}
+
+void Session::on_reply(Reply answer) {
+  waiting_reply_ = false;
+  reply(std::move(answer));
+}
+
+void Session::fault(const HttpFault& f) {
+  if (state_ == State::kSwallowing) {
+    close();
+    return;
+  }
+  if (!head_checked_) {
+    request_id_ = request_id_text(services_.next_id());
+    target_ = {};
+    shape_ = error_shape(target_, parser_.head().path, {});
+  }
+  refuse(kind_of_status(f.status), f.status, f.message, {}, true);
+}
+
+void Session::on_body(std::string_view bytes) {
+  if (state_ == State::kSwallowing) {
+    swallowed_ += bytes.size();
+    if (swallowed_ > kMaxSwallowed) close();
+    return;
+  }
+  if (state_ != State::kReading && state_ != State::kIdle) return;
+  body_ += bytes;
+  if (!reserve_body(body_.capacity())) return;
+  progress_ += bytes.size();
+  if (progress_ >= kBodyProgress) {
+    progress_ = 0;
+    start_timer_for_state();
+  }
+}
+
+bool Session::reserve_body(std::size_t bytes) {
+  if (bytes <= body_charged_) return true;
+  const auto more = static_cast<std::int64_t>(bytes - body_charged_);
+  body_charged_ = bytes;
+  if (services_.buffers->used.fetch_add(more, std::memory_order_relaxed) + more <= BufferBudget::kMaxBuffered) return true;
+  std::string headers;
+  append_retry_after(kSecond, headers);
+  refuse(ErrorKind::kOverloaded, 503, "Too many large requests are being read at this moment; try again shortly.", headers,
+         true);
+  return false;
+}
+
+void Session::release_body() {
+  services_.buffers->used.fetch_sub(static_cast<std::int64_t>(body_charged_), std::memory_order_relaxed);
+  body_charged_ = 0;
+  body_ = std::string();
+}
+
+// The request is here in full.
+void Session::on_request() {
+  if (state_ == State::kSwallowing) {
+    next_request();
+    return;
+  }
+  state_ = State::kAnswering;
+  port_.set_deadline(0);
+  if (target_.kind == TargetKind::kLlm || target_.kind == TargetKind::kUpstream) {
+    ExchangeRequest request{.target = target_,
+                            .identity = std::move(identity_),
+                            .head = &parser_.head(),
+                            .body = std::move(body_),
+                            .shape = shape_,
+                            .id = id_,
+                            .request_id = request_id_};
+    release_body();
+    Exchange::start(services_, *this, std::move(request), exchange_);
+    return;
+  }
+  waiting_reply_ = true;
+  services_.endpoints->handle(
+      services_, {.target = target_, .head = parser_.head(), .identity = identity_, .request_id = request_id_}, *this);
+}
+
+bool Session::keep_alive() const {
+  return parser_.head().keep_alive && !eof_ && !services_.health->draining.load(std::memory_order_relaxed);
+}
+
+void Session::exchange_done(bool keep) {
+  exchange_ = nullptr;
+  if (closed_ || state_ == State::kClosing) return;
+  if (keep && keep_alive() && parser_.state() == MessageState::kComplete) {
+    next_request();
+  } else {
+    close();
+  }
+}
+
+void Session::exchange_aborted() {
+  exchange_ = nullptr;
+  if (closed_) return;
+  closed_ = true;
+  state_ = State::kClosing;
+  port_.abort();
+}
+
+void Session::next_request() {
+  release_body();
+  parser_.reset();
+  head_checked_ = false;
+  progress_ = swallowed_ = 0;
+  state_ = State::kIdle;
+  start_timer_for_state();
+  port_.want_read(true);
+  if (processing_ || input_.empty()) return;
+  const std::string rest = std::move(input_);
+  input_ = std::string();
+  on_bytes(rest);
+}
+
+void Session::close() {
+  if (closed_ || state_ == State::kClosing) return;
+  state_ = State::kClosing;
+  port_.close_after_send();
+}
+
+void Session::close_if_idle() {
+  if (state_ == State::kIdle && !parser_.started()) close();
+}
+
+void Session::on_eof() {
+  if (closed_) return;
+  eof_ = true;
+  switch (state_) {
+    case State::kIdle: close(); return;
+    case State::kReading:
+      refuse(ErrorKind::kInvalidRequest, 400, "The request ended before it was complete.", {}, true);
+      return;
+    case State::kSwallowing: close(); return;
+    case State::kAnswering:
+      on_closed();
+      port_.abort();
+      return;
+    case State::kClosing: return;
+  }
+}
+
+void Session::on_closed() {
+  if (closed_) return;
+  closed_ = true;
+  state_ = State::kClosing;
+  release_body();
+  if (waiting_reply_) services_.endpoints->forget(*this);
+  if (Exchange* exchange = exchange_; exchange != nullptr) {
+    exchange_ = nullptr;
+    exchange->client_left();
+  }
+}
+
+void Session::on_drained() {
+  if (exchange_ != nullptr) exchange_->client_drained();
+}
+
+void Session::on_deadline() {
+  switch (state_) {
+    case State::kIdle: close(); return;
+    case State::kReading:
+      if (!head_checked_) {
+        request_id_ = request_id_text(services_.next_id());
+        target_ = {};
+        shape_ = ErrorShape::kProblem;
+      }
+      refuse(ErrorKind::kInvalidRequest, 408,
+             head_checked_ ? "The request's body came too slowly." : "The request's head came too slowly.", {}, true);
+      return;
+    case State::kSwallowing: close(); return;
+    case State::kAnswering:
+    case State::kClosing: return;
+  }
+}
+
+void Session::start_timer_for_state() {
+  const ClientTimeouts& timeouts = services_.rules->policy().timeouts;
+  switch (state_) {
+    case State::kIdle: port_.set_deadline(services_.now + timeouts.idle); return;
+    case State::kReading: port_.set_deadline(services_.now + (head_checked_ ? timeouts.body : timeouts.header)); return;
+    case State::kSwallowing: port_.set_deadline(services_.now + timeouts.body); return;
+    case State::kAnswering:
+    case State::kClosing: port_.set_deadline(0); return;
+  }
+}
+
+}  // namespace weir

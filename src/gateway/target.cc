@@ -1,0 +1,71 @@
+#include "gateway/target.h"
+
+#include "base/strings.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kGet = "GET, HEAD, OPTIONS";
+constexpr std::string_view kPost = "POST, OPTIONS";
+
+Target own(TargetKind kind, std::string_view route) { return {.kind = kind, .route = route, .allow = kGet}; }
+
+}  // namespace
+
+Target find_target(const Policy& policy, std::string_view method, std::string_view path) {
+  if (method == "OPTIONS" && path == "*") return {.kind = TargetKind::kServerOptions, .route = "*"};
+  if (const auto operation = operation_at(path)) {
+    return {.kind = TargetKind::kLlm, .operation = *operation, .route = path_of(*operation), .allow = kPost};
+  }
+  if (path == "/v1/models") return own(TargetKind::kModels, "/v1/models");
+  if (path == "/weir/v1/me") return own(TargetKind::kMe, "/weir/v1/me");
+  if (path == "/healthz") return own(TargetKind::kHealth, "/healthz");
+  if (path == "/readyz") return own(TargetKind::kReady, "/readyz");
+  if (path == "/schema.json") return own(TargetKind::kSchema, "/schema.json");
+  if (const Upstream* upstream = policy.find_upstream(path)) {
+    return {.kind = TargetKind::kUpstream, .upstream = upstream, .route = upstream->path};
+  }
+  return {};
+}
+
+Target find_admin_target(std::string_view method, std::string_view path) {
+  if (method == "OPTIONS" && path == "*") return {.kind = TargetKind::kServerOptions, .route = "*"};
+  if (path == "/metrics") return own(TargetKind::kMetrics, "/metrics");
+  if (path == "/healthz") return own(TargetKind::kHealth, "/healthz");
+  if (path == "/readyz") return own(TargetKind::kReady, "/readyz");
+  if (path == "/schema.json") return own(TargetKind::kSchema, "/schema.json");
+  return {};
+}
+
+ErrorShape error_shape(const Target& target, std::string_view path, std::string_view accept) {
+  const bool dialect = target.kind == TargetKind::kLlm || path.starts_with("/v1/");
+  if (!dialect || accept.find("application/problem+json") != std::string_view::npos) return ErrorShape::kProblem;
+  const bool anthropic =
+      target.kind == TargetKind::kLlm ? dialect_of(target.operation) == Dialect::kAnthropic : path.starts_with("/v1/messages");
+  return anthropic ? ErrorShape::kAnthropic : ErrorShape::kOpenAi;
+}
+
+Origin origin_of(const Provider& provider) {
+  if (provider.simulate) return {.host = provider.name, .simulate = &*provider.simulate};
+  return {.host = provider.url.host,
+          .port = provider.url.port,
+          .tls = provider.url.tls,
+          .ca = provider.ca,
+          .connect_timeout = provider.timeouts.connect};
+}
+
+Origin origin_of(const Upstream& upstream) {
+  return {.host = upstream.url.host,
+          .port = upstream.url.port,
+          .tls = upstream.url.tls,
+          .ca = upstream.ca,
+          .connect_timeout = upstream.timeouts.connect};
+}
+
+std::string provider_path(const Url& url, std::string_view dialect_path) {
+  std::string path = url.path;
+  if (path.ends_with("/v1") && dialect_path.starts_with("/v1/")) dialect_path.remove_prefix(3);
+  return path.append(dialect_path);
+}
+
+}  // namespace weir

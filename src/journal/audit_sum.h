@@ -1,0 +1,49 @@
+// Keeps a flood of refusals from becoming a flood of audit rows: the first 20 per second, key and limit pass as single
+// rows, the rest of that second becomes one row with `count`.
+//
+//   AuditSum audit;
+//   std::vector<AuditRow> rows;
+//   audit.add(row, now, rows);        // appends what is to be written now
+//   audit.flush(now, rows);           // every second, so that the last sums come out too
+//
+// Thread-safe; share one between the workers. Limits: kMaxAuditPairs pairs of key and limit per second; refusals of
+// further pairs are summed together in one row with an empty key and limit.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/usage.h"
+
+namespace weir {
+
+inline constexpr std::size_t kMaxAuditPairs = 10'000;
+
+class AuditSum {
+ public:
+  explicit AuditSum(std::int64_t singles_per_second = 20) : singles_per_second_(singles_per_second) {}
+  // Rows that are no refusals always pass.
+  void add(AuditRow row, TimeNs now, std::vector<AuditRow>& out);
+  // Appends the sums of seconds that are over. `all`: also of the current one (at shutdown).
+  void flush(TimeNs now, std::vector<AuditRow>& out, bool all = false);
+
+ private:
+  struct Pair {
+    std::int64_t passed = 0;
+    bool summed = false;
+    AuditRow sum;            // the first one summed, with the count of all
+    void add(AuditRow row);
+  };
+  void close_second(std::vector<AuditRow>& out);
+
+  const std::int64_t singles_per_second_;
+  std::mutex mutex_;
+  std::int64_t second_ = 0;
+  std::unordered_map<std::string, Pair> pairs_;
+  Pair others_;   // of the pairs beyond kMaxAuditPairs
+};
+
+}  // namespace weir

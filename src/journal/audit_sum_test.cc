@@ -1,0 +1,109 @@
+#include "journal/audit_sum.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/time.h"
+
+namespace weir {
+namespace {
+
+AuditRow refusal(const std::string& key, const std::string& limit, TimeNs now) {
+  AuditRow row;
+  row.time = now;
+  row.key = key;
+  row.limit = limit;
+  row.request_id = "req_" + std::to_string(now);
+  return row;
+}
+
+std::int64_t total(const std::vector<AuditRow>& rows) {
+  std::int64_t sum = 0;
+  for (const AuditRow& row : rows) sum += row.count;
+  return sum;
+}
+
+TEST(AuditSum, TwentySinglesThenOneSum) {
+  AuditSum audit;
+  std::vector<AuditRow> rows;
+  for (int i = 0; i < 100; ++i) audit.add(refusal("ann", "tokens", 5 * kSecond + i), 5 * kSecond + i, rows);
+  EXPECT_EQ(rows.size(), 20u);
+  audit.flush(5 * kSecond + 999, rows);
+  EXPECT_EQ(rows.size(), 20u) << "the second is not over";
+  audit.flush(6 * kSecond, rows);
+  ASSERT_EQ(rows.size(), 21u);
+  EXPECT_EQ(rows.back().count, 80);
+  EXPECT_EQ(rows.back().request_id, "req_5000000020") << "of the first that is summed";
+  EXPECT_EQ(total(rows), 100);
+}
+
+TEST(AuditSum, KeysAndLimitsAndSecondsAreApart) {
+  AuditSum audit(1);
+  std::vector<AuditRow> rows;
+  for (const char* key : {"a", "b"}) {
+    for (const char* limit : {"x", "y"}) {
+      for (int i = 0; i < 3; ++i) audit.add(refusal(key, limit, kSecond), kSecond, rows);
+    }
+  }
+  EXPECT_EQ(rows.size(), 4u);
+  audit.add(refusal("a", "x", 2 * kSecond), 2 * kSecond, rows);
+  EXPECT_EQ(rows.size(), 9u) << "four sums of the second before, and one single";
+  EXPECT_EQ(total(rows), 13);
+}
+
+TEST(AuditSum, OtherEventsAlwaysPass) {
+  AuditSum audit(0);
+  std::vector<AuditRow> rows;
+  AuditRow row = refusal("ann", "tokens", kSecond);
+  row.event = AuditEvent::kAdmin;
+  for (int i = 0; i < 50; ++i) audit.add(row, kSecond, rows);
+  EXPECT_EQ(rows.size(), 50u);
+}
+
+TEST(AuditSum, TimeThatGoesBackOpensNothingAnew) {
+  AuditSum audit(1);
+  std::vector<AuditRow> rows;
+  audit.add(refusal("a", "x", 10 * kSecond), 10 * kSecond, rows);
+  for (int i = 0; i < 10; ++i) audit.add(refusal("a", "x", 9 * kSecond), 9 * kSecond, rows);
+  EXPECT_EQ(rows.size(), 1u);
+  audit.flush(9 * kSecond, rows, true);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows.back().count, 10);
+}
+
+TEST(AuditSum, MemoryIsBoundedAndNothingIsLost) {
+  AuditSum audit;
+  std::vector<AuditRow> rows;
+  const std::size_t many = kMaxAuditPairs + 500;
+  for (std::size_t i = 0; i < many; ++i) audit.add(refusal("key" + std::to_string(i), "x", kSecond), kSecond, rows);
+  EXPECT_EQ(rows.size(), kMaxAuditPairs);
+  audit.flush(2 * kSecond, rows);
+  ASSERT_EQ(rows.size(), kMaxAuditPairs + 1);
+  EXPECT_EQ(rows.back().key, "");
+  EXPECT_EQ(rows.back().count, 500);
+}
+
+TEST(AuditSum, SharedBetweenThreads) {
+  AuditSum audit;
+  std::atomic<std::int64_t> sum{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      std::vector<AuditRow> rows;
+      for (int i = 0; i < 2000; ++i) {
+        const TimeNs now = kSecond * (1 + i / 500);
+        audit.add(refusal("ann", "x", now), now, rows);
+      }
+      sum += total(rows);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<AuditRow> rows;
+  audit.flush(100 * kSecond, rows);
+  EXPECT_EQ(sum + total(rows), 8000);
+}
+
+}  // namespace
+}  // namespace weir

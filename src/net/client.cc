@@ -1,0 +1,95 @@
+#include "net/client.h"
+
+#include "net/worker.h"
+
+namespace weir {
+
+ClientConnection::ClientConnection(Worker& worker, int fd, std::string peer, Session::Listener listener)
+    : worker_(worker),
+      link_(worker.loop(), *this),
+      timer_([this] { on_timer(); }),
+      stuck_([this] { watch_stuck(); }),
+      session_(worker.services(), *this, std::move(peer), listener) {
+  link_.adopt(fd);
+}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::send(std::string_view bytes) {
+  if (ended_) return;
+  link_.send(bytes);
+  if (link_.stuck_since() != 0) stuck_.set(worker_.loop(), link_.stuck_since() + worker_.services().rules->policy().timeouts.idle);
+}
+
+void ClientConnection::set_deadline(TimeNs at) {
+  if (!lingering_) timer_.set(worker_.loop(), at);
+}
+
+// Everything queued is sent, then our side is closed; what the client still sends is read and dropped for a moment, so
+// that its unread bytes do not turn our last answer into a reset (RFC 9112 section 9.6).
+void ClientConnection::close_after_send() {
+  if (ended_ || lingering_) return;
+  lingering_ = true;
+  link_.shutdown_write();
+  link_.want_read(true);
+  timer_.set(worker_.loop(), worker_.loop().now() + kLinger + (link_.unsent() > 0 ? 10 * kSecond : 0));
+}
+
+void ClientConnection::abort() { end(); }
+
+void ClientConnection::cut() {
+  session_.on_closed();
+  end();
+}
+
+void ClientConnection::end() {
+  if (ended_) return;
+  ended_ = true;
+  timer_.set(worker_.loop(), 0);
+  stuck_.set(worker_.loop(), 0);
+  link_.close();
+  worker_.ended(*this);
+}
+
+void ClientConnection::on_link_bytes(std::string_view bytes) {
+  if (!lingering_ && !ended_) session_.on_bytes(bytes);
+}
+
+void ClientConnection::on_link_eof() {
+  if (lingering_) {
+    if (link_.unsent() == 0) end();
+    return;
+  }
+  session_.on_eof();
+}
+
+void ClientConnection::on_link_error(bool, const std::string&) {
+  session_.on_closed();
+  end();
+}
+
+void ClientConnection::on_link_drained() {
+  if (!lingering_) session_.on_drained();
+}
+
+void ClientConnection::on_timer() {
+  if (lingering_) {
+    end();
+  } else {
+    session_.on_deadline();
+  }
+}
+
+// A reader that takes nothing for as long as an idle client may be silent is gone.
+void ClientConnection::watch_stuck() {
+  const TimeNs since = link_.stuck_since();
+  if (since == 0 || ended_) return;
+  const DurationNs patience = worker_.services().rules->policy().timeouts.idle;
+  if (worker_.loop().now() - since >= patience) {
+    cut();
+  } else {
+    stuck_.set(worker_.loop(), since + patience);
+  }
+}
+
+}  // namespace weir

@@ -1,0 +1,52 @@
+#include "net/dialer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "net/sim_connection.h"
+#include "net/upstream.h"
+
+namespace weir {
+
+std::string origin_key(const Origin& origin) {
+  return fmt::format("{}|{}|{}|{}", origin.tls ? 1 : 0, origin.host, origin.port, origin.ca);
+}
+
+NetDialer::NetDialer(Loop& loop, Resolver& resolver, Counter& opened) : loop_(loop), resolver_(resolver), opened_(opened) {}
+
+NetDialer::~NetDialer() = default;
+
+UpstreamPort* NetDialer::dial(const Origin& origin, UpstreamEvents& events, bool fresh) {
+  if (origin.simulate != nullptr) return new SimConnection(loop_, *origin.simulate, ++simulated_, events);
+  std::string key = origin_key(origin);
+  if (auto found = idle_.find(key); !fresh && found != idle_.end() && !found->second.empty()) {
+    UpstreamConnection* connection = found->second.back().release();
+    found->second.pop_back();
+    connection->reuse(events);
+    return connection;
+  }
+  opened_.add(1);
+  auto* connection = new UpstreamConnection(*this, origin, std::move(key));
+  connection->start(events);
+  return connection;
+}
+
+void NetDialer::keep(std::unique_ptr<UpstreamConnection> connection) {
+  auto& pool = idle_[connection->key()];
+  if (pool.size() >= kMaxIdlePerOrigin) {
+    loop_.dispose(std::move(pool.front()));
+    pool.erase(pool.begin());
+  }
+  pool.push_back(std::move(connection));
+}
+
+void NetDialer::drop_idle(UpstreamConnection& connection) {
+  auto& pool = idle_[connection.key()];
+  const auto found = std::find_if(pool.begin(), pool.end(), [&](const auto& held) { return held.get() == &connection; });
+  if (found == pool.end()) return;
+  loop_.dispose(std::move(*found));
+  pool.erase(found);
+}
+
+}  // namespace weir

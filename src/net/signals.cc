@@ -1,0 +1,34 @@
+#include "net/signals.h"
+
+#include <csignal>
+
+namespace weir {
+namespace {
+
+sigset_t handled() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = handled();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void wait_for_termination(const std::function<void()>& reload) {
+  const sigset_t set = handled();
+  int signal = 0;
+  while (sigwait(&set, &signal) == 0) {
+    if (signal != SIGHUP) return;
+    reload();
+  }
+}
+
+}  // namespace weir

@@ -1,0 +1,86 @@
+// One worker: an event loop, its listening sockets, its clients, its journal writer. Everything in it belongs to its
+// thread, except the members under "any thread".
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_set>
+
+#include "api/endpoints.h"
+#include "gateway/services.h"
+#include "journal/writer.h"
+#include "net/client.h"
+#include "net/dialer.h"
+#include "net/loop.h"
+
+namespace weir {
+
+// What all workers share; outlives them.
+struct WorkerShared {
+  const Clock& clock;
+  Resolver& resolver;
+  Counters& counters;
+  Limiter& auth_failures;
+  CounterId auth_failure_counter;
+  const SubjectSecret& subject_secret;
+  const std::string& key_secret;
+  AuditSum& audit_sum;
+  MetricsBook& metrics;
+  Health& health;
+  BufferBudget& buffers;
+  const ApiOptions& api;
+  std::array<std::uint64_t, 2> id_seed;       // random; ids are unique across workers and hard to guess
+};
+
+class Worker {
+ public:
+  static constexpr std::size_t kMaxConnections = 50'000;
+
+  Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> journal, std::shared_ptr<const Ruleset> rules,
+         std::shared_ptr<const ConsumerSnapshot> consumers);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void listen(int fd, Session::Listener listener);   // before start()
+  void start();
+
+  // --- any thread -------------------------------------------------------------------------------------------------
+  void use_rules(std::shared_ptr<const Ruleset> rules);
+  void use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers);
+  void drain(TimeNs until);                          // stops accepting; ends when idle, at the latest at `until`
+  void join();
+  JournalWriter& journal() { return *journal_; }
+
+  // --- for this worker's connections --------------------------------------------------------------------------------
+  Services& services() { return services_; }
+  Loop& loop() { return loop_; }
+  void accepted(int fd, const std::string& peer, Session::Listener listener);
+  void ended(ClientConnection& connection);
+
+ private:
+  class Acceptor;
+
+  bool end_of_turn();
+  void check_drained();
+  Hash128 next_id();
+
+  WorkerShared shared_;
+  Loop loop_;
+  NetDialer dialer_;
+  Api api_;
+  KeyHasher key_hasher_;
+  std::unique_ptr<JournalWriter> journal_;
+  Services services_;
+  Timer housekeeping_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::unordered_set<ClientConnection*> clients_;
+  bool draining_ = false;
+  TimeNs drain_until_ = 0;
+  std::array<std::uint64_t, 2> id_state_;
+  std::thread thread_;
+};
+
+}  // namespace weir

@@ -1,0 +1,166 @@
+#include <set>
+
+#include "base/check.h"
+#include "policy/compiled.h"
+
+namespace weir {
+namespace {
+
+std::string scope_name(const LimitRule& rule) {
+  if (rule.per.empty()) return "global";
+  std::vector<std::string> names = rule.per;
+  std::sort(names.begin(), names.end());
+  std::string out;
+  for (const std::string& name : names) out.append(out.empty() ? "" : ",").append(name);
+  return out;
+}
+
+Scope make_scope(const LimitRule& rule) {
+  Scope scope;
+  scope.name = scope_name(rule);
+  scope.overflow_name = scope.name + "|overflow";
+  std::vector<std::string> names = rule.per;
+  std::sort(names.begin(), names.end());
+  const auto has = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  for (const std::string& name : names) scope.per.emplace_back(name);
+  const bool caller = has("key") || has("user") || has("caller");
+  scope.with_tenant = (caller || has("team") || has("app")) && !has("tenant");
+  scope.tenant_zone = caller || has("tenant");
+  scope.overridable = caller;
+  return scope;
+}
+
+CompiledTerm make_term(const MatchTerm& term) {
+  CompiledTerm out{AttributeReader(term.attribute), {}, {}, term.negated};
+  const std::set<std::string> patterns(term.patterns.begin(), term.patterns.end());
+  for (const std::string& pattern : patterns) {
+    (pattern.find('*') == std::string::npos ? out.literals : out.globs).push_back(pattern);
+  }
+  return out;
+}
+
+std::string_view kind_name(WindowKind kind) {
+  switch (kind) {
+    case WindowKind::kSliding: return "sliding";
+    case WindowKind::kBucket: return "bucket";
+    case WindowKind::kCalendar: return "calendar";
+    case WindowKind::kConcurrency: return "concurrency";
+  }
+  return "";
+}
+
+// Names the counters of one limit. A counter keeps its usage while its identity stays: sliding windows and buckets are
+// numbered from the shortest, so that a changed length is still the same counter, and calendar windows carry their word.
+class CounterNames {
+ public:
+  explicit CounterNames(const LimitRule& rule) : prefix_(rule.name + "|" + scope_name(rule) + "|" + rule.meter_name + "|") {
+    for (const TierAllowance& allowance : rule.allow) {
+      for (const WindowRule& window : allowance.windows) lengths_[static_cast<std::size_t>(window.kind)].insert(window.length);
+    }
+  }
+  std::string identity(const WindowRule& window) const {
+    std::string out = prefix_ + std::string(kind_name(window.kind));
+    if (window.kind == WindowKind::kCalendar) {
+      out.append("|").append(window.calendar);
+      if (!window.anchor.empty()) out.append("|").append(window.anchor);
+      return out;
+    }
+    const auto& lengths = lengths_[static_cast<std::size_t>(window.kind)];
+    const auto index = std::distance(lengths.begin(), lengths.find(window.length));
+    return index == 0 ? out : out + "|" + std::to_string(index);
+  }
+
+ private:
+  std::string prefix_;
+  std::array<std::set<DurationNs>, 4> lengths_;
+};
+
+CompiledLimit make_limit(const LimitRule& rule, const Ruleset::Define& define) {
+  CompiledLimit out;
+  out.rule = &rule;
+  out.unit = unit_of(rule);
+  out.override_key = "limits." + rule.name;
+  out.hold = !std::all_of(rule.meter.begin(), rule.meter.end(), [](const MeterTerm& t) { return t.kind == MeterKind::kRequests; });
+  for (const MatchTerm& term : rule.match) out.terms.push_back(make_term(term));
+  const CounterNames names(rule);
+  for (const TierAllowance& allowance : rule.allow) {
+    CompiledAllowance compiled{allowance.tier, {}, &allowance.windows};
+    for (const WindowRule& window : allowance.windows) {
+      compiled.counters.push_back(define({.identity = names.identity(window),
+                                          .kind = window.kind,
+                                          .window = window.kind == WindowKind::kSliding ? window.length : 0,
+                                          .precision = rule.precision}));
+    }
+    out.allow.push_back(std::move(compiled));
+  }
+  std::stable_partition(out.allow.begin(), out.allow.end(), [](const CompiledAllowance& a) { return !a.tier.empty(); });
+  return out;
+}
+
+// The term that narrows a limit best among those an index can use: the one with the fewest values.
+const CompiledTerm* index_term(const CompiledLimit& limit) {
+  const CompiledTerm* best = nullptr;
+  for (const CompiledTerm& term : limit.terms) {
+    if (term.negated || !term.globs.empty() || !term.attribute.indexable()) continue;
+    if (best == nullptr || term.literals.size() < best->literals.size()) best = &term;
+  }
+  return best;
+}
+
+}  // namespace
+
+AmountUnit unit_of(const LimitRule& rule) {
+  for (const MeterTerm& term : rule.meter) {
+    if (term.kind == MeterKind::kUsd) return AmountUnit::kUsd;
+    if (term.kind == MeterKind::kConcurrency) return AmountUnit::kConcurrency;
+  }
+  return AmountUnit::kCount;
+}
+
+AttributeReader::AttributeReader(std::string_view name) : name_(name) {
+  if (name.starts_with("metadata.")) {
+    source_ = Source::kMetadata;
+    path_ = name.substr(9);
+  } else if (name.starts_with("header.")) {
+    source_ = Source::kHeader;
+    path_ = name.substr(7);
+  } else {
+    const auto attribute = attribute_from(name);
+    WEIR_CHECK(attribute.has_value());
+    attribute_ = *attribute;
+  }
+}
+
+Ruleset::~Ruleset() = default;
+
+std::shared_ptr<const Ruleset> Ruleset::compile(std::shared_ptr<const Policy> policy, const Define& define,
+                                                const SubjectSecret& secret) {
+  std::shared_ptr<Ruleset> out(new Ruleset);
+  out->compiled_ = std::make_unique<Compiled>();
+  Compiled& c = *out->compiled_;
+  c.secret = secret;
+  c.tenant_zones.insert(policy->tenant_zones.begin(), policy->tenant_zones.end());
+  WEIR_CHECK(policy->limits.size() <= kMaxLimits);
+  std::map<std::string, std::uint32_t> scopes;
+  for (const LimitRule& rule : policy->limits) {
+    const auto number = static_cast<std::uint16_t>(c.limits.size());
+    CompiledLimit limit = make_limit(rule, define);
+    const auto [scope, fresh] = scopes.emplace(scope_name(rule), static_cast<std::uint32_t>(c.scopes.size()));
+    if (fresh) c.scopes.push_back(make_scope(rule));
+    limit.scope = scope->second;
+    c.limits.push_back(std::move(limit));
+    const CompiledTerm* term = index_term(c.limits.back());
+    if (term == nullptr) {
+      c.always.push_back(number);
+      continue;
+    }
+    const Attribute attribute = term->attribute.attribute();
+    auto index = std::find_if(c.indexes.begin(), c.indexes.end(), [&](const LimitIndex& i) { return i.attribute == attribute; });
+    if (index == c.indexes.end()) index = c.indexes.insert(index, LimitIndex{attribute, {}});
+    for (const std::string& value : term->literals) index->by_value[value].push_back(number);
+  }
+  out->policy_ = std::move(policy);
+  return out;
+}
+
+}  // namespace weir

@@ -1,0 +1,153 @@
+// What a wrong file is told: line, column, and what to write instead.
+#include "policy/test_policy.h"
+
+namespace weir {
+namespace {
+
+struct Wrong {
+  const char* text;
+  const char* starts;   // line:column and the beginning of the message
+  const char* says;     // part of the same line
+};
+
+class WrongFile : public testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongFile, IsToldWhereAndWhat) {
+  const LoadedPolicy loaded = load(GetParam().text);
+  EXPECT_FALSE(loaded.policy);
+  const std::string all = "\n" + problems(loaded);
+  const std::size_t at = all.find("\n" + std::string(GetParam().starts));
+  ASSERT_NE(at, std::string::npos) << GetParam().text << all;
+  const std::string line = all.substr(at + 1, all.find('\n', at + 1) - at - 1);
+  EXPECT_NE(line.find(GetParam().says), std::string::npos) << GetParam().text << "\n" << line;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    TopLevel, WrongFile,
+    testing::Values(
+        Wrong{"lisen: 1.2.3.4:80", "1:1: error: unknown key `lisen`", "did you mean `listen`"},
+        Wrong{"zone: UTC\nzone: UTC", "2:1: error: key `zone` appears twice", ""},
+        Wrong{"zone: Europe/Berln", "1:7: error: unknown time zone", "Europe/Berlin"},
+        Wrong{"listen: 8080", "1:9: error:", "`127.0.0.1:8080`"}, Wrong{"listen: :8080", "1:9: error:", "0.0.0.0:8080"},
+        Wrong{"listen: 127.0.0.1", "1:9: error:", "has no port"},
+        Wrong{"listen: 127.0.0.1:1\nadmin: { listen: 127.0.0.1:1 }", "1:1: error:", "same address"},
+        Wrong{"admin: { token: short }", "1:17: error: `token` must be 8", ""},
+        Wrong{"workers: many", "1:10: error: `workers` must be auto", ""},
+        Wrong{"durability: strikt", "1:13: error: `durability` cannot be `strikt`", "did you mean `strict`"},
+        Wrong{"drain: 25", "1:8: error:", "`25s`"}, Wrong{"drain: 2h", "1:8: error: `drain` must be 0s to 1h", ""},
+        Wrong{"drain:", "1:7: error: `drain` has no value", ""},
+        Wrong{"timeouts: { header: 10 sec }", "1:21: error:", "not a duration"},
+        Wrong{"bounds: { body: 1 }", "1:17: error: `body` must be 1024", ""},
+        Wrong{"reservation: { quantile: nan }", "1:26: error: `quantile`", ""},
+        Wrong{"trusted_proxies: [10.0.0.1/8]", "1:19: error:", "bits set beyond"},
+        Wrong{"trusted_proxies: 10.0.0.0/8", "1:18: error:", "must be a list"},
+        Wrong{"default_tier: gold", "1:15: error: unknown tier `gold`", ""},
+        Wrong{"tiers: { gold: {} }", "1:8: error: none of the tiers is the default", ""},
+        Wrong{"auth_failures: { allow: 5/day }", "1:25: error:", "sliding window"},
+        Wrong{"tenants: { a: { zon: UTC } }", "1:17: error: unknown key `zon`", "did you mean `zone`"},
+        Wrong{"providers: { a: { dialect: openia, url: \"http://h\" } }", "1:28: error:", "did you mean `openai`"},
+        Wrong{"providers: { a: { url: \"http://h\" } }", "1:17: error: this provider needs `dialect`", ""},
+        Wrong{"providers: { a: { dialect: openai } }", "1:17: error: this provider needs `url`", ""},
+        Wrong{"providers: { a: { dialect: openai, url: api.openai.com } }", "1:41: error:", "`https://api.openai.com`"},
+        Wrong{"providers: { a: { dialect: openai, url: \"http://u:pw@h\" } }", "1:41: error:", "may not hold a user"},
+        Wrong{"providers: { A: { simulate: {} } }", "1:14: error:", "a-z 0-9"},
+        Wrong{"models: { a: { provider: simm } }", "1:26: error: unknown provider `simm`", "did you mean `sim`"},
+        Wrong{"models: { \"g*\": { provider: sim }, gpt: { provider: sim } }", "1:36: error: `gpt` is never reached", "`g*` above"},
+        Wrong{"models: { a: { provider: sim, price: { inputt: 3 } } }", "1:40: error: unknown key `inputt`", "`input`"},
+        Wrong{"upstreams: [{ path: /v1/messages, kind: http, url: \"http://h\" }]", "1:21: error:", "LLM route"},
+        Wrong{"upstreams: [{ path: /weir/v1/x, kind: http, url: \"http://h\" }]", "1:21: error:", "by Weir itself"},
+        Wrong{"upstreams: [{ path: /a/*/b, kind: http, url: \"http://h\" }]", "1:21: error:", "ends in /**"},
+        Wrong{"upstreams: [{ path: /a, url: \"http://h\" }]", "1:13: error: this upstream needs `kind`", ""},
+        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { usd: { response_json: a } } }]", "1:66: error: `usd` is a built-in meter", ""},
+        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { x: {} } }]", "1:66: error: meter `x` needs either", ""}));
+
+#define LIMIT(body) "limits:\n  - { " body " }"
+INSTANTIATE_TEST_SUITE_P(
+    Limits, WrongFile,
+    testing::Values(
+        Wrong{LIMIT("name: a, pre: key, meter: requests, allow: 1/1m"), "2:14: error: unknown key `pre`", "did you mean `per`"},
+        Wrong{LIMIT("name: a, per: caler, meter: requests, allow: 1/1m"), "2:19: error: unknown attribute `caler`", "`caller`"},
+        Wrong{LIMIT("name: a, per: key, meter: request, allow: 1/1m"), "2:31: error: unknown meter `request`", "`requests`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/min"), "2:48: error:", "`1/1m`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1m]"), "2:55: error: two amounts for the same window", ""},
+        Wrong{LIMIT("name: a, per: key, meter: concurrency, allow: 5/1m"), "2:51: error: concurrency has no window", "`5`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: { gold: 1/1m }"), "2:50: error: unknown tier `gold`", ""},
+        Wrong{LIMIT("name: Aa, per: key, meter: requests, allow: 1/1m"), "2:11: error: a limit's name", "write `aa`"},
+        Wrong{LIMIT("name: a, meter: requests, allow: 1/1m"), "2:5: error: this limit needs `per`", ""},
+        Wrong{LIMIT("name: a, per: [key, key], meter: requests, allow: 1/1m"), "2:25: error: `key` appears twice", ""},
+        Wrong{LIMIT("name: a, per: [key, global], meter: requests, allow: 1/1m"), "2:25: error: `global` stands alone", ""},
+        Wrong{LIMIT("name: a, per: key, meter: {usd: 1, tokens: 1}, allow: 1/1m"), "2:31: error: usd cannot be mixed", ""},
+        Wrong{LIMIT("name: a, per: key, meter: {tokens: 0}, allow: 1/1m"), "2:40: error: a weight is", ""},
+        Wrong{LIMIT("name: a, per: key, meter: {concurrency: 2}, allow: 1"), "2:31: error: concurrency cannot be weighted", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, precision: 0"), "2:65: error: `precision` must be", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tier: glod }"), "2:69: error: this can match nothing: no tier `glod`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { kind: [agent, robot] }"), "2:77: error: this can match nothing: no kind `robot`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { provider: {not: opnai} }"), "2:73: error:", "no provider `opnai`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { route: /v1/mesages }"), "2:70: error:", "did you mean `/v1/messages`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { method: get }"), "2:71: error:", "did you mean `GET`"},
+        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: b }"), "3:70: error: this can match nothing", "`b`"},
+        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: \"b*\" }"), "3:70: error: this can match nothing", "`b*`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m") "\n  - { name: a, per: key, meter: requests, allow: 1/1m }", "3:11: error: two limits are called `a`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1h]") "\n  - { name: a-1m, per: key, meter: requests, allow: 1/1m }", "3:11: error: `a-1m` would name both", ""}));
+
+INSTANTIATE_TEST_SUITE_P(
+    NotAvailable, WrongFile,
+    testing::Values(
+        Wrong{"runs: { max_depth: 5 }", "1:1: error: `runs` is not available in this version", ""},
+        Wrong{"breaker: {}", "1:1: error: `breaker` is not available", ""}, Wrong{"profiles: {}", "1:1: error: `profiles` is not available", ""},
+        Wrong{"trust: {}", "1:1: error: `trust` is not available", ""}, Wrong{"retry: {}", "1:1: error: `retry` is not available", ""},
+        Wrong{"alerts: {}", "1:1: error: `alerts` is not available", ""}, Wrong{"guards: {}", "1:1: error: `guards` is not available", ""},
+        Wrong{"cache: {}", "1:1: error: `cache` is not available", ""}, Wrong{"edge: {}", "1:1: error: `edge` is not available", ""},
+        Wrong{"plans: {}", "1:1: error: `plans` is not available", ""}, Wrong{"adjust: {}", "1:1: error: `adjust` is not available", ""},
+        Wrong{"script: a.lua", "1:1: error: `script` is not available", ""}, Wrong{"route: {}", "1:1: error: `route` is not available", ""},
+        Wrong{"rls: {}", "1:1: error: `rls` is not available", ""},
+        Wrong{"store: { counters: \"redis://:pw@h\" }", "1:20: error: `counters: redis://` is not available", ""},
+        Wrong{"store: { records: \"postgres://h\" }", "1:19: error: `records: postgres://` is not available", ""},
+        Wrong{"providers: { g: { dialect: gemini, url: \"https://h\" } }", "1:28: error: `dialect: gemini` is not available", ""},
+        Wrong{"models: { a: { provider: sim, price: 0, fallback: [b] } }", "1:41: error: `fallback` is not available", ""},
+        Wrong{"upstreams: [{ path: /m, kind: mcp, url: \"http://h\", server: s }]", "1:31: error: `kind: mcp` is not available", ""},
+        Wrong{LIMIT("name: a, per: run, meter: requests, allow: 1/1m"), "2:19: error: `run` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tool: x }"), "2:63: error: `tool` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: runs, allow: 1/1m"), "2:31: error: `runs` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: tool_calls, allow: 1/1m"), "2:31: error: `tool_calls` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: []"), "2:50: error: `degrade` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, soft: true"), "2:50: error: `soft` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, layer: plan"), "2:50: error: `layer` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, contextual: true"), "2:50: error: `contextual` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: strip_tool"), "2:61: error: `on_exceed: strip_tool` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: {queue: 2s}"), "2:61: error: `on_exceed: queue` is not available", ""}));
+
+TEST(DiagnosticsTest, AllErrorsAreReportedInFileOrder) {
+  const LoadedPolicy loaded = load("lisen: a\ndrain: 5\nlimits:\n  - { name: X, per: who, meter: what, allow: 1/1m }\n");
+  ASSERT_EQ(loaded.diagnostics.size(), 5u) << problems(loaded);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_GE(loaded.diagnostics[i].line, loaded.diagnostics[i - 1].line);
+}
+
+TEST(DiagnosticsTest, SecretsAreNotRepeated) {
+  for (const char* text : {"providers: { a: { dialect: openai, url: \"http://h\", key: \"se cret\\u0001\" } }",
+                           "providers: { a: { dialect: openai, url: \"https://user:se cret@h\" } }", "admin: { token: \"se cret token\" }",
+                           "store: { counters: \"redis://:se cret@h\" }"}) {
+    const std::string told = problems(load(text));
+    EXPECT_NE(told.find("error"), std::string::npos) << text;
+    EXPECT_EQ(told.find("se cret"), std::string::npos) << told;
+  }
+}
+
+TEST(WarningsTest, DoNotStopAFile) {
+  const LoadedPolicy tiers = load(LIMIT("name: a, per: key, meter: requests, allow: { pro: 9/1m, enterprise: 50/1m }"));
+  ASSERT_TRUE(tiers.policy);
+  EXPECT_EQ(problems(tiers), "2:48: warning: no amount for tier `free`; it gets the smallest, that of `pro`. Add it, or `default`\n");
+  EXPECT_EQ(tiers.policy->limits[0].allow.back().tier, "");
+  EXPECT_EQ(tiers.policy->limits[0].allow.back().windows[0].amount, 9);
+
+  const LoadedPolicy split = load(LIMIT("name: a, per: [key, conversation], meter: tokens, allow: 9/1m"));
+  ASSERT_TRUE(split.policy);
+  EXPECT_NE(problems(split).find("2:19: warning: `a` is bounded only by `conversation`"), std::string::npos) << problems(split);
+  EXPECT_EQ(problems(load(LIMIT("name: a, per: conversation, meter: tokens, allow: 9/1m") "\n  - { name: b, per: key, meter: tokens, allow: 9/1m }")), "");
+
+  EXPECT_NE(problems(load("models: { unpriced-thing: { provider: sim } }")).find("1:11: warning: no price is known"), std::string::npos);
+  EXPECT_NE(problems(load("providers: { a: { simulate: {} }, b: { simulate: {} } }\nmodels: { x: { provider: a, price: 0 } }")).find("1:35: warning: no model is routed"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace weir

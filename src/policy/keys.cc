@@ -1,0 +1,160 @@
+#include "policy/keys.h"
+
+namespace weir {
+namespace {
+
+using enum ValueType;
+constexpr bool kLater = true;
+
+constexpr KeySpec kKeys[] = {
+    {"", "listen", kEndpoint, "", "address of the data plane"},
+    {"", "admin", kSection, "admin", "the admin listener"},
+    {"", "data", kText, "", "folder of the embedded store"},
+    {"", "store", kSection, "store", "where counters and records live"},
+    {"", "workers", kWorkers, "", "event loops; auto is one per core"},
+    {"", "zone", kZone, "", "IANA zone of calendar windows that have no tenant"},
+    {"", "tenants", kSectionMap, "tenant", "facts about tenants, by name"},
+    {"", "providers", kSectionMap, "provider", "LLM providers, by name"},
+    {"", "models", kSectionMap, "model", "model name or glob -> provider; the first match wins"},
+    {"", "upstreams", kSectionList, "upstream", "HTTP APIs that are not LLM providers"},
+    {"", "default_tier", kText, "", "tier of keys that have none"},
+    {"", "tiers", kSectionMap, "tier", "the tiers, by name"},
+    {"", "limits", kSectionList, "limit", "replaces the built-in limits"},
+    {"", "reservation", kSection, "reservation", "what an admitted request holds until it is settled"},
+    {"", "timeouts", kSection, "timeouts", "of clients"},
+    {"", "bounds", kSection, "bounds", "of requests"},
+    {"", "auth_failures", kSection, "auth_failures", "wrong keys allowed per address"},
+    {"", "durability", kChoice, "relaxed|strict", "relaxed survives kill -9, strict also power loss"},
+    {"", "anonymous", kChoice, "refuse|allow", "requests without a key"},
+    {"", "trusted_proxies", kTextList, "", "addresses or networks whose X-Forwarded-For is believed"},
+    {"", "retention", kSection, "retention", "how long records are kept"},
+    {"", "drain", kDuration, "", "how long SIGTERM waits for open requests"},
+    {"", "runs", kText, "", "", kLater},
+    {"", "breaker", kText, "", "", kLater},
+    {"", "profiles", kText, "", "", kLater},
+    {"", "trust", kText, "", "", kLater},
+    {"", "retry", kText, "", "", kLater},
+    {"", "alerts", kText, "", "", kLater},
+    {"", "guards", kText, "", "", kLater},
+    {"", "cache", kText, "", "", kLater},
+    {"", "edge", kText, "", "", kLater},
+    {"", "plans", kText, "", "", kLater},
+    {"", "adjust", kText, "", "", kLater},
+    {"", "script", kText, "", "", kLater},
+    {"", "route", kText, "", "", kLater},
+    {"", "rls", kText, "", "", kLater},
+
+    {"admin", "listen", kEndpoint, "", "address of the admin API and metrics"},
+    {"admin", "token", kText, "", "bearer token; absent: generated and kept in data"},
+    {"admin", "metrics", kChoice, "token|public", "public: /metrics without the token"},
+
+    {"store", "counters", kChoice, "memory", "in this process"},
+    {"store", "records", kChoice, "embedded", "SQLite in data"},
+
+    {"tenant", "zone", kZone, "", "zone of this tenant's calendar windows"},
+
+    {"provider", "dialect", kChoice, "openai|anthropic", "how the provider speaks"},
+    {"provider", "url", kUrl, "", "scheme and host; a path is prefixed, a trailing /v1 replaces the dialect's"},
+    {"provider", "key", kText, "", "the provider's credential"},
+    {"provider", "ca", kText, "", "PEM file that signs the provider's certificate"},
+    {"provider", "simulate", kSection, "simulate", "answers made up inside the gateway"},
+    {"provider", "price", kPrice, "", "of models that nothing else prices"},
+    {"provider", "timeouts", kSection, "provider timeouts", "of calls to the provider"},
+
+    {"provider timeouts", "connect", kDuration, "", "until the connection stands"},
+    {"provider timeouts", "first_byte", kDuration, "", "streams: until the first byte"},
+    {"provider timeouts", "idle", kDuration, "", "streams: between bytes"},
+    {"provider timeouts", "total", kDuration, "", "the whole call"},
+
+    {"simulate", "output_tokens", kOutputRange, "", "a number, or a range such as 20..200"},
+    {"simulate", "first_byte", kDuration, "", "wait before the first byte"},
+    {"simulate", "tokens_per_second", kInteger, "", "0 is as fast as possible"},
+    {"simulate", "seed", kInteger, "", "same seed, same answers"},
+
+    {"model", "provider", kText, "", "name of a provider"},
+    {"model", "price", kPrice, "", "over the built-in price book"},
+    {"model", "fallback", kTextList, "", "", kLater},
+
+    {"price", "input", kUsdPerMillion, "", "USD per 1M input tokens"},
+    {"price", "cached_input", kUsdPerMillion, "", "USD per 1M input tokens read from the cache"},
+    {"price", "cache_write", kUsdPerMillion, "", "USD per 1M input tokens written to the cache"},
+    {"price", "output", kUsdPerMillion, "", "USD per 1M output tokens"},
+    {"price", "audio_in", kUsdPerMillion, "", "USD per 1M audio input tokens"},
+    {"price", "audio_out", kUsdPerMillion, "", "USD per 1M audio output tokens"},
+
+    {"upstream", "path", kPath, "", "exact, or ending in /** for everything below"},
+    {"upstream", "kind", kChoice, "http", "what is behind it"},
+    {"upstream", "url", kUrl, "", "where requests go"},
+    {"upstream", "tool", kText, "", "name of the operation, from {method} and {path}"},
+    {"upstream", "ca", kText, "", "PEM file that signs the upstream's certificate"},
+    {"upstream", "pass_authorization", kBoolean, "", "forward Weir's own key as well"},
+    {"upstream", "meters", kSectionMap, "custom meter", "what the upstream's answers count, by name"},
+    {"upstream", "timeouts", kSection, "provider timeouts", "of calls to the upstream"},
+    {"upstream", "server", kText, "", "", kLater},
+
+    {"custom meter", "response_header", kText, "", "header of the answer that holds the number"},
+    {"custom meter", "response_json", kText, "", "dotted path in a JSON answer"},
+    {"custom meter", "estimate", kInteger, "", "held before the answer is known"},
+
+    {"tier", "weight", kInteger, "", "share of a provider's quota when callers compete"},
+
+    {"limit", "name", kName, "", "unique; shown in refusals"},
+    {"limit", "match", kMatch, "", "attribute -> value, list, glob, or {not: ...}; all must hold"},
+    {"limit", "per", kPer, "", "attribute or list; global for one shared bucket"},
+    {"limit", "meter", kMeter, "", "what is counted: a name, or weights"},
+    {"limit", "allow", kAllow, "", "an amount per window, a list of them, or a map by tier"},
+    {"limit", "on_exceed", kChoice, "refuse", "what happens beyond the amount"},
+    {"limit", "mode", kChoice, "enforce|shadow", "shadow decides the same and refuses nothing"},
+    {"limit", "fail", kChoice, "local|open|closed", "when the counter store is unreachable"},
+    {"limit", "missing", kChoice, "shared|skip|refuse", "when a per attribute is absent"},
+    {"limit", "precision", kInteger, "", "buckets of a sliding window"},
+    {"limit", "layer", kText, "", "", kLater},
+    {"limit", "degrade", kText, "", "", kLater},
+    {"limit", "soft", kText, "", "", kLater},
+    {"limit", "contextual", kText, "", "", kLater},
+    {"limit", "hard", kText, "", "", kLater},
+
+    {"reservation", "mode", kChoice, "estimate|reserve", "reserve always holds the whole cap"},
+    {"reservation", "default_output", kInteger, "", "tokens held for a request without a cap"},
+    {"reservation", "trust_cap", kInteger, "", "most tokens a stream holds at once"},
+    {"reservation", "quantile", kFraction, "", "of learned outputs that is held once warm"},
+    {"reservation", "warmup", kInteger, "", "answers of a tenant and model before it is warm"},
+    {"reservation", "top_up", kInteger, "", "tokens a stream adds at a time"},
+
+    {"timeouts", "header", kDuration, "", "until the header is complete"},
+    {"timeouts", "body", kDuration, "", "of the body without 16 KiB of progress"},
+    {"timeouts", "idle", kDuration, "", "of a connection between requests"},
+
+    {"bounds", "header", kBytes, "", "request line and fields"},
+    {"bounds", "body", kBytes, "", "body of a request"},
+    {"bounds", "depth", kInteger, "", "nesting of JSON"},
+    {"bounds", "messages", kInteger, "", "messages of a request"},
+    {"bounds", "tools", kInteger, "", "tools of a request"},
+
+    {"auth_failures", "per", kChoice, "ip", "the client's address"},
+    {"auth_failures", "allow", kText, "", "a sliding window such as 30/1m"},
+
+    {"retention", "ledger", kDuration, "", "usage rows"},
+    {"retention", "audit", kDuration, "", "audit rows"},
+};
+
+}  // namespace
+
+std::span<const KeySpec> policy_keys() { return kKeys; }
+
+std::vector<std::string_view> keys_of(std::string_view section) {
+  std::vector<std::string_view> out;
+  for (const KeySpec& spec : kKeys) {
+    if (spec.section == section && !spec.later) out.push_back(spec.key);
+  }
+  return out;
+}
+
+const KeySpec* find_key(std::string_view section, std::string_view key) {
+  for (const KeySpec& spec : kKeys) {
+    if (spec.section == section && spec.key == key) return &spec;
+  }
+  return nullptr;
+}
+
+}  // namespace weir

@@ -1,0 +1,288 @@
+#include <algorithm>
+#include <array>
+
+#include "base/strings.h"
+#include "policy/address.h"
+#include "policy/amounts.h"
+#include "policy/loader.h"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kMaxProviders = 100;
+constexpr std::size_t kMaxModels = 1'000;
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 40;
+constexpr std::int64_t kMaxPrice = 1'000'000'000'000;   // $1M per 1M tokens
+
+void read_url(Section& s, Url& out, bool required) {
+  const Yaml* value = required ? s.required("url") : s.get("url");
+  if (value == nullptr) return;
+  const auto url = value->is_scalar() ? parse_url(value->text) : fail("`url` must be a single value");
+  if (url) {
+    out = *url;
+  } else {
+    s.reporter().error(*value, url.error().message);
+  }
+}
+
+void read_timeouts(Section& parent, ProviderTimeouts& out) {
+  const Yaml* node = parent.get("timeouts");
+  if (node == nullptr) return;
+  Section s(parent.reporter(), *node, "provider timeouts");
+  s.duration("connect", out.connect, kMillisecond, kHour);
+  s.duration("first_byte", out.first_byte, kMillisecond, kDay);
+  s.duration("idle", out.idle, kMillisecond, kDay);
+  s.duration("total", out.total, kMillisecond, 7 * kDay);
+  s.finish();
+}
+
+bool is_header_value(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
+}
+
+// `model`: prices that are not given come from the book's row of that model, else follow from those that are.
+std::optional<Price> read_price(Section& parent, std::string_view model) {
+  const Yaml* node = parent.get("price");
+  if (node == nullptr) return std::nullopt;
+  Reporter& reporter = parent.reporter();
+  if (node->is_scalar()) {
+    const auto all = parse_usd(node->text);
+    if (all && *all <= kMaxPrice) return Price{*all, *all, *all, *all, *all, *all};
+    reporter.error(*node, "`price` must be USD per 1M tokens: a number, or { input: 2.50, output: 10.00 }");
+    return std::nullopt;
+  }
+  Section s(reporter, *node, "price");
+  const auto read = [&](std::string_view key) -> std::optional<std::int64_t> {
+    const Yaml* value = s.scalar(key);
+    if (value == nullptr) return std::nullopt;
+    const auto price = parse_usd(value->text);
+    if (price && *price <= kMaxPrice) return *price;
+    reporter.error(*value, price ? "a price is at most 1000000 USD per 1M tokens" : price.error().message);
+    return std::nullopt;
+  };
+  const PriceRow* row = model.empty() ? nullptr : PriceBook::built_in().find(model);
+  const Price& book = row != nullptr ? row->price : PriceBook::built_in().dearest();
+  Price price;
+  price.input = read("input").value_or(book.input);
+  price.output = read("output").value_or(book.output);
+  price.cached_input = read("cached_input").value_or(row != nullptr ? book.cached_input : price.input);
+  price.cache_write = read("cache_write").value_or(row != nullptr ? book.cache_write : price.input);
+  price.audio_in = read("audio_in").value_or(row != nullptr ? book.audio_in : price.input);
+  price.audio_out = read("audio_out").value_or(row != nullptr ? book.audio_out : price.output);
+  s.finish();
+  return price;
+}
+
+void read_output_range(Section& s, SimulatorOptions& out) {
+  const Yaml* value = s.scalar("output_tokens");
+  if (value == nullptr) return;
+  const std::string_view text = value->text;
+  const std::size_t dots = text.find("..");
+  const auto least = parse_decimal(text.substr(0, dots));
+  const auto most = dots == std::string_view::npos ? least : parse_decimal(text.substr(dots + 2));
+  if (!least || !most || *least > *most || *most > 10'000'000) {
+    s.reporter().error(*value, "`output_tokens` must be a number or a range such as 20..200, at most 10000000");
+    return;
+  }
+  out.output_tokens_min = *least;
+  out.output_tokens_max = *most;
+}
+
+std::optional<SimulatorOptions> read_simulate(Section& provider) {
+  const Yaml* node = provider.get("simulate");
+  if (node == nullptr) return std::nullopt;
+  Section s(provider.reporter(), *node, "simulate");
+  SimulatorOptions out;
+  read_output_range(s, out);
+  s.duration("first_byte", out.first_byte, 0, kHour);
+  s.integer("tokens_per_second", out.tokens_per_second, 0, 10'000'000);
+  std::int64_t seed = 0;
+  s.integer("seed", seed, 0, kMaxAmount);
+  out.seed = static_cast<std::uint64_t>(seed);
+  s.finish();
+  return out;
+}
+
+Provider read_provider(Section& s, const Yaml& name) {
+  constexpr std::array<std::string_view, 2> kLaterDialects = {"gemini", "ollama"};
+  Provider provider;
+  provider.name = name.text;
+  if (!is_name(provider.name)) s.reporter().error(name, "a provider's name has 1 to 64 of a-z 0-9 . _ -");
+  provider.simulate = read_simulate(s);
+  const bool simulated = provider.simulate.has_value();
+  if (!simulated && s.node().is_map() && s.node().find("dialect") == nullptr) {
+    s.reporter().error(s.node(), "this provider needs `dialect`: openai or anthropic");
+  }
+  if (s.choice("dialect", kLaterDialects) == "anthropic") provider.dialect = Dialect::kAnthropic;
+  if (simulated && s.get("url") != nullptr) s.reporter().error(*s.get("url"), "a simulated provider has no `url`");
+  if (!simulated) read_url(s, provider.url, true);
+  s.text("key", provider.key);
+  if (!is_header_value(provider.key)) {
+    s.reporter().error(*s.get("key"), "`key` holds characters that cannot be sent in a header");
+  }
+  s.text("ca", provider.ca);
+  if (!provider.ca.empty() && !provider.url.tls && !simulated) s.reporter().error(*s.get("ca"), "`ca` needs an https:// url");
+  provider.price = read_price(s, "");
+  read_timeouts(s, provider.timeouts);
+  s.finish();
+  return provider;
+}
+
+void read_meter_source(Section& s, const Yaml& name, Upstream& upstream) {
+  constexpr std::array<std::string_view, 11> kTaken = {"requests", "runs", "tokens", "input_tokens", "output_tokens",
+      "cached_tokens", "usd", "tool_calls", "concurrency", "bytes_in", "bytes_out"};
+  MeterSource meter;
+  meter.name = name.text;
+  if (!is_name(meter.name)) s.reporter().error(name, "a meter's name has 1 to 64 of a-z 0-9 . _ -");
+  if (std::find(kTaken.begin(), kTaken.end(), meter.name) != kTaken.end()) {
+    s.reporter().error(name, "`" + meter.name + "` is a built-in meter; choose another name");
+  }
+  s.text("response_header", meter.response_header);
+  s.text("response_json", meter.response_json);
+  s.integer("estimate", meter.estimate, 0, kMaxTokens);
+  if (meter.response_header.empty() == meter.response_json.empty()) {
+    s.reporter().error(name, "meter `" + meter.name + "` needs either `response_header` or `response_json`");
+  }
+  s.finish();
+  upstream.meters.push_back(std::move(meter));
+}
+
+void read_path(Section& s, Upstream& out) {
+  const Yaml* value = s.required("path");
+  if (value == nullptr) return;
+  Reporter& reporter = s.reporter();
+  std::string_view path = value->text;
+  out.path = value->text;
+  if (path.ends_with("/**")) path.remove_suffix(3);
+  const bool clean = std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 0x7F && c != '?' && c != '#'; });
+  if (!value->is_scalar() || !out.path.starts_with('/') || !clean) {
+    return reporter.error(*value, "`path` must begin with / and hold no spaces, ? or #");
+  }
+  if (path.find('*') != std::string_view::npos) {
+    return reporter.error(*value, "`path` is exact or ends in /**, as in /api/**");
+  }
+  if (operation_at(path)) return reporter.error(*value, "`" + std::string(path) + "` is an LLM route; configure it under `providers`");
+  for (const std::string_view own : {"/weir", "/healthz", "/readyz", "/v1/models"}) {
+    if (path == own || (path.starts_with(own) && path.substr(own.size()).starts_with('/'))) {
+      return reporter.error(*value, "`" + std::string(own) + "` is answered by Weir itself");
+    }
+  }
+}
+
+Upstream read_upstream(Section& s) {
+  constexpr std::array<std::string_view, 1> kLaterKinds = {"mcp"};
+  Upstream out;
+  read_path(s, out);
+  s.required("kind");
+  s.choice("kind", kLaterKinds);
+  read_url(s, out.url, true);
+  s.text("tool", out.tool);
+  if (!out.tool.empty() && !is_value(out.tool)) s.reporter().error(*s.get("tool"), "`tool` is 1 to 256 bytes without control characters");
+  s.text("ca", out.ca);
+  if (!out.ca.empty() && !out.url.tls) s.reporter().error(*s.get("ca"), "`ca` needs an https:// url");
+  s.boolean("pass_authorization", out.pass_authorization);
+  if (const Yaml* meters = s.get("meters")) {
+    if (!meters->is_map() || meters->keys.size() > 32) {
+      s.reporter().error(*meters, "`meters` must be a map of at most 32 meters, as in rows: { response_json: meta.rows }");
+    }
+    for (std::size_t i = 0; i < meters->keys.size(); ++i) {
+      Section meter(s.reporter(), meters->items[i], "custom meter");
+      read_meter_source(meter, meters->keys[i], out);
+    }
+  }
+  read_timeouts(s, out.timeouts);
+  s.finish();
+  return out;
+}
+
+}  // namespace
+
+void load_providers(Section& root, Policy& policy, bool built_in) {
+  const Yaml* node = root.get("providers");
+  if (node == nullptr) return;
+  Reporter& reporter = root.reporter();
+  if (!node->is_map() || node->keys.size() > kMaxProviders) {
+    return reporter.error(*node, "`providers` must be a map of at most 100 providers, by name");
+  }
+  for (std::size_t i = 0; i < node->keys.size(); ++i) {
+    Section s(reporter, node->items[i], "provider");
+    Provider provider = read_provider(s, node->keys[i]);
+    if (built_in && provider.key.empty() && !provider.simulate) continue;
+    policy.providers.push_back(std::move(provider));
+  }
+}
+
+void load_models(Section& root, Policy& policy, bool built_in) {
+  const Yaml* node = root.get("models");
+  if (node == nullptr) return;
+  Reporter& reporter = root.reporter();
+  if (!node->is_map() || node->keys.size() > kMaxModels) {
+    return reporter.error(*node, "`models` must be a map of at most 1000 rules, from model to { provider: … }");
+  }
+  std::vector<std::string_view> names;
+  for (const Provider& provider : policy.providers) names.push_back(provider.name);
+  for (std::size_t i = 0; i < node->keys.size(); ++i) {
+    const Yaml& pattern = node->keys[i];
+    if (!is_value(pattern.text)) reporter.error(pattern, "a model is 1 to 256 bytes without control characters");
+    Section s(reporter, node->items[i], "model");
+    ModelRule rule;
+    rule.pattern = pattern.text;
+    s.required("provider");
+    s.text("provider", rule.provider);
+    const bool literal = rule.pattern.find('*') == std::string::npos;
+    rule.price = read_price(s, literal ? rule.pattern : std::string_view());
+    s.finish();
+    const bool known = std::find(names.begin(), names.end(), rule.provider) != names.end();
+    if (!known && built_in) continue;
+    if (!known && !rule.provider.empty()) {
+      reporter.error(*s.get("provider"), "unknown provider `" + rule.provider + "`" + did_you_mean(rule.provider, names));
+    }
+    policy.models.push_back(std::move(rule));
+  }
+}
+
+void load_upstreams(Section& root, Policy& policy) {
+  const Yaml* node = root.get("upstreams");
+  if (node == nullptr) return;
+  if (!node->is_list() || node->items.size() > 1'000) {
+    return root.reporter().error(*node, "`upstreams` must be a list of at most 1000 entries, as in - { path: /api/**, … }");
+  }
+  for (const Yaml& item : node->items) {
+    Section s(root.reporter(), item, "upstream");
+    Upstream upstream = read_upstream(s);
+    for (const Upstream& other : policy.upstreams) {
+      if (other.path == upstream.path) root.reporter().error(item, "path `" + upstream.path + "` appears twice");
+    }
+    policy.upstreams.push_back(std::move(upstream));
+  }
+}
+
+void check_models(const Section& root, const Policy& policy) {
+  const Yaml* models = root.node().find("models");
+  const Yaml* providers = root.node().find("providers");
+  Reporter& reporter = root.reporter();
+  if (models != nullptr && models->is_map()) {
+    for (std::size_t i = 0; i < models->keys.size(); ++i) {
+      const Yaml& pattern = models->keys[i];
+      const ModelRule* rule = policy.find_model(pattern.text);
+      if (rule == nullptr) continue;
+      if (rule->pattern != pattern.text) {
+        reporter.error(pattern, "`" + pattern.text + "` is never reached: `" + rule->pattern + "` above matches it first");
+        continue;
+      }
+      const Provider* provider = policy.find_provider(rule->provider);
+      const bool literal = pattern.text.find('*') == std::string::npos;
+      if (literal && provider != nullptr && !rule->price && !provider->price && PriceBook::built_in().find(pattern.text) == nullptr) {
+        reporter.warning(pattern, "no price is known for `" + pattern.text + "`; it costs as much as the dearest model. Give it a `price`");
+      }
+    }
+  }
+  if (providers == nullptr || !providers->is_map()) return;
+  for (const Yaml& name : providers->keys) {
+    const bool used = std::any_of(policy.models.begin(), policy.models.end(),
+                                  [&](const ModelRule& rule) { return rule.provider == name.text; });
+    if (!used) reporter.warning(name, "no model is routed to provider `" + name.text + "`; add it under `models`");
+  }
+}
+
+}  // namespace weir

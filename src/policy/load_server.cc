@@ -1,0 +1,263 @@
+#include <date/tz.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/strings.h"
+#include "policy/address.h"
+#include "policy/amounts.h"
+#include "policy/loader.h"
+
+namespace weir {
+namespace {
+
+constexpr std::int64_t kMaxWorkers = 256;
+constexpr std::size_t kMaxTenants = 10'000;
+constexpr std::size_t kMaxTiers = 100;
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 40;
+
+void read_endpoint(Section& section, Endpoint& out) {
+  const Yaml* value = section.scalar("listen");
+  if (value == nullptr) return;
+  if (auto parsed = parse_endpoint(value->text)) {
+    out = *parsed;
+  } else {
+    section.reporter().error(*value, parsed.error().message);
+  }
+}
+
+void read_zone(Section& section, std::string& out) {
+  const Yaml* value = section.scalar("zone");
+  if (value == nullptr) return;
+  if (is_known_zone(value->text)) {
+    out = value->text;
+    return;
+  }
+  std::string hint;
+  try {
+    std::vector<std::string_view> names;
+    for (const auto& zone : date::get_tzdb().zones) names.push_back(zone.name());
+    hint = did_you_mean(value->text, names);
+  } catch (const std::exception&) {
+    hint = "; the system has no time zones, install tzdata";
+  }
+  section.reporter().error(*value, "unknown time zone `" + value->text + "`" +
+                                       (hint.empty() ? "; write an IANA name such as Europe/Berlin" : hint));
+}
+
+void load_admin(Section& root, Policy& policy) {
+  const Yaml* node = root.get("admin");
+  if (node == nullptr) return;
+  Section s(root.reporter(), *node, "admin");
+  read_endpoint(s, policy.admin);
+  if (const Yaml* token = s.scalar("token")) {
+    const bool printable = std::all_of(token->text.begin(), token->text.end(), [](char c) { return c > ' ' && c < 0x7F; });
+    if (token->text.size() < 8 || token->text.size() > 256 || !printable) {
+      s.reporter().error(*token, "`token` must be 8 to 256 printable characters without spaces");
+    } else {
+      policy.admin_token = token->text;
+    }
+  }
+  policy.metrics_public = s.choice("metrics") == "public";
+  s.finish();
+}
+
+void load_store(Section& root) {
+  const Yaml* node = root.get("store");
+  if (node == nullptr) return;
+  Section s(root.reporter(), *node, "store");
+  for (const char* key : {"counters", "records"}) {
+    const Yaml* value = s.get(key);
+    const bool url = value != nullptr && value->is_scalar() && value->text.find("://") != std::string::npos;
+    if (!url) {
+      s.choice(key);
+      continue;
+    }
+    // Only the scheme: the rest may hold a password.
+    s.reporter().error(*value, not_available(std::string(key) + ": " + value->text.substr(0, value->text.find(':')) + "://"));
+  }
+  s.finish();
+}
+
+void load_tenants(Section& root, Policy& policy) {
+  const Yaml* node = root.get("tenants");
+  if (node == nullptr) return;
+  Reporter& reporter = root.reporter();
+  if (!node->is_map()) return reporter.error(*node, "`tenants` must be a map from tenant to { zone: … }");
+  if (node->keys.size() > kMaxTenants) return reporter.error(*node, "at most 10000 tenants");
+  for (std::size_t i = 0; i < node->keys.size(); ++i) {
+    if (!is_value(node->keys[i].text)) reporter.error(node->keys[i], "a tenant is 1 to 256 bytes without control characters");
+    Section s(reporter, node->items[i], "tenant");
+    std::string zone;
+    read_zone(s, zone);
+    s.finish();
+    if (!zone.empty()) policy.tenant_zones[node->keys[i].text] = zone;
+  }
+}
+
+void load_workers(Section& root, Policy& policy) {
+  const Yaml* value = root.scalar("workers");
+  if (value == nullptr || value->text == "auto") return;
+  const auto number = parse_decimal(value->text);
+  if (!number || *number < 1 || *number > kMaxWorkers) {
+    root.reporter().error(*value, "`workers` must be auto or a whole number from 1 to 256");
+  } else {
+    policy.workers = static_cast<int>(*number);
+  }
+}
+
+void load_reservation(Section& root, Reservation& out) {
+  const Yaml* node = root.get("reservation");
+  if (node == nullptr) return;
+  Section s(root.reporter(), *node, "reservation");
+  out.reserve_whole_cap = s.choice("mode") == "reserve";
+  s.integer("default_output", out.default_output, 1, kMaxTokens);
+  s.integer("trust_cap", out.trust_cap, 1, kMaxTokens);
+  s.fraction("quantile", out.quantile, 0.5, 1);
+  s.integer("warmup", out.warmup, 1, 1'000'000);
+  s.integer("top_up", out.top_up, 1, 1'000'000);
+  s.finish();
+}
+
+void load_timeouts(Section& root, ClientTimeouts& out) {
+  const Yaml* node = root.get("timeouts");
+  if (node == nullptr) return;
+  Section s(root.reporter(), *node, "timeouts");
+  s.duration("header", out.header, 10 * kMillisecond, kHour);
+  s.duration("body", out.body, 10 * kMillisecond, kHour);
+  s.duration("idle", out.idle, 10 * kMillisecond, kDay);
+  s.finish();
+}
+
+void load_bounds(Section& root, Bounds& out) {
+  const Yaml* node = root.get("bounds");
+  if (node == nullptr) return;
+  Section s(root.reporter(), *node, "bounds");
+  s.bytes("header", out.header, 1024, 1 << 20);
+  s.bytes("body", out.body, 1024, std::int64_t{1} << 30);
+  const auto count = [&s](std::string_view key, std::size_t& value, std::int64_t most) {
+    auto number = static_cast<std::int64_t>(value);
+    s.integer(key, number, 1, most);
+    value = static_cast<std::size_t>(number);
+  };
+  count("depth", out.json.depth, 1000);
+  count("messages", out.json.messages, 1'000'000);
+  count("tools", out.json.tools, 100'000);
+  s.finish();
+}
+
+void load_auth_failures(Section& root, AuthFailures& out) {
+  const Yaml* node = root.get("auth_failures");
+  if (node == nullptr) return;
+  Section s(root.reporter(), *node, "auth_failures");
+  s.choice("per");
+  if (const Yaml* value = s.scalar("allow")) {
+    const auto window = parse_window(value->text, AmountUnit::kCount);
+    if (!window) {
+      s.reporter().error(*value, window.error().message);
+    } else if (window->kind != WindowKind::kSliding || !window->amount_metadata.empty()) {
+      s.reporter().error(*value, "`auth_failures` needs a sliding window such as `30/1m`");
+    } else {
+      out = {window->amount, window->length};
+    }
+  }
+  s.finish();
+}
+
+void load_trusted_proxies(Section& root, Policy& policy) {
+  const Yaml* node = root.get("trusted_proxies");
+  if (node == nullptr) return;
+  if (!node->is_list()) {
+    return root.reporter().error(*node, "`trusted_proxies` must be a list, as in [10.0.0.0/8]");
+  }
+  for (const Yaml& item : node->items) {
+    const auto cidr = parse_cidr(item.text);
+    if (cidr) {
+      policy.trusted_proxies.push_back(*cidr);
+    } else {
+      root.reporter().error(item, cidr.error().message);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+bool is_value(std::string_view text) {
+  return !text.empty() && text.size() <= 256 && is_valid_utf8(text) &&
+         std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+bool is_known_zone(const std::string& zone) {
+  try {
+    return date::locate_zone(zone) != nullptr;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+void load_tiers(Section& root, Policy& policy) {
+  policy.tiers = {{"free", 1}, {"pro", 4}, {"enterprise", 16}};
+  Reporter& reporter = root.reporter();
+  if (const Yaml* node = root.get("tiers")) {
+    policy.tiers.clear();
+    if (!node->is_map() || node->keys.empty()) reporter.error(*node, "`tiers` must be a map from tier to { weight: … }");
+    if (node->keys.size() > kMaxTiers) reporter.error(*node, "at most 100 tiers");
+    for (std::size_t i = 0; i < node->keys.size(); ++i) {
+      Tier tier{node->keys[i].text, 1};
+      if (!is_name(tier.name)) reporter.error(node->keys[i], "a tier's name has 1 to 64 of a-z 0-9 . _ -");
+      if (tier.name == "default") reporter.error(node->keys[i], "`default` is not a tier's name: maps by tier use it for all others");
+      Section s(reporter, node->items[i], "tier");
+      s.integer("weight", tier.weight, 1, 1'000'000);
+      s.finish();
+      policy.tiers.push_back(std::move(tier));
+    }
+  }
+  const Yaml* fallback = root.scalar("default_tier");
+  if (fallback != nullptr) policy.default_tier = fallback->text;
+  std::vector<std::string_view> names;
+  for (const Tier& tier : policy.tiers) names.push_back(tier.name);
+  if (names.empty() || std::find(names.begin(), names.end(), policy.default_tier) != names.end()) return;
+  if (fallback != nullptr) {
+    reporter.error(*fallback, "unknown tier `" + policy.default_tier + "`" + did_you_mean(policy.default_tier, names));
+  } else {
+    reporter.error(*root.node().find("tiers"), "none of the tiers is the default `free`; name one in `default_tier`");
+  }
+}
+
+void load_server(Section& root, Policy& policy) {
+  read_endpoint(root, policy.listen);
+  load_admin(root, policy);
+  if (policy.listen.port != 0 && policy.listen.port == policy.admin.port && policy.listen.host == policy.admin.host) {
+    root.reporter().error(root.node(), "`listen` and `admin.listen` are the same address; give them different ports");
+  }
+  if (const Yaml* data = root.scalar("data")) {
+    if (data->text.empty() || data->text.size() > 4096) root.reporter().error(*data, "`data` must name a folder");
+    policy.data = data->text;
+  }
+  load_store(root);
+  load_workers(root, policy);
+  read_zone(root, policy.zone);
+  load_tenants(root, policy);
+  load_reservation(root, policy.reservation);
+  load_timeouts(root, policy.timeouts);
+  load_bounds(root, policy.bounds);
+  load_auth_failures(root, policy.auth_failures);
+  policy.strict_durability = root.choice("durability") == "strict";
+  policy.anonymous_allowed = root.choice("anonymous") == "allow";
+  load_trusted_proxies(root, policy);
+  if (const Yaml* node = root.get("retention")) {
+    Section s(root.reporter(), *node, "retention");
+    s.duration("ledger", policy.retain_ledger, kDay, 3'660 * kDay);
+    s.duration("audit", policy.retain_audit, kDay, 3'660 * kDay);
+    s.finish();
+  }
+  root.duration("drain", policy.drain, 0, kHour);
+}
+
+}  // namespace weir

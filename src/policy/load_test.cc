@@ -1,0 +1,200 @@
+#include "policy/test_policy.h"
+
+#include "base/json_writer.h"
+#include "policy/yaml.h"
+
+namespace weir {
+namespace {
+
+TEST(BuiltInPolicyTest, EmptyTextIsAWorkingGateway) {
+  const LoadedPolicy loaded = load("");
+  ASSERT_TRUE(loaded.policy) << problems(loaded);
+  EXPECT_EQ(problems(loaded), "");
+  const Policy& p = *loaded.policy;
+  EXPECT_EQ(p.listen.port, 8080);
+  EXPECT_EQ(p.admin.port, 8081);
+  ASSERT_EQ(p.providers.size(), 1u);
+  ASSERT_TRUE(p.find_provider("sim"));
+  EXPECT_EQ(p.find_provider("sim")->simulate->output_tokens_max, 200);
+  EXPECT_EQ(p.find_model("gpt-4o")->provider, "sim");   // its provider is absent: falls to *
+  ASSERT_EQ(p.limits.size(), 4u);
+  EXPECT_EQ(p.limits[0].name, "requests");
+  ASSERT_EQ(p.limits[0].allow.size(), 1u);
+  ASSERT_EQ(p.limits[0].allow[0].windows.size(), 2u);
+  EXPECT_EQ(p.limits[0].allow[0].windows[0].amount, 20);
+  EXPECT_EQ(p.limits[0].allow[0].windows[0].item, "requests-1m");
+  EXPECT_EQ(p.limits[0].allow[0].windows[1].amount, 200);
+  EXPECT_EQ(p.limits[1].allow[0].windows[1].amount, 500'000);
+  EXPECT_EQ(p.limits[1].layer, Layer::kBudget);
+  EXPECT_EQ(p.limits[2].allow[0].windows[0].amount, 16);
+  EXPECT_EQ(p.limits[3].allow[0].windows[0].amount, 10'000'000);
+  EXPECT_EQ(p.limits[3].fail, FailMode::kClosed);
+  EXPECT_EQ(p.tiers.size(), 3u);
+  EXPECT_EQ(p.bounds.header, 32u << 10);
+  EXPECT_EQ(p.version.size(), 12u);
+}
+
+TEST(BuiltInPolicyTest, ProvidersFollowTheEnvironment) {
+  const auto p = must_load("", {{"OPENAI_API_KEY", "sk-1"}});
+  EXPECT_TRUE(p->find_provider("openai"));
+  EXPECT_FALSE(p->find_provider("claude"));
+  EXPECT_EQ(p->find_model("gpt-4o-mini")->provider, "openai");
+  EXPECT_EQ(p->find_model("claude-sonnet-4")->provider, "sim");
+  const Price price = p->price_of("gpt-4o", *p->find_provider("openai"));
+  EXPECT_EQ(price.input, 2'500'000);
+  EXPECT_EQ(price.cached_input, 1'250'000);
+  EXPECT_EQ(price.output, 10'000'000);
+}
+
+TEST(BuiltInPolicyTest, OwnLimitsReplaceThem) {
+  EXPECT_EQ(must_load("limits: []")->limits.size(), 0u);
+  const auto p = must_load(kMinimalLimits);
+  ASSERT_EQ(p->limits.size(), 1u);
+  EXPECT_EQ(p->limits[0].line, 2);
+  EXPECT_TRUE(p->find_provider("sim"));   // providers stay
+}
+
+TEST(BuiltInPolicyTest, OwnProvidersKeepTheModelsTheyServe) {
+  const auto p = must_load("providers: { mine: { dialect: openai, url: \"http://127.0.0.1:9/v1\" } }");
+  EXPECT_EQ(p->find_model("anything")->provider, "mine");
+  const auto q = must_load("providers: { openai: { dialect: openai, url: \"https://x.example\" }, b: { dialect: anthropic, url: \"https://y.example\" } }\n");
+  EXPECT_EQ(q->find_model("gpt-4o")->provider, "openai");
+  EXPECT_EQ(q->find_model("llama"), nullptr);
+}
+
+TEST(LoadTest, ReadsEveryPart) {
+  const auto p = must_load(R"(
+listen: "[::1]:9000"
+admin: { listen: "127.0.0.1:9001", token: "${T}", metrics: public }
+data: /var/lib/weir
+store: { counters: memory, records: embedded }
+workers: 3
+zone: Europe/Berlin
+tenants: { acme: { zone: America/New_York } }
+providers:
+  up: { dialect: anthropic, url: "https://h.example:8443/base/v1/", key: "${K:-none}", ca: /ca.pem, price: 0, timeouts: { connect: 1s, first_byte: 2s, idle: 3s, total: 4m } }
+  s: { simulate: { output_tokens: 7, first_byte: 0s, tokens_per_second: 0, seed: 9 }, price: { input: 1, output: 2.5 } }
+models: { big: { provider: up, price: { input: 3, cached_input: 0.3, cache_write: 4, output: 15, audio_in: 1, audio_out: 2 } }, "*": { provider: s } }
+upstreams:
+  - { path: /api/**, kind: http, url: "http://127.0.0.1:3000", tool: "{method} {path}", pass_authorization: true, meters: { rows: { response_json: meta.rows }, units: { response_header: X-Units, estimate: 10 } } }
+  - { path: /api/deep, kind: http, url: "http://127.0.0.1:3001" }
+default_tier: basic
+tiers: { basic: { weight: 2 }, gold: {} }
+limits: [{ name: r, per: [tenant, header.X-Team], meter: {rows: 2, units: 1}, allow: { basic: 1/1h, default: [5/1h, 9/day] }, match: { method: GET, route: /api/** }, mode: shadow, fail: open, missing: refuse, precision: 10, on_exceed: refuse }, { name: t, per: tenant, meter: {rows: 2, units: 1}, allow: 9/1h }]
+reservation: { mode: reserve, default_output: 10, trust_cap: 20, quantile: 0.9, warmup: 5, top_up: 6 }
+timeouts: { header: 1s, body: 2s, idle: 3s }
+bounds: { header: 16k, body: 1M, depth: 10, messages: 11, tools: 12 }
+auth_failures: { per: ip, allow: 5/1h }
+durability: strict
+anonymous: allow
+trusted_proxies: [10.0.0.0/8, "::1"]
+retention: { ledger: 30d, audit: 60d }
+drain: 5s
+)", {{"T", "secret-token"}});
+  EXPECT_EQ(p->listen.host, "::1");
+  EXPECT_EQ(p->admin_token, "secret-token");
+  EXPECT_TRUE(p->metrics_public);
+  EXPECT_EQ(p->workers, 3);
+  EXPECT_EQ(p->tenant_zones.at("acme"), "America/New_York");
+  const Provider& up = *p->find_provider("up");
+  EXPECT_EQ(up.dialect, Dialect::kAnthropic);
+  EXPECT_EQ(up.url.port, 8443);
+  EXPECT_EQ(up.url.path, "/base/v1");
+  EXPECT_TRUE(up.url.tls);
+  EXPECT_EQ(up.key, "none");
+  EXPECT_EQ(up.price, Price{});
+  EXPECT_EQ(up.timeouts.total, 4 * kMinute);
+  EXPECT_EQ(p->find_provider("s")->simulate->tokens_per_second, 0);
+  EXPECT_EQ(p->find_provider("s")->simulate->seed, 9u);
+  EXPECT_EQ(p->find_model("big")->price->output, 15'000'000);
+  EXPECT_EQ(p->find_upstream("/api/deep")->url.port, 3001);
+  EXPECT_EQ(p->find_upstream("/api")->url.port, 3000);
+  EXPECT_EQ(p->find_upstream("/api/x/y")->meters.size(), 2u);
+  EXPECT_EQ(p->find_upstream("/apis"), nullptr);
+  EXPECT_EQ(p->tiers[0].weight, 2);
+  const LimitRule& r = p->limits[0];
+  EXPECT_EQ(r.per[1], "header.x-team");
+  EXPECT_EQ(r.meter_name, "2*rows+units");
+  EXPECT_TRUE(r.shadow);
+  EXPECT_EQ(r.fail, FailMode::kOpen);
+  EXPECT_EQ(r.missing, MissingMode::kRefuse);
+  EXPECT_EQ(r.precision, 10);
+  EXPECT_EQ(r.allow[1].tier, "");
+  EXPECT_EQ(r.allow[1].windows[1].item, "r-day");
+  EXPECT_TRUE(p->reservation.reserve_whole_cap);
+  EXPECT_DOUBLE_EQ(p->reservation.quantile, 0.9);
+  EXPECT_EQ(p->bounds.json.tools, 12u);
+  EXPECT_EQ(p->auth_failures.window, kHour);
+  EXPECT_TRUE(p->strict_durability && p->anonymous_allowed);
+  EXPECT_EQ(p->trusted_proxies[0].bits, 104);
+  EXPECT_EQ(p->retain_audit, 60 * kDay);
+  EXPECT_EQ(p->drain, 5 * kSecond);
+}
+
+TEST(EnvironmentTest, UnsetMeansAbsentAndDefaultsHold) {
+  EXPECT_EQ(must_load("zone: ${Z}")->zone, "UTC");
+  EXPECT_EQ(must_load("zone: ${Z:-Europe/Paris}")->zone, "Europe/Paris");
+  EXPECT_EQ(must_load("zone: Europe/${CITY}", {{"CITY", "Rome"}})->zone, "Europe/Rome");
+  EXPECT_EQ(must_load("zone: ${Z}", {{"Z", ""}})->zone, "UTC");
+  EXPECT_EQ(must_load("data: a$${b}")->data, "a${b}");
+  EXPECT_EQ(must_load("trusted_proxies: [\"${A}\", 10.0.0.1]")->trusted_proxies.size(), 1u);
+}
+
+TEST(EnvironmentTest, VersionFollowsWhatWasRead) {
+  const std::string text = "data: ${D:-x}";
+  EXPECT_EQ(must_load(text)->version, must_load(text)->version);
+  EXPECT_NE(must_load(text)->version, must_load(text, {{"D", "y"}})->version);
+  EXPECT_NE(must_load(text)->version, must_load(text + "\n")->version);
+}
+
+TEST(PriceTest, OrderIsRuleBookProviderDearest) {
+  const auto p = must_load("providers: { a: { dialect: openai, url: \"http://h\", price: 1 } }\n"
+                           "models: { mine: { provider: a, price: { input: 7, output: 8 } }, \"*\": { provider: a } }\n");
+  const Provider& a = *p->find_provider("a");
+  EXPECT_EQ(p->price_of("mine", a).input, 7'000'000);
+  EXPECT_EQ(p->price_of("mine", a).cached_input, 7'000'000);
+  EXPECT_EQ(p->price_of("no-such-model-anywhere", a).output, 1'000'000);
+  Provider bare = a;
+  bare.price.reset();
+  EXPECT_EQ(p->price_of("no-such-model-anywhere", bare), PriceBook::built_in().dearest());
+  const PriceRow* row = PriceBook::built_in().find("gpt-4o-mini");
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(p->price_of("gpt-4o-mini", a), row->price);
+}
+
+TEST(BoundsTest, HostileFilesAreRefused) {
+  EXPECT_NE(problems(load(std::string(kMaxPolicyBytes + 1, ' '))).find("larger than 1 MiB"), std::string::npos);
+  EXPECT_NE(problems(load("a: " + std::string(100, '[') + std::string(100, ']'))).find("32 levels"), std::string::npos);
+  std::string laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
+  for (int i = 1; i < 9; ++i) {
+    laughs += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int j = 0; j < 10; ++j) laughs += (j == 0 ? "*a" : ",*a") + std::to_string(i - 1);
+    laughs += "]\n";
+  }
+  EXPECT_NE(problems(load(laughs)).find("50,000"), std::string::npos);
+  std::string deep = "b0: &b0 [x]\n";
+  for (int i = 1; i < 40; ++i) deep += "b" + std::to_string(i) + ": &b" + std::to_string(i) + " [*b" + std::to_string(i - 1) + "]\n";
+  EXPECT_NE(problems(load(deep)).find("32 levels"), std::string::npos);
+  EXPECT_NE(problems(load("a: &x [*x]")).find("1:9: error: "), std::string::npos);
+  EXPECT_FALSE(load(std::string("a: \xFF\xFE", 5)).policy);
+  EXPECT_FALSE(load("a: !!binary aGk=").policy);
+  EXPECT_FALSE(load("--- {}\n--- {}\n").policy);
+  EXPECT_FALSE(load("[1, 2]").policy);
+  EXPECT_FALSE(load("a: [1").policy);
+  std::string many;
+  for (int i = 0; i < 500; ++i) many += "unknown" + std::to_string(i) + ": 1\n";
+  EXPECT_EQ(load(many).diagnostics.size(), kMaxDiagnostics + 1);
+}
+
+TEST(BoundsTest, AThousandLimitsAndNoMore) {
+  const auto with = [](int count) {
+    std::string text = "limits:\n";
+    for (int i = 0; i < count; ++i) text += "  - { name: l" + std::to_string(i) + ", per: key, meter: requests, allow: 1/1m }\n";
+    return load(text);
+  };
+  EXPECT_TRUE(with(1000).policy);
+  EXPECT_NE(problems(with(1001)).find("at most 1000 limits"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace weir

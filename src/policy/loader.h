@@ -1,0 +1,41 @@
+// The parts of load_policy. Each reads its keys from the top-level section into the policy and reports what is wrong.
+// Internal to src/policy.
+#pragma once
+
+#include <vector>
+
+#include "policy/section.h"
+
+namespace weir {
+
+// Where a limit stands in its file, for checks that need the whole policy.
+struct LimitSource {
+  const Yaml* node = nullptr;
+  const Yaml* match = nullptr;   // null if absent
+  const Yaml* per = nullptr;
+  const Yaml* meter = nullptr;
+  const Yaml* allow = nullptr;
+};
+
+bool is_name(std::string_view text);          // [a-z0-9._-]{1,64}
+bool is_value(std::string_view text);         // UTF-8, 1 to 256 bytes, no control characters
+bool is_known_zone(const std::string& zone);
+
+void load_server(Section& root, Policy& policy);
+void load_tiers(Section& root, Policy& policy);
+
+// `built_in`: entries whose key is not in the environment are left out, nothing is reported about them.
+void load_providers(Section& root, Policy& policy, bool built_in);
+void load_models(Section& root, Policy& policy, bool built_in);
+void load_upstreams(Section& root, Policy& policy);
+void check_models(const Section& root, const Policy& policy);
+
+// The tree must live as long as `sources` is used.
+void load_limits(Section& root, Policy& policy, bool built_in, std::vector<LimitSource>& sources);
+// What only the whole policy can tell: limits that match nothing, colliding names, missing tiers.
+void check_limits(Policy& policy, const std::vector<LimitSource>& sources, Reporter& reporter);
+
+// providers, models and limits of the built-in policy, as YAML.
+std::string_view built_in_yaml();
+
+}  // namespace weir

@@ -1,0 +1,361 @@
+#include "base/check.h"
+#include "policy/calendar.h"
+#include "policy/compiled.h"
+
+namespace weir {
+namespace {
+
+// Without an answer from the time zone data a period never ends: what is used stays used.
+constexpr Period kEndlessPeriod{0, std::numeric_limits<TimeNs>::max()};
+
+// Where the caller's value comes from; a key and a user of the same name are not the same caller.
+enum class CallerSource : unsigned char { kUser, kKey, kIp };
+
+CallerSource caller_source(const Attributes& a) {
+  if (a.consumer == nullptr) return CallerSource::kIp;
+  const bool named_by_user = !a.user_asserted || a.consumer->kind == ConsumerKind::kService;
+  const bool is_user = a.has(Attribute::kUser) && a[Attribute::kUser] == a[Attribute::kCaller];
+  return named_by_user && is_user ? CallerSource::kUser : CallerSource::kKey;
+}
+
+// The verified identity that caller-asserted values are nested under.
+class Identity {
+ public:
+  explicit Identity(const Attributes& attributes) {
+    text_ = attributes.consumer != nullptr ? "k" + std::to_string(attributes.consumer->id)
+                                           : "i" + std::string(attributes[Attribute::kIp]);
+  }
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void add_value(SubjectHasher& hasher, const AttributeReader& reader, std::string_view value, const Attributes& attributes,
+               const Identity& identity) {
+  if (value.data() == nullptr) {
+    hasher.add("-");
+    return;
+  }
+  const bool key = reader.is(Attribute::kKey) ||
+                   (reader.is(Attribute::kCaller) && caller_source(attributes) == CallerSource::kKey);
+  if (key && attributes.consumer != nullptr) {
+    hasher.add("key").add(identity.text());   // by id: a name may be given to another key later
+  } else if (reader.is(Attribute::kCaller)) {
+    hasher.add(attributes.consumer != nullptr ? "user" : "ip").add(value);
+  } else {
+    hasher.add("=").add(value);
+  }
+}
+
+Subject make_subject(const SubjectSecret& secret, const Scope& scope, const Attributes& attributes) {
+  SubjectHasher hasher(secret);
+  const Identity identity(attributes);
+  hasher.begin(scope.name);
+  if (scope.with_tenant) {
+    const std::string_view tenant = attributes[Attribute::kTenant];
+    hasher.add(tenant.data() == nullptr ? "-" : "=").add(tenant);
+  }
+  bool nested = false;
+  bool owned = false;
+  for (const AttributeReader& reader : scope.per) {
+    const std::string_view value = reader.value(attributes);
+    const bool absent = value.data() == nullptr;
+    owned = owned || (!absent && reader.asserted(attributes));
+    nested = nested || absent || owned;
+    add_value(hasher, reader, value, attributes, identity);
+  }
+  if (nested) hasher.add("under").add(identity.text());
+  Subject subject;
+  subject.key = hasher.finish();
+  if (owned) {
+    subject.owner = hasher.begin("owner").add(identity.text()).finish();
+    subject.overflow = hasher.begin(scope.overflow_name).add(identity.text()).finish();
+  }
+  return subject;
+}
+
+// Does this request use the meter at all? Limits of tokens and dollars leave calls alone that reach no model, so that a
+// token debt does not stop them; a look without costs (GET /weir/v1/me) sees every limit.
+bool meter_applies(const LimitRule& rule, const Attributes& attributes, const Costs& costs) {
+  const auto requests = static_cast<std::size_t>(MeterKind::kRequests);
+  if (costs.certain[requests] == 0 && costs.held[requests] == 0) return true;
+  return std::any_of(rule.meter.begin(), rule.meter.end(), [&](const MeterTerm& term) {
+    switch (term.kind) {
+      case MeterKind::kRequests:
+      case MeterKind::kConcurrency:
+      case MeterKind::kBytesIn:
+      case MeterKind::kBytesOut: return true;
+      case MeterKind::kCustom:
+        return std::any_of(costs.custom.begin(), costs.custom.end(), [&](const auto& c) { return c.first == term.custom; });
+      default: return attributes.has(Attribute::kModel);
+    }
+  });
+}
+
+bool same_window(const WindowRule& a, const WindowRule& b) {
+  return a.kind == b.kind && a.length == b.length && a.calendar == b.calendar;
+}
+
+// "limits.NAME" itself, or an element of a list there ("limits.NAME.0").
+bool is_override_of(std::string_view path, std::string_view key) {
+  if (!path.starts_with(key)) return false;
+  path.remove_prefix(key.size());
+  return path.empty() || (path[0] == '.' && parse_decimal(path.substr(1)).has_value());
+}
+
+// The window with the amount that the key's metadata gives it. What does not fit the limit's own windows is ignored.
+void apply_override(const CompiledLimit& limit, const WindowRule& window, bool only, const Consumer& consumer,
+                    std::int64_t& amount, RefillRate& rate) {
+  for (auto entry = consumer.metadata.lower_bound(limit.override_key);
+       entry != consumer.metadata.end() && entry->first.starts_with(limit.override_key); ++entry) {
+    if (!is_override_of(entry->first, limit.override_key)) continue;
+    if (only && limit.unit != AmountUnit::kConcurrency && window.kind != WindowKind::kBucket) {
+      if (const auto plain = parse_amount(entry->second, limit.unit)) amount = *plain;
+    }
+    const auto parsed = parse_window(entry->second, limit.unit);
+    if (!parsed || !parsed->amount_metadata.empty() || !same_window(*parsed, window)) continue;
+    amount = parsed->amount;
+    rate = parsed->rate;
+  }
+}
+
+}  // namespace
+
+std::string_view AttributeReader::value(const Attributes& attributes) const {
+  switch (source_) {
+    case Source::kAttribute: return attributes[attribute_];
+    case Source::kHeader: return attributes.header ? attributes.header(path_) : std::string_view();
+    case Source::kMetadata: break;
+  }
+  if (attributes.consumer == nullptr) return {};
+  const auto found = attributes.consumer->metadata.find(path_);
+  return found == attributes.consumer->metadata.end() ? std::string_view() : std::string_view(found->second);
+}
+
+bool AttributeReader::asserted(const Attributes& attributes) const {
+  if (source_ == Source::kHeader) return true;
+  if (source_ == Source::kMetadata) return false;
+  if (attribute_ == Attribute::kUser) return attributes.user_asserted;
+  if (attribute_ == Attribute::kCaller) {
+    return attributes.user_asserted && caller_source(attributes) == CallerSource::kUser;
+  }
+  return is_caller_asserted(attribute_);
+}
+
+bool CompiledTerm::holds(const Attributes& attributes) const {
+  const std::string_view value = attribute.value(attributes);
+  if (value.data() == nullptr) return negated;
+  const bool any = std::find(literals.begin(), literals.end(), value) != literals.end() ||
+                   std::any_of(globs.begin(), globs.end(), [&](const std::string& g) { return glob_match(g, value); });
+  return any != negated;
+}
+
+const std::string& zone_for(const Policy& policy, const Scope& scope, const TextMap<std::string>& tenant_zones,
+                            const Attributes& attributes) {
+  if (!scope.tenant_zone || !attributes.has(Attribute::kTenant)) return policy.zone;
+  const auto found = tenant_zones.find(attributes[Attribute::kTenant]);
+  return found == tenant_zones.end() ? policy.zone : found->second;
+}
+
+std::int64_t metered(const LimitRule& rule, const std::array<std::int64_t, kMeterCount>& amounts,
+                     const std::vector<std::pair<std::string_view, std::int64_t>>& custom) {
+  __extension__ using Wide = __int128;
+  Wide sum = 0;
+  for (const MeterTerm& term : rule.meter) {
+    std::int64_t amount = 0;
+    if (term.kind == MeterKind::kConcurrency) {
+      amount = 1;
+    } else if (term.kind != MeterKind::kCustom) {
+      amount = amounts[static_cast<std::size_t>(term.kind)];
+    } else {
+      for (const auto& [name, value] : custom) amount += name == term.custom ? std::clamp<std::int64_t>(value, 0, kMaxAmount) : 0;
+    }
+    sum += static_cast<Wide>(std::clamp<std::int64_t>(amount, 0, kMaxAmount)) * term.weight;
+  }
+  return sum > kMaxAmount ? kMaxAmount : static_cast<std::int64_t>(sum);
+}
+
+void Costs::set(MeterKind kind, std::int64_t certain_amount, std::int64_t held_amount) {
+  const auto index = static_cast<std::size_t>(kind);
+  WEIR_CHECK(index < kMeterCount);
+  certain[index] = certain_amount;
+  held[index] = std::max(certain_amount, held_amount);
+}
+
+// One call of plan(): walks the limits that may apply and fills the plan.
+class Planner {
+ public:
+  Planner(const Policy& policy, const std::vector<Scope>& scopes, const SubjectSecret& secret,
+          const TextMap<std::string>& zones, const Attributes& attributes, const Costs& costs, TimeNs now)
+      : policy_(policy), scopes_(scopes), secret_(secret), zones_(zones), attributes_(attributes), costs_(costs), now_(now) {}
+
+  struct Row {
+    Demand demand;
+    PlannedLimit limit;
+  };
+
+  // False: a fault; see fault().
+  bool add(const CompiledLimit& limit) {
+    const bool matches = std::all_of(limit.terms.begin(), limit.terms.end(), [&](const CompiledTerm& t) { return t.holds(attributes_); });
+    if (!matches || !meter_applies(*limit.rule, attributes_, costs_)) return true;
+    const Scope& scope = scopes_[limit.scope];
+    if (limit.rule->missing != MissingMode::kShared) {
+      for (const AttributeReader& reader : scope.per) {
+        if (reader.value(attributes_).data() != nullptr) continue;
+        if (limit.rule->missing == MissingMode::kSkip) return true;
+        return missing(limit, reader.name());
+      }
+    }
+    const CompiledAllowance& allowance = allowance_for(limit);
+    matched_[matched_count_++] = limit.rule;
+    for (std::size_t i = 0; i < allowance.windows->size(); ++i) {
+      if (!add_window(limit, scope, (*allowance.windows)[i], allowance.counters[i], allowance.windows->size() == 1)) return false;
+    }
+    return true;
+  }
+
+  // After the last limit: too many?
+  bool finish() {
+    if (demand_count_ <= kMaxDemands) return true;
+    std::string names;
+    for (std::size_t i = 0; i < matched_count_; ++i) names.append(i == 0 ? "" : ", ").append(matched_[i]->name);
+    fault_ = {PlanFault::Kind::kTooManyLimits, std::to_string(demand_count_) + " limits apply to this request, at most " +
+                                                   std::to_string(kMaxDemands) + " can: " + names};
+    return false;
+  }
+
+  const PlanFault& fault() const { return fault_; }
+  std::span<const Subject> subjects() const { return {subjects_.data(), subject_count_}; }
+  std::span<const Row> rows() const { return {rows_.data(), std::min(demand_count_, kMaxDemands)}; }
+
+ private:
+  bool missing(const CompiledLimit& limit, const std::string& attribute) {
+    fault_ = {PlanFault::Kind::kMissingAttribute, "limit `" + limit.rule->name + "` needs `" + attribute + "`, which this request does not have"};
+    return false;
+  }
+
+  const CompiledAllowance& allowance_for(const CompiledLimit& limit) const {
+    if (limit.allow.size() > 1) {
+      std::string_view tier = attributes_[Attribute::kTier];
+      if (tier.data() == nullptr) tier = attributes_.consumer != nullptr ? std::string_view(policy_.default_tier) : "anonymous";
+      for (const CompiledAllowance& allowance : limit.allow) {
+        if (allowance.tier == tier) return allowance;
+      }
+    }
+    return limit.allow.back();
+  }
+
+  std::uint8_t subject_of(const CompiledLimit& limit) {
+    for (std::size_t i = 0; i < subject_count_; ++i) {
+      if (scope_of_[i] == limit.scope) return static_cast<std::uint8_t>(i);
+    }
+    scope_of_[subject_count_] = limit.scope;
+    subjects_[subject_count_] = make_subject(secret_, scopes_[limit.scope], attributes_);
+    return static_cast<std::uint8_t>(subject_count_++);
+  }
+
+  bool add_window(const CompiledLimit& limit, const Scope& scope, const WindowRule& window, CounterId counter, bool only) {
+    Row row;
+    std::int64_t amount = window.amount;
+    RefillRate rate = window.rate;
+    if (!window.amount_metadata.empty() && !amount_from_metadata(limit, window, amount)) {
+      return limit.rule->missing == MissingMode::kSkip || missing(limit, "metadata." + window.amount_metadata);
+    }
+    if (scope.overridable && attributes_.consumer != nullptr && !attributes_.consumer->metadata.empty()) {
+      apply_override(limit, window, only, *attributes_.consumer, amount, rate);
+    }
+    if (demand_count_++ >= kMaxDemands) return true;   // counted, so that finish() can say how many
+    row.demand.counter = counter;
+    row.demand.subject = subject_of(limit);
+    row.demand.hold = limit.hold;
+    row.demand.shadow = limit.rule->shadow;
+    row.demand.cost = cost_of(*limit.rule, amount);
+    row.demand.quota.amount = amount;
+    row.demand.quota.rate = rate;
+    row.limit = {limit.rule, &window, amount, {}};
+    if (window.kind == WindowKind::kCalendar) {
+      row.limit.period = period_of(scope, window);
+      row.demand.quota.period_start = row.limit.period.start;
+      row.demand.quota.period_end = row.limit.period.end;
+    }
+    rows_[demand_count_ - 1] = row;
+    return true;
+  }
+
+  std::int64_t cost_of(const LimitRule& rule, std::int64_t amount) const {
+    const std::int64_t certain = metered(rule, costs_.certain, costs_.custom);
+    const std::int64_t held = std::max(certain, metered(rule, costs_.held, costs_.custom));
+    return certain <= amount && amount < held ? amount : held;
+  }
+
+  bool amount_from_metadata(const CompiledLimit& limit, const WindowRule& window, std::int64_t& amount) const {
+    if (attributes_.consumer == nullptr) return false;
+    const auto found = attributes_.consumer->metadata.find(window.amount_metadata);
+    if (found == attributes_.consumer->metadata.end()) return false;
+    const auto parsed = parse_amount(found->second, limit.unit);
+    if (parsed) amount = *parsed;
+    return parsed.has_value();
+  }
+
+  Period period_of(const Scope& scope, const WindowRule& window) const {
+    std::optional<TimeNs> anchor;
+    constexpr std::string_view kPrefix = "metadata.";
+    if (!window.anchor.empty() && attributes_.consumer != nullptr) {
+      const auto found = attributes_.consumer->metadata.find(window.anchor.substr(kPrefix.size()));
+      if (found != attributes_.consumer->metadata.end()) {
+        if (const auto instant = parse_instant(found->second)) anchor = *instant;
+      }
+    }
+    const auto period = cached_calendar_period(window.calendar, zone_for(policy_, scope, zones_, attributes_), now_, anchor);
+    return period.value_or(kEndlessPeriod);
+  }
+
+  const Policy& policy_;
+  const std::vector<Scope>& scopes_;
+  const SubjectSecret& secret_;
+  const TextMap<std::string>& zones_;
+  const Attributes& attributes_;
+  const Costs& costs_;
+  TimeNs now_;
+  PlanFault fault_;
+  std::array<Subject, kMaxDemands> subjects_;
+  std::array<std::uint32_t, kMaxDemands> scope_of_{};
+  std::size_t subject_count_ = 0, demand_count_ = 0;
+  std::array<Row, kMaxDemands> rows_;
+  std::array<const LimitRule*, kMaxLimits> matched_;   // the first matched_count_
+  std::size_t matched_count_ = 0;
+};
+
+std::optional<PlanFault> Ruleset::plan(const Attributes& attributes, const Costs& costs, TimeNs now, Plan& plan) const {
+  const Compiled& c = *compiled_;
+  plan.clear();
+  std::array<std::uint16_t, kMaxLimits> candidates;    // each limit is in one list only
+  auto end = std::copy(c.always.begin(), c.always.end(), candidates.begin());
+  for (const LimitIndex& index : c.indexes) {
+    if (!attributes.has(index.attribute)) continue;
+    const auto found = index.by_value.find(attributes[index.attribute]);
+    if (found != index.by_value.end()) end = std::copy(found->second.begin(), found->second.end(), end);
+  }
+  if (!c.indexes.empty()) std::sort(candidates.begin(), end);
+  Planner planner(*policy_, c.scopes, c.secret, c.tenant_zones, attributes, costs, now);
+  for (auto number = candidates.begin(); number != end; ++number) {
+    if (!planner.add(c.limits[*number])) return planner.fault();
+  }
+  if (!planner.finish()) return planner.fault();
+  for (const Subject& subject : planner.subjects()) plan.subjects_[plan.subject_count_++] = subject;
+  for (const Planner::Row& row : planner.rows()) {
+    plan.demands_[plan.demand_count_] = row.demand;
+    plan.limits_[plan.demand_count_++] = row.limit;
+  }
+  return std::nullopt;
+}
+
+void Ruleset::actuals(const Plan& plan, const Costs& actual, std::span<std::int64_t> out) const {
+  const auto limits = plan.limits();
+  for (std::size_t i = 0; i < std::min(limits.size(), out.size()); ++i) {
+    out[i] = metered(*limits[i].rule, actual.held, actual.custom);
+  }
+}
+
+}  // namespace weir

@@ -1,0 +1,59 @@
+#include "policy/policy.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace weir {
+
+std::string_view to_string(Layer layer) {
+  switch (layer) {
+    case Layer::kRate: return "rate";
+    case Layer::kBudget: return "budget";
+    case Layer::kTool: return "tool";
+    case Layer::kPlan: return "plan";
+  }
+  return "";
+}
+
+std::string to_string(const Diagnostic& d) {
+  std::string out = d.file;
+  if (d.line > 0) out += ":" + std::to_string(d.line) + ":" + std::to_string(std::max(d.column, 1));
+  return out + (d.error ? ": error: " : ": warning: ") + d.message;
+}
+
+const Provider* Policy::find_provider(std::string_view name) const {
+  const auto found = std::find_if(providers.begin(), providers.end(), [&](const Provider& p) { return p.name == name; });
+  return found == providers.end() ? nullptr : &*found;
+}
+
+const ModelRule* Policy::find_model(std::string_view model) const {
+  const auto found = std::find_if(models.begin(), models.end(), [&](const ModelRule& m) { return glob_match(m.pattern, model); });
+  return found == models.end() ? nullptr : &*found;
+}
+
+const Upstream* Policy::find_upstream(std::string_view path) const {
+  const Upstream* best = nullptr;
+  std::size_t best_length = 0;
+  for (const Upstream& upstream : upstreams) {
+    std::string_view pattern = upstream.path;
+    if (pattern == path) return &upstream;
+    if (!pattern.ends_with("/**")) continue;
+    pattern.remove_suffix(3);
+    const bool below = path.starts_with(pattern) && (path.size() == pattern.size() || path[pattern.size()] == '/');
+    if (!below || (best != nullptr && pattern.size() <= best_length)) continue;
+    best = &upstream;
+    best_length = pattern.size();
+  }
+  return best;
+}
+
+Price Policy::price_of(std::string_view model, const Provider& provider) const {
+  const ModelRule* rule = find_model(model);
+  if (rule != nullptr && rule->price) return *rule->price;
+  if (const PriceRow* row = PriceBook::built_in().find(model)) return row->price;
+  if (provider.price) return *provider.price;
+  return PriceBook::built_in().dearest();
+}
+
+}  // namespace weir

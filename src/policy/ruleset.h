@@ -1,0 +1,103 @@
+// A policy compiled for deciding: which limits apply to a request, for whom, with what cost.
+//
+//   auto rules = Ruleset::compile(policy, [&](const CounterSpec& s) { return counters.define(s); }, secret);
+//   Plan plan;
+//   if (auto fault = rules->plan(attributes, costs, now, plan)) …refuse…;
+//   counters.admit({.subjects = plan.subjects(), .demands = plan.demands(), …}, …);
+//
+// Immutable and shared between workers (shared_ptr<const Ruleset>); one request sees one ruleset.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/attributes.h"
+#include "model/refusal.h"
+#include "policy/policy.h"
+#include "weir/limiter.h"
+#include "weir/subject.h"
+
+namespace weir {
+
+inline constexpr std::size_t kMeterCount = 9;   // without custom
+
+// What a request costs, per meter. usd in micro-dollars.
+struct Costs {
+  // Certain before forwarding: 1 request, the input tokens, their price, the body's bytes.
+  std::array<std::int64_t, kMeterCount> certain{};
+  // The most it is held for: certain + what the output may add. Never below `certain`.
+  std::array<std::int64_t, kMeterCount> held{};
+  // Custom meters of the upstream: name -> estimate (or actual).
+  std::vector<std::pair<std::string_view, std::int64_t>> custom;
+
+  void set(MeterKind kind, std::int64_t certain_amount, std::int64_t held_amount);
+};
+
+struct PlannedLimit {
+  const LimitRule* rule = nullptr;
+  const WindowRule* window = nullptr;
+  std::int64_t amount = 0;               // after tier, metadata and overrides
+  Period period;                         // calendar
+};
+
+// Up to 16 demands. Reusable; points into the Ruleset it came from.
+class Plan {
+ public:
+  std::span<const Subject> subjects() const { return {subjects_.data(), subject_count_}; }
+  std::span<const Demand> demands() const { return {demands_.data(), demand_count_}; }
+  std::span<const PlannedLimit> limits() const { return {limits_.data(), demand_count_}; }
+  void clear() { subject_count_ = demand_count_ = 0; }
+
+ private:
+  friend class Ruleset;
+  std::array<Subject, kMaxDemands> subjects_;
+  std::array<Demand, kMaxDemands> demands_;
+  std::array<PlannedLimit, kMaxDemands> limits_;
+  std::size_t subject_count_ = 0, demand_count_ = 0;
+};
+
+struct PlanFault {
+  enum class Kind : std::uint8_t { kTooManyLimits, kMissingAttribute } kind = Kind::kTooManyLimits;
+  std::string message;                   // names the limits, or the limit and its attribute
+};
+
+class Ruleset {
+ public:
+  using Define = std::function<CounterId(const CounterSpec&)>;
+  static std::shared_ptr<const Ruleset> compile(std::shared_ptr<const Policy> policy, const Define& define,
+                                                const SubjectSecret& secret);
+  ~Ruleset();
+
+  const Policy& policy() const { return *policy_; }
+
+  // Fills `plan` with every limit that applies. A demand's cost is its held cost, but never more than the amount when
+  // the certain part alone fits (a cap beyond the amount holds the amount). `requests` is spent, all else held.
+  std::optional<PlanFault> plan(const Attributes& attributes, const Costs& costs, TimeNs now, Plan& plan) const;
+
+  // What each demand really cost, for settle(): `actual` holds the real numbers in `held`.
+  void actuals(const Plan& plan, const Costs& actual, std::span<std::int64_t> out) const;
+
+  // The refusal of a decision that did not admit: the limit with the longest wait, others in `also`.
+  Refusal refusal(const Plan& plan, const Decision& decision, const Attributes& attributes, TimeNs now) const;
+  // True when a refusing, enforced demand can never fit (413).
+  static bool never_fits(const Plan& plan, const Decision& decision);
+
+  // Sentences for `weir explain`: one per limit and window that applies, with usage if a decision (peek) is given:
+  // "spend: $10 per calendar day of Europe/Berlin, 4.20 used, resets 00:00".
+  std::vector<std::string> explain(const Plan& plan, const Attributes& attributes, const Decision* state,
+                                   TimeNs now) const;
+
+ private:
+  Ruleset() = default;
+  struct Compiled;
+  std::shared_ptr<const Policy> policy_;
+  std::unique_ptr<Compiled> compiled_;
+};
+
+}  // namespace weir

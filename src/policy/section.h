@@ -1,0 +1,55 @@
+// Reads one map of weir.yaml against the key table: typed values with ranges, every unknown key reported.
+//
+//   Section s(reporter, node, "timeouts");
+//   s.duration("idle", timeouts.idle, kSecond, kHour);
+//   s.finish();
+//
+// A value that is absent leaves its default; a wrong one is reported and leaves it too. Used within one load.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "policy/yaml.h"
+
+namespace weir {
+
+class Section {
+ public:
+  // `section`: as in the key table. A node that is not a map is reported, and then has no keys.
+  Section(Reporter& reporter, const Yaml& node, std::string_view section);
+
+  const Yaml& node() const { return node_; }
+  Reporter& reporter() const { return reporter_; }
+
+  // The value, null if absent. The key must be in the table (checked).
+  const Yaml* get(std::string_view key);
+  // As get(), reported if it is not a scalar (and then null).
+  const Yaml* scalar(std::string_view key);
+  // As get(), reported if absent.
+  const Yaml* required(std::string_view key);
+
+  void text(std::string_view key, std::string& out);
+  void duration(std::string_view key, DurationNs& out, DurationNs least, DurationNs most);
+  void bytes(std::string_view key, std::size_t& out, std::int64_t least, std::int64_t most);
+  void boolean(std::string_view key, bool& out);
+  void integer(std::string_view key, std::int64_t& out, std::int64_t least, std::int64_t most);
+  void fraction(std::string_view key, double& out, double least, double most);
+  // The value, one of the table's choices; empty if absent or wrong. `later`: values of later versions.
+  std::string_view choice(std::string_view key, std::span<const std::string_view> later = {});
+  // Reports keys that are unknown or not available yet.
+  void finish();
+
+ private:
+  Reporter& reporter_;
+  const Yaml& node_;
+  std::string_view section_;
+  std::set<std::string_view> read_;
+};
+
+std::string not_available(std::string_view what);
+
+}  // namespace weir

@@ -1,0 +1,51 @@
+// Prices of models, in integer micro-dollars. The built-in book is src/pricing/prices.csv, with date and source per
+// row.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/usage.h"
+
+namespace weir {
+
+// Pico-dollars (1e-12 USD) per token: $2.50 per 1M tokens = 2'500'000. Micro-dollars per 1M tokens is the same number.
+struct Price {
+  std::int64_t input = 0;
+  std::int64_t cached_input = 0;
+  std::int64_t cache_write = 0;
+  std::int64_t output = 0;
+  std::int64_t audio_in = 0;
+  std::int64_t audio_out = 0;
+  bool operator==(const Price&) const = default;
+};
+
+// Micro-dollars, rounded up; saturates at 2^53.
+std::int64_t cost_usd_micros(const Price& price, const Usage& usage);
+
+struct PriceRow {
+  std::string pattern;  // literal model name or glob
+  std::string dialect;  // "openai", "anthropic", …
+  Price price;
+  std::string date, source;
+};
+
+class PriceBook {
+ public:
+  static const PriceBook& built_in();
+  // The row whose pattern matches with the most literal characters (a literal name beats every glob).
+  const PriceRow* find(std::string_view model) const;
+  // For routed models that no row prices: for each field the dearest price in the book.
+  const Price& dearest() const { return dearest_; }
+  const std::vector<PriceRow>& rows() const { return rows_; }
+  explicit PriceBook(std::vector<PriceRow> rows);
+
+ private:
+  std::vector<PriceRow> rows_;
+  Price dearest_;
+};
+
+}  // namespace weir

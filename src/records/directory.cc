@@ -1,0 +1,121 @@
+#include "records/directory.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kPrefix = "weir_";
+constexpr std::size_t kBodyLength = 24;
+constexpr std::size_t kChecksumLength = 6;
+constexpr std::size_t kKeyLength = 5 + kBodyLength + 1 + kChecksumLength;
+constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+std::string checksum_of(std::string_view body) {
+  std::uint64_t value = XXH64(body.data(), body.size(), 0);
+  std::string out(kChecksumLength, '0');
+  for (char& c : out) {
+    c = kDigits[value % kDigits.size()];
+    value /= kDigits.size();
+  }
+  return out;
+}
+
+}  // namespace
+
+struct KeyHasher::Impl {
+  EVP_MAC* mac = nullptr;
+  EVP_MAC_CTX* context = nullptr;
+};
+
+KeyHasher::KeyHasher(std::string_view secret) : impl_(std::make_unique<Impl>()) {
+  impl_->mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  WEIR_CHECK(impl_->mac != nullptr);
+  impl_->context = EVP_MAC_CTX_new(impl_->mac);
+  WEIR_CHECK(impl_->context != nullptr);
+  char digest[] = "SHA256";
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                               OSSL_PARAM_construct_end()};
+  WEIR_CHECK(EVP_MAC_init(impl_->context, reinterpret_cast<const unsigned char*>(secret.data()), secret.size(),
+                          params) == 1);
+}
+
+KeyHasher::~KeyHasher() {
+  EVP_MAC_CTX_free(impl_->context);
+  EVP_MAC_free(impl_->mac);
+}
+
+KeyHash KeyHasher::hash(std::string_view presented_key) {
+  KeyHash out{};
+  std::size_t length = 0;
+  // Without a key: starts again with the one given at construction.
+  WEIR_CHECK(EVP_MAC_init(impl_->context, nullptr, 0, nullptr) == 1);
+  WEIR_CHECK(EVP_MAC_update(impl_->context, reinterpret_cast<const unsigned char*>(presented_key.data()),
+                            presented_key.size()) == 1);
+  WEIR_CHECK(EVP_MAC_final(impl_->context, out.data(), &length, out.size()) == 1 && length == out.size());
+  return out;
+}
+
+std::string make_key(std::span<const unsigned char, 24> random) {
+  // The bytes as one 192-bit number, written in base 62: its last 24 digits.
+  std::array<std::uint32_t, 6> number;
+  std::memcpy(number.data(), random.data(), random.size());
+  std::string body(kBodyLength, '0');
+  for (char& digit : body) {
+    std::uint64_t remainder = 0;
+    for (std::uint32_t& limb : number) {
+      const std::uint64_t value = (remainder << 32) | limb;
+      limb = static_cast<std::uint32_t>(value / kDigits.size());
+      remainder = value % kDigits.size();
+    }
+    digit = kDigits[remainder];
+  }
+  return std::string(kPrefix) + body + '_' + checksum_of(body);
+}
+
+bool is_well_formed_key(std::string_view presented) {
+  if (presented.size() != kKeyLength || !presented.starts_with(kPrefix)) return false;
+  const std::string_view body = presented.substr(kPrefix.size(), kBodyLength);
+  const bool base62 = std::all_of(body.begin(), body.end(),
+                                  [](char c) { return kDigits.find(c) != std::string_view::npos; });
+  return base62 && presented[kPrefix.size() + kBodyLength] == '_' && presented.ends_with(checksum_of(body));
+}
+
+std::size_t ConsumerSnapshot::HashOfHash::operator()(const KeyHash& h) const {
+  std::size_t value = 0;   // keyed hashes are uniform: any part of them will do
+  std::memcpy(&value, h.data(), sizeof value);
+  return value;
+}
+
+std::shared_ptr<const Consumer> ConsumerSnapshot::find(const KeyHash& hash) const {
+  // The bucket is chosen by secret-keyed bits; within it the comparison takes the same time wherever it differs.
+  if (by_hash_.empty()) return nullptr;
+  const std::size_t bucket = by_hash_.bucket(hash);
+  for (auto entry = by_hash_.begin(bucket); entry != by_hash_.end(bucket); ++entry) {
+    if (CRYPTO_memcmp(entry->first.data(), hash.data(), hash.size()) == 0) return entry->second;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const Consumer> ConsumerSnapshot::find_name(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+void ConsumerSnapshot::add(Entry entry) {
+  by_name_[entry.consumer->name] = entry.consumer;
+  by_hash_[entry.hash] = std::move(entry.consumer);
+}
+
+}  // namespace weir

@@ -1,0 +1,57 @@
+// Moves rows from the journal into the ledger, each exactly once: rows and the journal position they came from are
+// committed in one transaction.
+//
+//   Drain drain(store, {.journal_dir = "weir-data/journal", .closed_below = recovered.next_sequence});
+//   while (drain.step() > 0) {}
+//
+// Belongs to one thread with a Store of its own. One per process, made after recovery. After an error (database locked, disk full) the position stays and the
+// next step tries again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "journal/record.h"
+#include "journal/segment.h"
+#include "records/store.h"
+
+namespace weir {
+
+struct DrainOptions {
+  std::string journal_dir;
+  // Recovered::next_sequence: segments with smaller numbers belong to earlier processes, nobody writes to them.
+  std::uint64_t closed_below = 1;
+  std::size_t batch = 2000;  // rows per transaction
+};
+
+class Drain {
+ public:
+  Drain(Store& store, DrainOptions options);
+  // One batch; rows booked. 0: nothing to do at the moment, or an error.
+  std::size_t step();
+  bool healthy() const { return reason_.empty(); }
+  const std::string& reason() const { return reason_; }
+  // True once every row of that segment is in the ledger and nobody writes to it any more.
+  bool finished(std::uint64_t sequence) const { return finished_.contains(sequence); }
+  std::uint64_t damaged_segments() const { return damaged_; }
+
+ private:
+  struct Progress;
+  bool load();
+  bool read_segment(const SegmentFile& file, bool closed, Progress& progress);
+  void forget_deleted(const std::vector<SegmentFile>& files);
+
+  Store& store_;
+  DrainOptions options_;
+  bool loaded_ = false;
+  std::map<std::uint64_t, std::uint64_t> offsets_;   // by segment: where to read on
+  std::set<std::uint64_t> finished_;
+  std::string reason_;
+  std::uint64_t damaged_ = 0;
+  Record record_;
+};
+
+}  // namespace weir

@@ -1,0 +1,72 @@
+#include "records/schema.h"
+
+#include <string>
+
+namespace weir {
+namespace {
+
+// Times are nanoseconds since 1970 (UTC), money is micro-dollars, enums are their numbers in model/.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY, value TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE consumers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, key_hash BLOB NOT NULL UNIQUE,
+  tenant TEXT NOT NULL, user TEXT NOT NULL, tier TEXT NOT NULL, kind INTEGER NOT NULL, status INTEGER NOT NULL,
+  metadata TEXT NOT NULL, created_at INTEGER NOT NULL
+);
+CREATE TABLE usage (
+  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, request_id TEXT NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL,
+  user TEXT NOT NULL, tier TEXT NOT NULL, kind TEXT NOT NULL, conversation TEXT NOT NULL, run TEXT NOT NULL,
+  agent TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, route TEXT NOT NULL, status INTEGER NOT NULL,
+  input_uncached INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
+  output_visible INTEGER NOT NULL, reasoning INTEGER NOT NULL, audio_in INTEGER NOT NULL, audio_out INTEGER NOT NULL,
+  usd_micros INTEGER NOT NULL, reserved_tokens INTEGER NOT NULL, tool_calls INTEGER NOT NULL, degraded TEXT NOT NULL,
+  attempts INTEGER NOT NULL, settled INTEGER NOT NULL
+);
+CREATE INDEX usage_time ON usage (time);
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, request_id TEXT NOT NULL, key TEXT NOT NULL, event INTEGER NOT NULL,
+  layer TEXT NOT NULL, limit_name TEXT NOT NULL, per TEXT NOT NULL, used TEXT NOT NULL, reserved TEXT NOT NULL,
+  requested TEXT NOT NULL, allowed TEXT NOT NULL, retry_after REAL, count INTEGER NOT NULL, evidence TEXT NOT NULL,
+  config_version TEXT NOT NULL
+);
+CREATE INDEX audit_time ON audit (time);
+CREATE TABLE drained (
+  sequence INTEGER PRIMARY KEY, position INTEGER NOT NULL
+);
+CREATE TABLE changes (
+  id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL
+);
+INSERT INTO changes VALUES (1, 1);
+CREATE TRIGGER consumers_inserted AFTER INSERT ON consumers BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER consumers_updated AFTER UPDATE ON consumers BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER consumers_deleted AFTER DELETE ON consumers BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER settings_inserted AFTER INSERT ON settings BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER settings_updated AFTER UPDATE ON settings BEGIN UPDATE changes SET version = version + 1; END;
+PRAGMA user_version = 1;
+)sql";
+
+}  // namespace
+
+Result<int> schema_version(Database& db) {
+  Statement s = db.prepare("PRAGMA user_version");
+  if (!s || s.step() != Statement::kRow) return db.error("cannot read the record store");
+  return static_cast<int>(s.integer(0));
+}
+
+Result<void> prepare_schema(Database& db) {
+  Transaction transaction(db);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  const auto version = schema_version(db);
+  if (!version) return std::unexpected(version.error());
+  if (*version > kSchemaVersion) {
+    return fail("the record store was made by a newer weir (its version " + std::to_string(*version) +
+                ", known " + std::to_string(kSchemaVersion) + "); use that one");
+  }
+  if (*version == kSchemaVersion) return {};
+  if (auto made = db.execute(kVersion1); !made) return made;
+  return transaction.commit();
+}
+
+}  // namespace weir

@@ -1,0 +1,98 @@
+// A thin cover over SQLite: connections and prepared statements that close themselves, and errors as values.
+//
+//   Statement s = db.prepare("SELECT name FROM consumers WHERE id = ?1");
+//   s.bind(1, id);
+//   while (s.step() == Statement::kRow) use(s.text(0));
+//
+// Belongs to one thread. Inside src/records only.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace weir {
+
+class Statement {
+ public:
+  enum Outcome { kRow, kDone, kFailed };
+  Statement() = default;
+  explicit Statement(sqlite3_stmt* s) : s_(s) {}
+  ~Statement() { sqlite3_finalize(s_); }
+  Statement(Statement&& other) noexcept : s_(other.s_) { other.s_ = nullptr; }
+  Statement& operator=(Statement&& other) noexcept {
+    std::swap(s_, other.s_);
+    return *this;
+  }
+  explicit operator bool() const { return s_ != nullptr; }
+
+  // Positions from 1. Texts and blobs must live until the statement is reset or stepped to its end.
+  void bind(int at, std::int64_t value) { sqlite3_bind_int64(s_, at, value); }
+  void bind(int at, std::string_view text) {
+    sqlite3_bind_text64(s_, at, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  }
+  void bind(int at, double value) { sqlite3_bind_double(s_, at, value); }
+  void bind_blob(int at, const void* data, std::size_t size) {
+    sqlite3_bind_blob64(s_, at, data, size, SQLITE_STATIC);
+  }
+  void bind_null(int at) { sqlite3_bind_null(s_, at); }
+
+  Outcome step();
+  void reset();
+  // Runs to the end and resets: true if it worked.
+  bool run();
+
+  // Columns from 0.
+  std::int64_t integer(int at) const { return sqlite3_column_int64(s_, at); }
+  double real(int at) const { return sqlite3_column_double(s_, at); }
+  bool is_null(int at) const { return sqlite3_column_type(s_, at) == SQLITE_NULL; }
+  std::string text(int at) const;
+
+ private:
+  sqlite3_stmt* s_ = nullptr;
+};
+
+class Database {
+ public:
+  Database() = default;
+  ~Database() { close(); }
+  Database(Database&& other) noexcept : db_(other.db_) { other.db_ = nullptr; }
+  Database& operator=(Database&& other) noexcept {
+    std::swap(db_, other.db_);
+    return *this;
+  }
+
+  Result<void> open(const std::string& path, int flags, int busy_timeout_ms);
+  void close();
+  // Any number of statements without results.
+  Result<void> execute(const char* sql);
+  Statement prepare(std::string_view sql);  // false as a bool if it failed
+  std::unexpected<Error> error(std::string_view doing) const;
+  int changes() const { return sqlite3_changes(db_); }
+  std::int64_t last_id() const { return sqlite3_last_insert_rowid(db_); }
+  int code() const { return sqlite3_errcode(db_); }
+  int extended_code() const { return sqlite3_extended_errcode(db_); }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+// Rolls back when it leaves scope without commit().
+class Transaction {
+ public:
+  explicit Transaction(Database& db) : db_(db) {}
+  ~Transaction();
+  Result<void> begin();
+  Result<void> commit();
+
+ private:
+  Database& db_;
+  bool open_ = false;
+};
+
+}  // namespace weir

@@ -1,0 +1,243 @@
+// The ledger half of Store: usage and audit rows, journal positions, retention.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include "base/time.h"
+#include "records/store_impl.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kUsageColumns =
+    "time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, provider, route, status, "
+    "input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, audio_out, usd_micros, "
+    "reserved_tokens, tool_calls, degraded, attempts, settled";
+constexpr std::string_view kAuditColumns =
+    "time, request_id, key, event, layer, limit_name, per, used, reserved, requested, allowed, retry_after, count, "
+    "evidence, config_version";
+
+std::string insert_sql(std::string_view table, std::string_view columns) {
+  std::string places = "?";
+  const auto commas = std::count(columns.begin(), columns.end(), ',');
+  for (std::ptrdiff_t i = 0; i < commas; ++i) places += ", ?";
+  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, columns, places);
+}
+
+// Binds values in the order of the columns.
+class Binder {
+ public:
+  explicit Binder(Statement& s) : s_(s) {}
+  Binder& number(std::int64_t value) {
+    s_.bind(++at_, value);
+    return *this;
+  }
+  Binder& text(const std::string& value) {
+    s_.bind(++at_, std::string_view(value));
+    return *this;
+  }
+  Binder& real_or_null(double value) {
+    ++at_;
+    value < 0 ? s_.bind_null(at_) : s_.bind(at_, value);
+    return *this;
+  }
+
+ private:
+  Statement& s_;
+  int at_ = 0;
+};
+
+void bind_row(Statement& s, const UsageRow& row) {
+  Binder b(s);
+  b.number(row.time).text(row.request_id).text(row.key).text(row.tenant).text(row.user).text(row.tier).text(row.kind);
+  b.text(row.conversation).text(row.run).text(row.agent).text(row.model).text(row.provider).text(row.route);
+  b.number(row.status).number(row.usage.input_uncached).number(row.usage.cache_read).number(row.usage.cache_write);
+  b.number(row.usage.output_visible).number(row.usage.reasoning).number(row.usage.audio_in);
+  b.number(row.usage.audio_out).number(row.usd_micros).number(row.reserved_tokens).number(row.tool_calls);
+  b.text(row.degraded).number(row.attempts).number(static_cast<std::int64_t>(row.settled));
+}
+
+UsageRow usage_of(const Statement& s) {
+  UsageRow row;
+  row.time = s.integer(0);
+  std::string* const texts[] = {&row.request_id, &row.key, &row.tenant, &row.user,  &row.tier,     &row.kind,
+                                &row.conversation, &row.run, &row.agent, &row.model, &row.provider, &row.route};
+  int at = 1;
+  for (std::string* text : texts) *text = s.text(at++);
+  row.status = static_cast<std::int32_t>(s.integer(at++));
+  std::int64_t* const numbers[] = {&row.usage.input_uncached, &row.usage.cache_read, &row.usage.cache_write,
+                                   &row.usage.output_visible, &row.usage.reasoning,  &row.usage.audio_in,
+                                   &row.usage.audio_out,      &row.usd_micros,       &row.reserved_tokens};
+  for (std::int64_t* number : numbers) *number = s.integer(at++);
+  row.tool_calls = static_cast<std::int32_t>(s.integer(at++));
+  row.degraded = s.text(at++);
+  row.attempts = static_cast<std::int32_t>(s.integer(at++));
+  row.settled = static_cast<Settled>(s.integer(at));
+  return row;
+}
+
+void bind_row(Statement& s, const AuditRow& row) {
+  Binder b(s);
+  b.number(row.time).text(row.request_id).text(row.key).number(static_cast<std::int64_t>(row.event));
+  b.text(row.layer).text(row.limit).text(row.per_json).text(row.used).text(row.reserved).text(row.requested);
+  b.text(row.allowed).real_or_null(row.retry_after_s).number(row.count).text(row.evidence).text(row.config_version);
+}
+
+AuditRow audit_of(const Statement& s) {
+  AuditRow row;
+  row.time = s.integer(0);
+  row.request_id = s.text(1);
+  row.key = s.text(2);
+  row.event = static_cast<AuditEvent>(s.integer(3));
+  std::string* const texts[] = {&row.layer,    &row.limit,     &row.per_json, &row.used,
+                                &row.reserved, &row.requested, &row.allowed};
+  int at = 4;
+  for (std::string* text : texts) *text = s.text(at++);
+  row.retry_after_s = s.is_null(at) ? -1 : s.real(at);
+  row.count = s.integer(at + 1);
+  row.evidence = s.text(at + 2);
+  row.config_version = s.text(at + 3);
+  return row;
+}
+
+struct Grouping {
+  UsageBy by;
+  const char* name;
+  const char* expression;
+};
+constexpr Grouping kGroupings[] = {
+    {UsageBy::kKey, "key", "key"},       {UsageBy::kTenant, "tenant", "tenant"}, {UsageBy::kUser, "user", "user"},
+    {UsageBy::kModel, "model", "model"}, {UsageBy::kAgent, "agent", "agent"},    {UsageBy::kRun, "run", "run"},
+    {UsageBy::kUtcDay, "day", "date(time / 1000000000, 'unixepoch')"},
+};
+
+}  // namespace
+
+std::string usage_insert_sql() { return insert_sql("usage", kUsageColumns); }
+std::string audit_insert_sql() { return insert_sql("audit", kAuditColumns); }
+
+std::optional<UsageBy> usage_by_from(std::string_view name) {
+  const auto found = std::find_if(std::begin(kGroupings), std::end(kGroupings),
+                                  [&](const Grouping& grouping) { return grouping.name == name; });
+  if (found == std::end(kGroupings)) return std::nullopt;
+  return found->by;
+}
+
+const char* to_string(UsageBy by) { return kGroupings[static_cast<std::size_t>(by)].name; }
+
+Result<void> Store::usage(TimeNs since, const std::function<bool(const UsageRow&)>& row) {
+  Statement s = impl_->db.prepare(
+      fmt::format("SELECT {} FROM usage WHERE time >= ?1 ORDER BY time, id", kUsageColumns));
+  if (!s) return impl_->error("cannot read the ledger");
+  s.bind(1, since);
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (!row(usage_of(s))) return {};
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  return {};
+}
+
+Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
+  Statement s = impl_->db.prepare(fmt::format(
+      "SELECT {} AS grouped, count(*), sum(input_uncached + cache_read + cache_write), "
+      "sum(output_visible + reasoning), sum(cache_read), sum(cache_write), sum(reasoning), sum(usd_micros), "
+      "sum(reserved_tokens), sum(tool_calls) FROM usage WHERE time >= ?1 GROUP BY grouped ORDER BY grouped",
+      kGroupings[static_cast<std::size_t>(by)].expression));
+  if (!s) return impl_->error("cannot read the ledger");
+  s.bind(1, since);
+  std::vector<UsageSum> sums;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    UsageSum& sum = sums.emplace_back();
+    sum.group = s.text(0);
+    std::int64_t* const numbers[] = {&sum.requests,           &sum.input_tokens,     &sum.output_tokens,
+                                     &sum.cached_tokens,      &sum.cache_write_tokens, &sum.reasoning_tokens,
+                                     &sum.usd_micros,         &sum.reserved_tokens,  &sum.tool_calls};
+    int at = 1;
+    for (std::int64_t* number : numbers) *number = s.integer(at++);
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  return sums;
+}
+
+Result<void> Store::audit(TimeNs since, const std::function<bool(const AuditRow&)>& row) {
+  Statement s = impl_->db.prepare(
+      fmt::format("SELECT {} FROM audit WHERE time >= ?1 ORDER BY time, id", kAuditColumns));
+  if (!s) return impl_->error("cannot read the audit");
+  s.bind(1, since);
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (!row(audit_of(s))) return {};
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the audit");
+  return {};
+}
+
+Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
+                         std::span<const DrainPosition> positions) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  for (const UsageRow& row : usage) {
+    bind_row(impl_->insert_usage, row);
+    if (!impl_->insert_usage.run()) return impl_->error("cannot write the ledger");
+  }
+  for (const AuditRow& row : audit) {
+    bind_row(impl_->insert_audit, row);
+    if (!impl_->insert_audit.run()) return impl_->error("cannot write the audit");
+  }
+  for (const DrainPosition& position : positions) {
+    impl_->put_position.bind(1, static_cast<std::int64_t>(position.sequence));
+    impl_->put_position.bind(2, static_cast<std::int64_t>(position.offset));
+    if (!impl_->put_position.run()) return impl_->error("cannot write the ledger");
+  }
+  return transaction.commit();
+}
+
+Result<std::vector<DrainPosition>> Store::positions() {
+  Statement s = impl_->db.prepare("SELECT sequence, position FROM drained ORDER BY sequence");
+  if (!s) return impl_->error("cannot read the ledger");
+  std::vector<DrainPosition> all;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    all.push_back({.sequence = static_cast<std::uint64_t>(s.integer(0)),
+                   .offset = static_cast<std::uint64_t>(s.integer(1))});
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  return all;
+}
+
+Result<void> Store::forget_positions(std::span<const std::uint64_t> sequences) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  Statement s = impl_->db.prepare("DELETE FROM drained WHERE sequence = ?1");
+  if (!s) return impl_->error("cannot write the ledger");
+  for (const std::uint64_t sequence : sequences) {
+    s.bind(1, static_cast<std::int64_t>(sequence));
+    if (!s.run()) return impl_->error("cannot write the ledger");
+  }
+  return transaction.commit();
+}
+
+Result<std::size_t> Store::purge(TimeNs usage_before, TimeNs audit_before, std::size_t most) {
+  std::size_t gone = 0;
+  const std::pair<const char*, TimeNs> tables[] = {{"usage", usage_before}, {"audit", audit_before}};
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+  for (const auto& [table, before] : tables) {
+    Statement s = impl_->db.prepare(
+        fmt::format("DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE time < ?1 ORDER BY time LIMIT ?2)", table));
+    if (!s) return impl_->error("cannot delete old records");
+    s.bind(1, before);
+    s.bind(2, static_cast<std::int64_t>(most));
+    if (!s.run()) return impl_->error("cannot delete old records");
+    gone += static_cast<std::size_t>(impl_->db.changes());
+  }
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
+  return gone;
+}
+
+}  // namespace weir

@@ -1,0 +1,73 @@
+// Counters and gauges that workers bump without locks and /metrics adds up. Knows no domain.
+//
+//   Metrics metrics;
+//   Counter& hits = metrics.counter("weir_requests_total", "requests by decision", {{"decision", "allow"}});
+//   hits.add(1);
+//   metrics.write_prometheus(out);
+//
+// Registration takes a lock and the references stay valid as long as Metrics; add() may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+class Counter {
+ public:
+  void add(std::int64_t n) { value_.fetch_add(n, std::memory_order_relaxed); }
+  void set(std::int64_t n) { value_.store(n, std::memory_order_relaxed); }
+  std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+// Upper bounds in ascending order; observe() is a short linear search.
+class Histogram {
+ public:
+  explicit Histogram(std::span<const double> bounds);
+  void observe(double value);
+  void write(std::string& out, std::string_view name, std::string_view labels) const;
+
+ private:
+  std::vector<double> bounds_;
+  std::unique_ptr<std::atomic<std::uint64_t>[]> counts_;   // one per bound and one above
+  std::atomic<std::int64_t> sum_micros_{0};
+};
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class Metrics {
+ public:
+  static constexpr std::size_t kMaxSeries = 10'000;   // beyond it further label sets share one series "other"
+
+  Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
+  Counter& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
+  Histogram& histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
+                       const Labels& labels = {});
+  void write_prometheus(std::string& out) const;
+
+ private:
+  struct Family {
+    std::string help, type;
+    std::map<std::string, std::unique_ptr<Counter>> counters;       // by rendered labels
+    std::map<std::string, std::unique_ptr<Histogram>> histograms;
+  };
+  Family& family(std::string_view name, std::string_view help, std::string_view type);
+  std::string admitted_labels(const Labels& labels, bool known);
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Family, std::less<>> families_;
+  std::size_t series_ = 0;
+};
+
+}  // namespace weir

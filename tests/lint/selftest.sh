@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# The lint can fail: each sample below breaks one rule, and rules.sh must say so; the clean sample must pass.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+result=0
+
+fresh() {
+  rm -rf "${root:?}"/*
+  mkdir -p "$root/src/base" "$root/src/gateway" "$root/src/net" "$root/include/weir"
+  printf '%s\n' 'weir_module(base PUBLIC fmt)' 'weir_module(gateway PUBLIC weir_base' \
+    '  PRIVATE simdjson)' 'weir_module(net PUBLIC weir_gateway)' >"$root/CMakeLists.txt"
+  for folder in base gateway net; do echo "what it is" >"$root/src/$folder/README.md"; done
+  printf '%s\n' '// What it is.' '#pragma once' '#include <string>' >"$root/include/weir/a.h"
+  printf '%s\n' '#include "base/a.h"' '#include "weir/a.h"' 'int f() {' '  return 1;' '}' >"$root/src/gateway/a.cc"
+}
+
+# refuses NAME PATTERN: the tree as it stands has exactly this kind of fault.
+refuses() {
+  local out
+  if out=$("$here/rules.sh" "$root"); then
+    echo "lint self-test: $1: not noticed"; result=1
+  elif ! grep -q -- "$2" <<<"$out"; then
+    printf 'lint self-test: %s: expected "%s", got:\n%s\n' "$1" "$2" "$out"; result=1
+  elif [ "$(wc -l <<<"$out")" != 1 ]; then
+    printf 'lint self-test: %s: more than one fault:\n%s\n' "$1" "$out"; result=1
+  fi
+}
+
+# sample NAME PATTERN FILE TEXT…: adds the lines to FILE and expects the fault.
+sample() {
+  local name=$1 pattern=$2 file=$3
+  shift 3
+  fresh
+  printf '%s\n' "$@" >>"$root/$file"
+  refuses "$name" "$pattern"
+}
+
+fresh
+out=$("$here/rules.sh" "$root") || { printf 'lint self-test: the clean sample fails:\n%s\n' "$out"; result=1; }
+
+sample layering 'src/base may not include src/gateway' src/base/b.cc '#include "gateway/a.h"'
+sample unknown-folder 'no folder src/nowhere' src/base/b.cc '#include "nowhere/a.h"'
+sample sockets-in-gateway 'is for net only' src/gateway/b.cc '#include <sys/socket.h>'
+sample public-header 'public header includes' include/weir/a.h '#include "base/a.h"'
+sample clock 'reads a clock' src/base/b.cc 'auto t = std::chrono::steady_clock::now();'
+sample sleeping 'sleeps' src/gateway/b.cc 'void f() { std::this_thread::sleep_for(x); }'
+sample randomness 'randomness' src/gateway/b.cc 'std::random_device device;'
+sample c-rand 'randomness' src/gateway/b.cc 'int f() { return rand(); }'
+sample environment 'getenv' src/gateway/b.cc 'auto home = std::getenv("HOME");'
+sample banned 'banned call' src/net/b.cc 'void f() { sprintf(a, b); }'
+sample pragma 'without #pragma once' src/base/b.h '// What it is.' 'int f();'
+sample header-comment 'does not start with a comment' src/base/b.h '#pragma once' 'int f();'
+sample mark 'unfinished mark' src/base/b.cc "// TO""DO later"
+sample tab ': tab' src/base/b.cc "$(printf 'int\ta;')"
+sample trailing-space 'space at the end' src/base/b.cc 'int a; '
+sample credential 'looks like a credential' src/base/b.cc "auto key = \"sk-""abcdefghijklmnopqrstuvwxyz0123456789ABCD\";"
+sample long-readme 'lines (limit 15)' src/base/README.md a b c d e f g h i j k l m n o p
+sample long-file '602 lines (limit 600)' src/base/b.cc $(for i in $(seq 602); do echo "int_a$i;"; done)
+sample long-function 'function of 73 lines (limit 70)' src/base/b.cc 'namespace weir {' \
+  'int f(int a, char c = '"'{'"') {  // }' $(for i in $(seq 70); do echo "call$i;"; done) '  return 1;' '}' '}'
+sample long-method 'function of 72 lines (limit 70)' src/base/b.cc 'struct Thing {' '  template <class T>' \
+  '  void run(T a) {' $(for i in $(seq 69); do echo "call$i;"; done) '  }' '};'
+fresh
+rm "$root/src/base/README.md"
+refuses missing-readme 'README.md:1: missing'
+
+fresh
+printf '%s\n' 'struct Long {' $(for i in $(seq 90); do echo "int_a$i;"; done) '};' 'constexpr int kA[] = {' \
+  $(for i in $(seq 90); do echo "$i,"; done) '};' >"$root/src/base/b.cc"
+out=$("$here/rules.sh" "$root") || { printf 'lint self-test: data counted as a function:\n%s\n' "$out"; result=1; }
+exit "$result"

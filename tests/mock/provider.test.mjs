@@ -1,0 +1,61 @@
+// The mock itself, without Weir: the official clients understand it, and its scripted behaviours do what they say.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createRequire } from 'node:module';
+import { startProvider, countTokens, parseBehaviour } from './provider.mjs';
+
+const require = createRequire(new URL('../clients/package.json', import.meta.url));
+const OpenAI = require('openai');
+const Anthropic = require('@anthropic-ai/sdk');
+let provider;
+
+before(async () => { provider = await startProvider(); });
+after(() => provider.close());
+
+const ask = [{ role: 'user', content: 'one two three' }];
+
+test('behaviours are read from the model name', () => {
+  assert.deepEqual(parseBehaviour('mock-429=1.5x2+slow=5'), { out: 12, 429: 1.5, '429Times': 2, slow: 5 });
+  assert.deepEqual(parseBehaviour('mockc-ok'), { out: 12, ok: true });
+  assert.equal(countTokens([{ role: 'user', content: [{ type: 'text', text: 'a b' }, { type: 'text', text: 'c' }] }]), 3);
+});
+
+test('OpenAI chat, stream and embeddings', async () => {
+  const client = new OpenAI({ apiKey: 'k', baseURL: `${provider.url}/v1`, maxRetries: 0 });
+  const answer = await client.chat.completions.create({ model: 'mock-out=4', messages: ask });
+  assert.equal(answer.usage.prompt_tokens, 3);
+  assert.equal(answer.usage.completion_tokens, 4);
+  assert.equal(countTokens(answer.choices[0].message.content), 4);
+  let text = '';
+  let usage;
+  const stream = await client.chat.completions.create({
+    model: 'mock-out=5+split+crlf', messages: ask, stream: true, stream_options: { include_usage: true } });
+  for await (const part of stream) {
+    text += part.choices[0]?.delta?.content ?? '';
+    usage = part.usage ?? usage;
+  }
+  assert.equal(countTokens(text), 5);
+  assert.equal(usage.completion_tokens, 5);
+  const vectors = await client.embeddings.create({ model: 'mock-embed', input: ['a b', 'c'] });
+  assert.deepEqual(vectors.data[1].embedding, [0.25, -0.5, 0.75]);
+  assert.equal(vectors.usage.prompt_tokens, 3);
+});
+
+test('Anthropic messages and stream', async () => {
+  const client = new Anthropic({ apiKey: 'k', baseURL: provider.url, maxRetries: 0 });
+  const answer = await client.messages.create({ model: 'mockc-out=4', max_tokens: 3, messages: ask });
+  assert.equal(answer.usage.output_tokens, 3);
+  const final = await client.messages.stream({ model: 'mockc-out=6', max_tokens: 100, messages: ask }).finalMessage();
+  assert.equal(final.usage.output_tokens, 6);
+  assert.equal(countTokens(final.content[0].text), 6);
+});
+
+test('failures: 429 with a wait for the first times, cut, gzip', async () => {
+  const client = new OpenAI({ apiKey: 'k', baseURL: `${provider.url}/v1`, maxRetries: 2 });
+  const seen = provider.requests.length;
+  await client.chat.completions.create({ model: 'mock-429=0.01x2', messages: ask });
+  assert.equal(provider.requests.length, seen + 3);
+  await assert.rejects(client.chat.completions.create({ model: 'mock-cut', messages: ask }, { maxRetries: 0 }));
+  const zipped = await client.chat.completions.create({ model: 'mock-gzip', messages: ask });
+  assert.equal(zipped.usage.completion_tokens, 12);
+});
