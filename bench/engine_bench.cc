@@ -9,8 +9,8 @@
 //   reservation       admit (tokens held, one request spent, one slot) and settle, 100k subjects
 //   hot_subject       one bucket of one subject
 //   hot_four          4 limits of one subject
-// The rival: the same limits as independent limiters, each a std::mutex around a std::unordered_map, checked and charged
-// one after the other (so it is not even atomic over several limits). bytes_per_subject is resident memory.
+// The rival: the same limits as independent limiters, each a std::mutex around a std::unordered_map, checked and
+// charged one after the other (so it is not even atomic over several limits). bytes_per_subject is resident memory.
 // --small divides the numbers of subjects by 10. Rounds of ours and the rival alternate; medians of the
 // thread's processor time are reported.
 #include <unistd.h>
@@ -191,13 +191,14 @@ struct Ours {
 
   void bucket(const char* name) {
     const CounterId id = limiter.define({.identity = name, .kind = WindowKind::kBucket});
-    demands.push_back({.counter = id, .cost = 1, .quota = {.amount = kPlenty, .rate = {.units = 1'000'000, .per = kSecond}}});
+    demands.push_back(
+        {.counter = id, .cost = 1, .quota = {.amount = kPlenty, .rate = {.units = 1'000'000, .per = kSecond}}});
   }
   void calendar(const char* name) {
     const CounterId id = limiter.define({.identity = name, .kind = WindowKind::kCalendar});
     const TimeNs start = kStart - kStart % kDay;
-    demands.push_back({.counter = id, .cost = 1,
-                       .quota = {.amount = kPlenty, .period_start = start, .period_end = start + kDay}});
+    demands.push_back(
+        {.counter = id, .cost = 1, .quota = {.amount = kPlenty, .period_start = start, .period_end = start + kDay}});
   }
   void ring(const char* name) {
     const CounterId id = limiter.define({.identity = name, .kind = WindowKind::kSliding, .window = 60 * kSecond});
@@ -368,7 +369,8 @@ void run_reservation(const Settings& settings, std::vector<Result>& results) {
   ours->ring("tokens"), ours->calendar("dollars");
   for (Demand& demand : ours->demands) demand.cost = 1000, demand.hold = true;
   ours->demands.push_back({.counter = ours->limiter.define({.identity = "in-flight", .kind = WindowKind::kConcurrency}),
-                           .cost = 1, .quota = {.amount = 1000}});
+                           .cost = 1,
+                           .quota = {.amount = 1000}});
   rival->add<MapRing>(1), rival->add<MapCalendar>(2);
   Result result{.workload = "reservation"};
   std::uint64_t id = 0;
@@ -402,14 +404,15 @@ void run_hot(const Settings& settings, std::vector<Result>& results, bool four) 
 }
 
 void print(const Result& result) {
-  std::printf("{\"workload\":\"%s\",\"ns\":%.1f,\"rival_ns\":%.1f,\"ratio\":%.2f,\"bytes_per_subject\":%.1f,"
-              "\"rival_bytes_per_subject\":%.1f}\n",
-              result.workload.c_str(), result.ns, result.rival_ns, result.rival_ns / result.ns, result.bytes_per_subject,
-              result.rival_bytes_per_subject);
+  std::printf(
+      "{\"workload\":\"%s\",\"ns\":%.1f,\"rival_ns\":%.1f,\"ratio\":%.2f,\"bytes_per_subject\":%.1f,"
+      "\"rival_bytes_per_subject\":%.1f}\n",
+      result.workload.c_str(), result.ns, result.rival_ns, result.rival_ns / result.ns, result.bytes_per_subject,
+      result.rival_bytes_per_subject);
   std::fflush(stdout);
   std::fprintf(stderr, "%-16s %8.1f ns   rival %8.1f ns   %5.2f x   %7.1f bytes/subject   rival %7.1f\n",
-               result.workload.c_str(), result.ns, result.rival_ns, result.rival_ns / result.ns, result.bytes_per_subject,
-               result.rival_bytes_per_subject);
+               result.workload.c_str(), result.ns, result.rival_ns, result.rival_ns / result.ns,
+               result.bytes_per_subject, result.rival_bytes_per_subject);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ pids+=("$nginx_pid")
 
 cat >"$work/weir.yaml" <<EOF
 listen: 127.0.0.1:$weir_port
-admin: { listen: 127.0.0.1:$admin_port, token: bench }
+admin: { listen: 127.0.0.1:$admin_port, token: bench-token }
 data: $work/data
 workers: 1
 timeouts: { idle: 300s }
@@ -79,11 +79,14 @@ EOF
 WEIR_BENCH_KEY=$("$weir" keys create --name bench --json -c "$work/weir.yaml" | sed -n 's/.*"key" *: *"\([^"]*\)".*/\1/p')
 export WEIR_BENCH_KEY
 [ -n "$WEIR_BENCH_KEY" ] || { echo "no key" >&2; exit 2; }
-"$weir" serve -c "$work/weir.yaml" >"$work/weir.log" 2>&1 & weir_pid=$!
-pids+=("$weir_pid")
+start_weir() {
+  "$weir" serve -c "$work/weir.yaml" >>"$work/weir.log" 2>&1 & weir_pid=$!
+  pids+=("$weir_pid")
+  until_up "$weir_port" /readyz
+}
+start_weir
 until_up "$upstream_port" /
 until_up "$nginx_port" /
-until_up "$weir_port" /readyz
 
 # cpu_ticks PID: of the process and its children (nginx: master and worker).
 cpu_ticks() {
@@ -137,6 +140,11 @@ done
 
 resident_kb() { awk '/^VmRSS/ {print $2}' "/proc/$1/status"; }
 rss_before=$(resident_kb "$weir_pid")
+# Idle connections are measured on a fresh process: what the load left behind (closed reservations, counters) is above.
+kill "$weir_pid"
+wait "$weir_pid" || true
+rm -rf "$work/data"
+start_weir
 coproc holder { "$tools/idle_connections" "$weir_port" "$idle"; }
 read -r _ held <&"${holder[0]}"
 rss_idle=$(resident_kb "$weir_pid")

@@ -1,8 +1,7 @@
 #include "app/command.h"
 
-#include <ctime>
-
 #include <algorithm>
+#include <ctime>
 #include <iostream>
 #include <optional>
 
@@ -60,7 +59,7 @@ std::optional<TimeNs> parse_rfc3339(std::string_view text) {
   const std::tm asked = t;
   const std::time_t seconds = timegm(&t);
   const bool leap_second = asked.tm_sec == 60;
-  if (!leap_second && (t.tm_mon != asked.tm_mon || t.tm_mday != asked.tm_mday)) return std::nullopt;   // 31 February
+  if (!leap_second && (t.tm_mon != asked.tm_mon || t.tm_mday != asked.tm_mday)) return std::nullopt;  // 31 February
   return static_cast<TimeNs>(seconds) * kSecond + fraction - offset;
 }
 
@@ -78,8 +77,12 @@ Result<std::string> data_directory(const StoreChoice& choice, const CommandConte
   return context.data_of_config(choice.config);
 }
 
-std::ostream& output(const CommandContext& context) { return context.out == nullptr ? std::cout : *context.out; }
-std::ostream& errors(const CommandContext& context) { return context.err == nullptr ? std::cerr : *context.err; }
+std::ostream& output(const CommandContext& context) {
+  return context.out == nullptr ? std::cout : *context.out;
+}
+std::ostream& errors(const CommandContext& context) {
+  return context.err == nullptr ? std::cerr : *context.err;
+}
 
 int report(std::ostream& err, int code, const std::string& message) {
   std::string line = message;

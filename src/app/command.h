@@ -26,8 +26,8 @@ struct CommandContext {
   std::function<Result<std::string>(const std::string& config_path)> data_of_config;
   std::function<TimeNs()> now;
   Entropy entropy;
-  std::ostream* out = nullptr;       // null: std::cout
-  std::ostream* err = nullptr;       // null: std::cerr
+  std::ostream* out = nullptr;  // null: std::cout
+  std::ostream* err = nullptr;  // null: std::cerr
 };
 
 // Where a command finds its store: --data, else the directory of -c, else ./weir-data.

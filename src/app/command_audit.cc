@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -15,7 +14,7 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxTableRows = 1000;   // of the form for people; --json has no bound
+constexpr std::size_t kMaxTableRows = 1000;  // of the form for people; --json has no bound
 
 // -?digits[.digits], which is also a JSON number; anything else becomes null.
 bool is_decimal(std::string_view text) {
@@ -59,11 +58,22 @@ std::string row_json(const AuditRow& row) {
   return out;
 }
 
-std::string shown(const std::string& text) { return text.empty() ? "-" : text; }
+std::string shown(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
 
 Result<void> print_rows(Store& store, TimeNs since, const CommandContext& context) {
-  TextTable table({{"TIME"}, {"EVENT"}, {"KEY"}, {"LAYER"}, {"LIMIT"}, {"USED", true}, {"HELD", true}, {"ASKED", true},
-                   {"ALLOWED", true}, {"RETRY", true}, {"COUNT", true}});
+  TextTable table({{"TIME"},
+                   {"EVENT"},
+                   {"KEY"},
+                   {"LAYER"},
+                   {"LIMIT"},
+                   {"USED", true},
+                   {"HELD", true},
+                   {"ASKED", true},
+                   {"ALLOWED", true},
+                   {"RETRY", true},
+                   {"COUNT", true}});
   std::int64_t events = 0;
   std::size_t rows = 0;
   bool cut = false;

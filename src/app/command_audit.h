@@ -16,7 +16,7 @@ namespace weir {
 struct AuditOptions {
   StoreChoice store;
   bool json = false;
-  std::string since;   // empty: everything
+  std::string since;  // empty: everything
 };
 
 int run_audit(const AuditOptions& options, const CommandContext& context);

@@ -27,8 +27,7 @@ int run_check(const std::string& path) {
 }
 
 // The facts that a request of that key for that model would have. Views stay valid while the arguments live.
-void fill(Attributes& attributes, const Policy& policy, const Consumer& consumer, const ExplainOptions& options,
-          std::string& scope) {
+void fill(Attributes& attributes, const Policy& policy, const Consumer& consumer, const ExplainOptions& options) {
   const auto set_if = [&](Attribute a, std::string_view value) {
     if (!value.empty()) attributes.set(a, value);
   };
@@ -39,8 +38,6 @@ void fill(Attributes& attributes, const Policy& policy, const Consumer& consumer
   set_if(Attribute::kTier, consumer.tier.empty() ? policy.default_tier : consumer.tier);
   set_if(Attribute::kKind, to_string(consumer.kind));
   set_if(Attribute::kCaller, consumer.user.empty() ? consumer.name : consumer.user);
-  scope = consumer.user.empty() ? "key" : "user\x1f" + consumer.tenant;
-  attributes.caller_scope = scope;
   set_if(Attribute::kModel, options.model);
   if (const ModelRule* rule = options.model.empty() ? nullptr : policy.find_model(options.model)) {
     attributes.set(Attribute::kProvider, rule->provider);
@@ -78,8 +75,7 @@ int run_explain(const ExplainOptions& options, const CommandContext& context) {
   }
   const auto rules = Ruleset::compile(loaded->policy, [&](const CounterSpec& spec) { return limiter.define(spec); }, secrets.subjects);
   Attributes attributes;
-  std::string scope;
-  fill(attributes, policy, consumer, options, scope);
+  fill(attributes, policy, consumer, options);
   Plan plan;
   const TimeNs now = context.now();
   if (const auto fault = rules->plan(attributes, Costs{}, now, plan)) return report(std::cerr, kExitNo, fault->message);

@@ -1,7 +1,6 @@
 #include "app/command_keys.h"
 
 #include <CLI/CLI.hpp>
-
 #include <array>
 #include <memory>
 #include <utility>

@@ -30,7 +30,7 @@ struct KeysListOptions {
   bool json = false;
 };
 
-struct KeysNameOptions {               // show, revoke
+struct KeysNameOptions {  // show, revoke
   StoreChoice store;
   bool json = false;
   std::string name;
@@ -40,7 +40,7 @@ struct KeysUpdateOptions {
   StoreChoice store;
   bool json = false;
   std::string name;
-  std::optional<std::string> tenant, user, tier, kind, metadata;   // absent: as it is
+  std::optional<std::string> tenant, user, tier, kind, metadata;  // absent: as it is
 };
 
 int run_keys_create(const KeysCreateOptions& options, const CommandContext& context);

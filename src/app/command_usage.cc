@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -14,7 +13,7 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxTableRows = 1000;   // of the form for people; --json has no bound
+constexpr std::size_t kMaxTableRows = 1000;  // of the form for people; --json has no bound
 
 std::string row_json(const UsageRow& row) {
   std::string out;
@@ -49,11 +48,20 @@ std::string dollars(std::int64_t usd_micros) {
                      std::abs(usd_micros % 1'000'000));
 }
 
-std::string shown(const std::string& text) { return text.empty() ? "-" : text; }
+std::string shown(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
 
 Result<void> print_rows(Store& store, TimeNs since, const CommandContext& context) {
-  TextTable table({{"TIME"}, {"KEY"}, {"TENANT"}, {"MODEL"}, {"STATUS", true}, {"IN", true}, {"OUT", true},
-                   {"USD", true}, {"SETTLED"}});
+  TextTable table({{"TIME"},
+                   {"KEY"},
+                   {"TENANT"},
+                   {"MODEL"},
+                   {"STATUS", true},
+                   {"IN", true},
+                   {"OUT", true},
+                   {"USD", true},
+                   {"SETTLED"}});
   std::int64_t rows = 0, input = 0, output_tokens = 0, usd_micros = 0;
   bool cut = false;
   const auto read = store.usage(since, [&](const UsageRow& row) {
@@ -88,8 +96,8 @@ Result<void> print_sums(Store& store, TimeNs since, UsageBy by, bool json, const
   TextTable table({{title}, {"REQUESTS", true}, {"IN", true}, {"OUT", true}, {"CACHED", true}, {"USD", true}});
   UsageSum total;
   const auto add = [&](const UsageSum& sum, const std::string& name) {
-    table.add({name, std::to_string(sum.requests), std::to_string(sum.input_tokens),
-               std::to_string(sum.output_tokens), std::to_string(sum.cached_tokens), dollars(sum.usd_micros)});
+    table.add({name, std::to_string(sum.requests), std::to_string(sum.input_tokens), std::to_string(sum.output_tokens),
+               std::to_string(sum.cached_tokens), dollars(sum.usd_micros)});
   };
   for (const UsageSum& sum : *sums) {
     add(sum, shown(sum.group));

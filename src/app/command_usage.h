@@ -16,8 +16,8 @@ namespace weir {
 struct UsageOptions {
   StoreChoice store;
   bool json = false;
-  std::string since;   // empty: everything
-  std::string by;      // empty: single rows
+  std::string since;  // empty: everything
+  std::string by;     // empty: single rows
 };
 
 int run_usage(const UsageOptions& options, const CommandContext& context);

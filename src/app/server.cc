@@ -147,7 +147,7 @@ Result<void> Server::open_workers() {
         JournalWriterOptions{.dir = policy_->data + "/journal", .worker = static_cast<std::uint32_t>(i), .strict = policy_->strict_durability},
         *sequence_, disk_);
     WorkerShared shared{*clock_,       *resolver_, *counters_,     *auth_failures_, failures, secrets_.subjects,
-                        secrets_.key_hash, audit_sum_, metrics_book_, health_,        buffers_,  api_, seed};
+                        secrets_.key_hash, audit_sum_, metrics_, health_,        buffers_,  api_, seed};
     workers_.push_back(std::make_unique<Worker>(shared, i, std::move(journal), rules, *consumers));
     std::uint16_t port = 0;
     const Result<int> fd = open_listener(listen, port, i == 0);

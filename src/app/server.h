@@ -88,7 +88,6 @@ class Server {
   Recovered recovered_;
 
   Metrics metrics_;
-  MetricsBook metrics_book_{metrics_};
   Health health_;
   BufferBudget buffers_;
   AuditSum audit_sum_;

@@ -28,7 +28,9 @@ class ReusedEffects {
 
 }  // namespace
 
-CounterId LocalCounters::define(const CounterSpec& spec) { return limiter_.define(spec); }
+CounterId LocalCounters::define(const CounterSpec& spec) {
+  return limiter_.define(spec);
+}
 
 void LocalCounters::admit(const AdmitRequest& request, AdmissionEvents& events) {
   ReusedEffects effects;

@@ -33,7 +33,7 @@ struct Engine {
              std::vector<Effect>* effects);
   SettleResult settle(Hash128 id, std::span<const std::int64_t> actual, bool nothing_used, TimeNs now,
                       std::vector<Effect>* effects);
-  void remember_closed(Shelf& shelf, const Reservation& reservation, TimeNs now);
+  void remember_closed(Shelf& shelf, Reservation& reservation, TimeNs now);
 
   // Finds the cell of `def`, starting at `cursor` and moving it behind; converts one of an older shape. Needs the
   // stripe's lock.

@@ -17,7 +17,11 @@
 namespace weir::engine {
 
 struct HashOfKey {
-  std::size_t operator()(const Hash128& key) const { return key.low ^ (key.high * 0x9E3779B97F4A7C15ull); }
+  // Ids need not be random, so every bit of them reaches every bit of the result.
+  std::size_t operator()(const Hash128& key) const {
+    const std::uint64_t mixed = (key.low ^ (key.high >> 32) ^ (key.high << 32)) * 0x9E3779B97F4A7C15ull;
+    return (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93ull >> 8;
+  }
 };
 
 class Owners {

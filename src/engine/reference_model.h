@@ -38,7 +38,7 @@ class ReferenceModel {
       const bool holds = request.id && (demand.hold || gauge);
       if (decision.verdicts[i].refuses || (gauge && !request.id)) continue;
       const Key key{request.subjects[demand.subject].key, demand.counter};
-      Held held{.key = key, .demand = i, .quota = demand.quota, .pieces = {}};
+      Held held{.key = key, .demand = i, .shadow = demand.shadow, .quota = demand.quota, .pieces = {}};
       book(held, demand.cost, time_of(key.subject, request.now), holds);
       if (holds) reservation.held.push_back(held);
     }
@@ -54,11 +54,15 @@ class ReferenceModel {
     const auto found = reservations_.find(id);
     if (found == reservations_.end() || !found->second.open) return false;
     auto& held = found->second.held;
+    std::vector<bool> refuses;
     for (const Held& h : held) {
       const std::int64_t cost = extra[h.demand];
-      if (cost > 0 && verdict(h.key, time_of(h.key.subject, now), now, h.quota, cost).refuses) return false;
+      refuses.push_back(cost > 0 && verdict(h.key, time_of(h.key.subject, now), now, h.quota, cost).refuses);
+      if (refuses.back() && !h.shadow) return false;
     }
-    for (Held& h : held) book(h, extra[h.demand], time_of(h.key.subject, now), true);
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      if (!refuses[i]) book(held[i], extra[held[i].demand], time_of(held[i].key.subject, now), true);
+    }
     return true;
   }
 
@@ -95,8 +99,8 @@ class ReferenceModel {
     auto operator<=>(const Key&) const = default;
   };
   struct Cell {
-    std::map<std::int64_t, std::int64_t> booked;  // log: instant, ring: bucket, calendar: period start -> units
-    std::map<std::int64_t, std::int64_t> open_in; // calendar: period start -> units held
+    std::map<std::int64_t, std::int64_t> booked;   // log: instant, ring: bucket, calendar: period start -> units
+    std::map<std::int64_t, std::int64_t> open_in;  // calendar: period start -> units held
     std::int64_t open = 0;
     TimeNs arrival = 0;
     bool ring = false;
@@ -108,6 +112,7 @@ class ReferenceModel {
   struct Held {
     Key key;
     std::size_t demand = 0;
+    bool shadow = false;
     Quota quota;
     std::vector<Piece> pieces;  // oldest first
     std::int64_t units = 0;
@@ -137,10 +142,17 @@ class ReferenceModel {
     return found == last_.end() ? now : std::max(now, found->second);
   }
 
+  // Periods of the tests have equal lengths, so the one of any instant is known.
+  static TimeNs period_at(const Quota& quota, TimeNs t) {
+    return t < quota.period_end ? quota.period_start : t - t % (quota.period_end - quota.period_start);
+  }
+
   std::int64_t width(CounterId id) const {
     return (counters_[id].window + counters_[id].precision - 1) / counters_[id].precision;
   }
-  std::int64_t place(const Key& key, const Cell& cell, TimeNs at) const { return cell.ring ? at / width(key.counter) : at; }
+  std::int64_t place(const Key& key, const Cell& cell, TimeNs at) const {
+    return cell.ring ? at / width(key.counter) : at;
+  }
   // The instant at which what is booked in `slot` stops counting.
   TimeNs leaves(const Key& key, const Cell& cell, std::int64_t slot) const {
     const ModelCounter& counter = counters_[key.counter];
@@ -158,8 +170,11 @@ class ReferenceModel {
       total = open;
       retry_at = t + kSecond;
     } else if (counter.kind == WindowKind::kCalendar) {
-      if (const auto it = cell.booked.find(quota.period_start); it != cell.booked.end()) total = it->second;
-      if (const auto it = cell.open_in.find(quota.period_start); it != cell.open_in.end()) open = it->second; else open = 0;
+      if (const auto it = cell.booked.find(period_at(quota, t)); it != cell.booked.end()) total = it->second;
+      if (const auto it = cell.open_in.find(period_at(quota, t)); it != cell.open_in.end())
+        open = it->second;
+      else
+        open = 0;
       if (total > 0) reset_at = quota.period_end;
       retry_at = quota.period_end;
     } else if (counter.kind == WindowKind::kBucket) {
@@ -167,7 +182,8 @@ class ReferenceModel {
       std::int64_t remaining = quota.amount;  // the most that would be admitted
       while (remaining > 0 && ahead + span(quota.rate, remaining) > burst) --remaining;
       total = quota.amount - remaining;
-      for (std::int64_t debt = 0; ahead > burst && span(quota.rate, debt) < ahead - burst; ++debt) total = quota.amount + debt + 1;
+      for (std::int64_t debt = 0; ahead > burst && span(quota.rate, debt) < ahead - burst; ++debt)
+        total = quota.amount + debt + 1;
       if (remaining < quota.amount) reset_at = t + ahead - (burst - span(quota.rate, remaining + 1));
       retry_at = t + ahead + span(quota.rate, cost) - burst;
     } else {
@@ -209,8 +225,10 @@ class ReferenceModel {
     last_[held.key.subject] = t;
     held.units += units;
     if (kind == WindowKind::kCalendar) {
-      cell.booked[held.quota.period_start] += units;
-      if (hold) cell.open_in[held.quota.period_start] += units;
+      const TimeNs period = period_at(held.quota, t);
+      cell.booked[period] += units;
+      if (hold) cell.open_in[period] += units;
+      held.pieces.push_back({.at = period, .units = units});
       return;
     }
     if (hold || kind == WindowKind::kConcurrency) cell.open += units;
@@ -227,7 +245,7 @@ class ReferenceModel {
   void release(Held& held) {
     Cell& cell = cells_[held.key];
     if (counters_[held.key.counter].kind == WindowKind::kCalendar) {
-      cell.open_in[held.quota.period_start] -= held.units;
+      for (const Piece& piece : held.pieces) cell.open_in[piece.at] -= piece.units;
     } else {
       cell.open -= held.units;
     }
@@ -249,15 +267,11 @@ class ReferenceModel {
     }
     if (actual > held.units) return book(held, actual - held.units, t, false);
     std::int64_t surplus = held.units - actual;
-    if (kind == WindowKind::kCalendar) {
-      if (t < held.quota.period_end) cell.booked[held.quota.period_start] -= surplus;
-      return;
-    }
     for (auto piece = held.pieces.rbegin(); piece != held.pieces.rend() && surplus > 0; ++piece) {
       const std::int64_t part = std::min(surplus, piece->units);
-      const std::int64_t slot = place(held.key, cell, piece->at);
+      const std::int64_t slot = kind == WindowKind::kCalendar ? piece->at : place(held.key, cell, piece->at);
       surplus -= part;
-      if (leaves(held.key, cell, slot) > t) cell.booked[slot] -= part;
+      if (kind == WindowKind::kCalendar || leaves(held.key, cell, slot) > t) cell.booked[slot] -= part;
     }
   }
 

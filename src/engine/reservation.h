@@ -10,9 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/cell.h"
@@ -41,6 +39,8 @@ struct Reservation : WheelEntry {
   std::uint8_t count = 0;  // of verdicts
   std::vector<Verdict> verdicts;
   std::vector<Held> held;  // empty once closed
+  TimeNs closed_at = 0;
+  Reservation* closed_after = nullptr;  // the next one that was closed on the same shelf
 
   void replay(Decision& decision) const;
 };
@@ -49,35 +49,55 @@ struct Reservation : WheelEntry {
 // window, so there are never more than the counter has buckets or entries.
 void add_charge(Held& held, const Def& def, bool in_log, const Charge& charge);
 
+// Finds reservations by id: open addressing over 8-byte entries of 20 bits of the hash and the address, so that looking
+// for an id that is not there touches no reservation.
+class IdIndex {
+ public:
+  Reservation* find(const Hash128& id) const;
+  void insert(Reservation& reservation);
+  void erase(const Reservation& reservation);
+  void delete_all();
+
+ private:
+  static constexpr int kTagBits = 20;
+  static constexpr int kAddressBits = 64 - kTagBits;  // addresses are below 2^48 and multiples of 16
+
+  static std::uint64_t tag_of(const Hash128& id) { return HashOfKey{}(id) >> 32 & ((1u << kTagBits) - 1); }
+  static std::uint64_t entry_of(const Reservation& reservation) {
+    return tag_of(reservation.id) << kAddressBits | reinterpret_cast<std::uintptr_t>(&reservation) >> 4;
+  }
+  static Reservation* pointer(std::uint64_t entry) {
+    return reinterpret_cast<Reservation*>((entry & ((std::uint64_t{1} << kAddressBits) - 1)) << 4);
+  }
+  // The home slot follows from the tag, so that moving entries touches no reservation.
+  std::size_t home(std::uint64_t tag) const {
+    return slots_.size() <= (1u << kTagBits) ? tag & (slots_.size() - 1) : tag * (slots_.size() >> kTagBits);
+  }
+  void grow();
+
+  std::vector<std::uint64_t> slots_;
+  std::size_t size_ = 0;
+};
+
 class Shelf {
  public:
   SpinLock lock;
   TimingWheel wheel;
 
-  Reservation* find(const Hash128& id) {
-    const auto found = by_id_.find(id);
-    return found == by_id_.end() ? nullptr : found->second.get();
-  }
-  Reservation& add(std::unique_ptr<Reservation> reservation) {
-    Reservation& added = *reservation;
-    by_id_.emplace(added.id, std::move(reservation));
-    return added;
-  }
+  ~Shelf();
+  Reservation* find(const Hash128& id) const { return by_id_.find(id); }
+  Reservation& add(std::unique_ptr<Reservation> reservation);
   // Remembers that it was closed at `now`; forgets the oldest beyond `most` and those closed before `since`.
-  void remember(const Reservation& reservation, TimeNs now, TimeNs since, std::size_t most);
+  void remember(Reservation& reservation, TimeNs now, TimeNs since, std::size_t most);
   void forget(TimeNs since, std::size_t most);
 
-  std::size_t open() const { return by_id_.size() - closed_.size(); }
-  std::size_t closed() const { return closed_.size(); }
+  std::size_t closed() const { return closed_count_; }
 
  private:
-  struct ClosedId {
-    Hash128 id;
-    TimeNs at = 0;
-  };
-
-  std::unordered_map<Hash128, std::unique_ptr<Reservation>, HashOfKey> by_id_;
-  std::deque<ClosedId> closed_;  // oldest first
+  IdIndex by_id_;
+  Reservation* oldest_closed_ = nullptr;
+  Reservation* newest_closed_ = nullptr;
+  std::size_t closed_count_ = 0;
 };
 
 class ReservationBook {

@@ -132,7 +132,7 @@ void Engine::close(Reservation& reservation, Usage usage, std::span<const std::i
   }
 }
 
-void Engine::remember_closed(Shelf& shelf, const Reservation& reservation, TimeNs now) {
+void Engine::remember_closed(Shelf& shelf, Reservation& reservation, TimeNs now) {
   book.free_place();
   shelf.remember(reservation, now, now - options.remember_closed, book.closed_per_shelf());
 }

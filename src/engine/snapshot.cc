@@ -235,7 +235,9 @@ bool Engine::book_sliding(Stripe& stripe, Record*& record, const Def& def, const
   const bool in_log = cell != nullptr && cell->shape() == Shape::kLog;
   const std::int64_t amount = cell == nullptr || in_log ? kLogAmount : 0;
   const std::int64_t units = std::max<std::int64_t>(charge.amount, 0);
-  if (make_ready(stripe, record, record->key, {}, def, charge.at, units, amount, true) != Ready::kYes) return false;
+  // Instant 0: a full log grows instead of dropping what is over, so that a ring made of it later is the ring it was.
+  if (make_ready(stripe, record, record->key, {}, def, 0, units, amount, true) != Ready::kYes) return false;
+  cursor = sizeof(Record);  // what was behind it may have moved
   cell = find_cell(stripe, record, def, cursor, amount, converted);
   book_past(def, *cell, charge);
   return true;

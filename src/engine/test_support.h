@@ -10,7 +10,9 @@ namespace weir::engine {
 
 inline constexpr TimeNs kTestStart = 1'700'000'000ll * kSecond;
 
-inline TimeNs at(std::int64_t seconds) { return kTestStart + seconds * kSecond; }
+inline TimeNs at(std::int64_t seconds) {
+  return kTestStart + seconds * kSecond;
+}
 
 // WEIR_TEST_SCALE multiplies the number of random cases; 1 keeps the whole suite below a minute.
 inline int scaled(int cases) {
@@ -20,8 +22,7 @@ inline int scaled(int cases) {
 }
 
 inline CounterId sliding(Limiter& limiter, const char* identity, DurationNs window, std::uint16_t precision = 60) {
-  return limiter.define(
-      {.identity = identity, .kind = WindowKind::kSliding, .window = window, .precision = precision});
+  return limiter.define({.identity = identity, .kind = WindowKind::kSliding, .window = window, .precision = precision});
 }
 
 struct Ask {
@@ -43,11 +44,20 @@ struct Ask {
 template <typename Call>
 Decision ask_limiter(const Ask& ask, TimeNs now, std::vector<Effect>* effects, const Call& call) {
   const Subject subject{.key = ask.key, .owner = ask.owner, .overflow = ask.overflow};
-  const Demand demand{.counter = ask.counter, .subject = 0, .hold = ask.hold, .shadow = ask.shadow, .cost = ask.cost,
-                      .quota = {.amount = ask.amount, .rate = ask.rate, .period_start = ask.period_start,
-                                .period_end = ask.period_end}};
+  const Demand demand{
+      .counter = ask.counter,
+      .subject = 0,
+      .hold = ask.hold,
+      .shadow = ask.shadow,
+      .cost = ask.cost,
+      .quota = {
+          .amount = ask.amount, .rate = ask.rate, .period_start = ask.period_start, .period_end = ask.period_end}};
   Decision decision;
-  call({.subjects = {&subject, 1}, .demands = {&demand, 1}, .now = now, .id = ask.id, .deadline = ask.deadline,
+  call({.subjects = {&subject, 1},
+        .demands = {&demand, 1},
+        .now = now,
+        .id = ask.id,
+        .deadline = ask.deadline,
         .effects = effects},
        decision);
   return decision;

@@ -150,7 +150,11 @@ void Exchange::fill_row() {
   trim_metadata_text(row_.model);
   if (provider_) row_.provider = provider_->name;
   row_.route = request_.target.route;
-  row_.reserved_tokens = request_.target.kind == TargetKind::kLlm ? input_estimate_ + output_held_ : 0;
+  if (request_.target.kind != TargetKind::kLlm) return;
+  // What is held: this is what a crash would charge. settle() replaces it.
+  row_.reserved_tokens = input_estimate_ + output_held_;
+  row_.usage = {.input_uncached = input_estimate_, .output_visible = output_held_};
+  row_.usd_micros = costs_.held[static_cast<std::size_t>(MeterKind::kUsd)];
 }
 
 void Exchange::on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) {

@@ -21,7 +21,12 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
   }
   if (reader_) {
     const AnswerFacts& seen = reader_->facts();
-    if (seen.usage) usage = *seen.usage;
+    if (seen.usage) {
+      usage = *seen.usage;
+    } else if (seen.so_far) {
+      usage = *seen.so_far;   // the input side of a stream that was cut; its output count was provisional
+      usage.output_visible = usage.reasoning = 0;
+    }
     usage.output_visible = std::max(usage.output_visible, estimate_output_tokens(seen.text_bytes) - usage.reasoning);
   } else if (!answer_.empty()) {
     const AnswerFacts seen = read_answer(request_.target.operation, answer_);

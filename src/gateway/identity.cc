@@ -76,16 +76,10 @@ void set_caller(Identity& identity) {
   const bool service = identity.consumer && identity.consumer->kind == ConsumerKind::kService;
   if (!identity.user.empty() && (!identity.user_asserted || service)) {
     identity.caller = identity.user;
-    // The asserted users of a service key are its own; a key's own user is the same person under all keys of a tenant.
-    identity.caller_scope = identity.user_asserted ? "asserted\x1f" + std::to_string(identity.consumer->id)
-                                                   : "user\x1f" + identity.tenant;
-    if (identity.user_asserted) identity.caller_scope += "\x1f" + identity.tenant;
   } else if (identity.consumer) {
     identity.caller = identity.consumer->user.empty() ? identity.consumer->name : identity.consumer->user;
-    identity.caller_scope = identity.consumer->user.empty() ? "key" : "user\x1f" + identity.tenant;
   } else {
     identity.caller = identity.ip;
-    identity.caller_scope = "ip";
   }
 }
 
@@ -221,7 +215,6 @@ void fill_attributes(const Identity& identity, const Headers& headers, Attribute
   };
   out.consumer = identity.consumer.get();
   out.user_asserted = identity.user_asserted;
-  out.caller_scope = identity.caller_scope;
   set_if(Attribute::kTenant, identity.tenant);
   set_if(Attribute::kUser, identity.user);
   set_if(Attribute::kCaller, identity.caller);

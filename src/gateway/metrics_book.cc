@@ -26,26 +26,42 @@ MetricsBook::MetricsBook(Metrics& metrics)
       metrics_(metrics) {}
 
 void MetricsBook::request(std::string_view route, std::string_view decision, std::string_view layer) {
-  metrics_
-      .counter("weir_requests_total", "Requests by route, decision and the layer that decided.",
-               {{"route", std::string(route)}, {"decision", std::string(decision)}, {"layer", std::string(layer)}})
-      .add(1);
+  for (const Decided& known : decided_) {
+    if (known.route == route && known.decision == decision && known.layer == layer) {
+      known.counter->add(1);
+      return;
+    }
+  }
+  Counter& counter = metrics_.counter("weir_requests_total", "Requests by route, decision and the layer that decided.",
+                                      {{"route", std::string(route)}, {"decision", std::string(decision)}, {"layer", std::string(layer)}});
+  counter.add(1);
+  if (decided_.size() < kMaxRemembered) decided_.push_back({std::string(route), std::string(decision), std::string(layer), &counter});
+}
+
+MetricsBook::Used& MetricsBook::used(std::string_view model) {
+  for (Used& known : used_) {
+    if (known.model == model) return known;
+  }
+  if (used_.size() >= kMaxRemembered) used_.clear();
+  static constexpr std::array<const char*, 5> kKinds = {"input", "cache_read", "cache_write", "output", "reasoning"};
+  Used& fresh = used_.emplace_back();
+  fresh.model = model;
+  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    fresh.tokens[i] = &metrics_.counter("weir_tokens_total", "Tokens settled, by kind and model.",
+                                        {{"kind", kKinds[i]}, {"model", fresh.model}});
+  }
+  fresh.usd_micros = &metrics_.counter("weir_cost_usd_micros_total", "Micro-dollars settled, by model.", {{"model", fresh.model}});
+  return fresh;
 }
 
 void MetricsBook::usage(std::string_view model, const Usage& usage, std::int64_t usd_micros) {
-  const auto tokens = [&](const char* kind, std::int64_t n) {
-    if (n == 0) return;
-    metrics_
-        .counter("weir_tokens_total", "Tokens settled, by kind and model.", {{"kind", kind}, {"model", std::string(model)}})
-        .add(n);
-  };
-  tokens("input", usage.input_uncached);
-  tokens("cache_read", usage.cache_read);
-  tokens("cache_write", usage.cache_write);
-  tokens("output", usage.output_visible);
-  tokens("reasoning", usage.reasoning);
-  if (usd_micros == 0) return;
-  metrics_.counter("weir_cost_usd_micros_total", "Micro-dollars settled, by model.", {{"model", std::string(model)}}).add(usd_micros);
+  const Used& counters = used(model);
+  const std::array<std::int64_t, 5> amounts = {usage.input_uncached, usage.cache_read, usage.cache_write, usage.output_visible,
+                                               usage.reasoning};
+  for (std::size_t i = 0; i < amounts.size(); ++i) {
+    if (amounts[i] != 0) counters.tokens[i]->add(amounts[i]);
+  }
+  if (usd_micros != 0) counters.usd_micros->add(usd_micros);
 }
 
 }  // namespace weir

@@ -1,9 +1,13 @@
-// The gateway's metrics by name, registered once. Shared by all workers.
+// The gateway's metrics by name. Each worker has its own book over the shared registry: counters are shared, and what a
+// request needs is remembered here, so that counting costs no lock and no look-up by rendered label.
+//
+// One worker's thread.
 #pragma once
 
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/usage.h"
 #include "telemetry/metrics.h"
@@ -30,7 +34,22 @@ class MetricsBook {
   Histogram& upstream_first_byte_seconds;
 
  private:
+  static constexpr std::size_t kMaxRemembered = 256;   // of each; beyond it counting takes the long way
+
+  struct Decided {
+    std::string route, decision, layer;
+    Counter* counter = nullptr;
+  };
+  struct Used {
+    std::string model;
+    std::array<Counter*, 5> tokens{};
+    Counter* usd_micros = nullptr;
+  };
+  Used& used(std::string_view model);
+
   Metrics& metrics_;
+  std::vector<Decided> decided_;
+  std::vector<Used> used_;
 };
 
 }  // namespace weir

@@ -45,6 +45,22 @@ std::string_view unit_parameter(const PlannedLimit& limit) {
   }
 }
 
+// Time until more becomes available; for a counter that only this request uses, until its own charge leaves.
+DurationNs until_reset(const Plan& plan, const Decision& decision, std::size_t i, TimeNs now) {
+  const PlannedLimit& limit = plan.limits()[i];
+  const Verdict& v = decision.verdicts[i];
+  if (v.refuses && v.retry_after != kNever) return v.retry_after;
+  if (v.reset_at > now) return v.reset_at - now;
+  if (!decision.admitted || plan.demands()[i].cost == 0) return 0;
+  switch (limit.window->kind) {
+    case WindowKind::kSliding: return limit.window->length;
+    case WindowKind::kCalendar: return limit.period.end - now;
+    case WindowKind::kBucket: return std::max<DurationNs>(1, limit.window->rate.per / std::max<std::int64_t>(1, limit.window->rate.units));
+    case WindowKind::kConcurrency: return 0;
+  }
+  return 0;
+}
+
 void append_item(const Plan& plan, const Decision& decision, std::size_t i, TimeNs now, std::string& policy,
                  std::string& state) {
   const PlannedLimit& limit = plan.limits()[i];
@@ -54,9 +70,8 @@ void append_item(const Plan& plan, const Decision& decision, std::size_t i, Time
                  remaining_of(plan, decision, i));
   if (const std::int64_t w = window_seconds(limit); w > 0) {
     fmt::format_to(std::back_inserter(policy), ";w={}", w);
-    const Verdict& v = decision.verdicts[i];
-    const DurationNs until = v.refuses && v.retry_after != kNever ? v.retry_after : v.reset_at - now;
-    if (until > 0) fmt::format_to(std::back_inserter(state), ";t={}", ceil_seconds(until));
+    if (const DurationNs until = until_reset(plan, decision, i, now); until > 0)
+      fmt::format_to(std::back_inserter(state), ";t={}", ceil_seconds(until));
   }
   policy += unit_parameter(limit);
 }
@@ -161,8 +176,7 @@ void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& deci
       share[1] = ratio;
     }
     if (const std::string_view meter = plain_meter(*limit.rule); !meter.empty()) {
-      const TimeNs reset = decision.verdicts[i].reset_at;
-      shares[share_count++] = {meter, limit.amount, left, reset > now ? reset - now : 0};
+      shares[share_count++] = {meter, limit.amount, left, until_reset(plan, decision, i, now)};
     }
   }
   if (tightest[0] == kMaxDemands) return;

@@ -34,7 +34,7 @@ class AuditSum {
   struct Pair {
     std::int64_t passed = 0;
     bool summed = false;
-    AuditRow sum;            // the first one summed, with the count of all
+    AuditRow sum;  // the first one summed, with the count of all
     void add(AuditRow row);
   };
   void close_second(std::vector<AuditRow>& out);
@@ -43,7 +43,7 @@ class AuditSum {
   std::mutex mutex_;
   std::int64_t second_ = 0;
   std::unordered_map<std::string, Pair> pairs_;
-  Pair others_;   // of the pairs beyond kMaxAuditPairs
+  Pair others_;  // of the pairs beyond kMaxAuditPairs
 };
 
 }  // namespace weir

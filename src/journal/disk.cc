@@ -23,7 +23,9 @@ ssize_t PosixDisk::write_at(int fd, std::string_view bytes, std::uint64_t offset
   }
 }
 
-int PosixDisk::sync(int fd) { return ::fdatasync(fd) == 0 ? 0 : -errno; }
+int PosixDisk::sync(int fd) {
+  return ::fdatasync(fd) == 0 ? 0 : -errno;
+}
 
 int PosixDisk::sync_directory(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -33,7 +35,9 @@ int PosixDisk::sync_directory(const std::string& path) {
   return result;
 }
 
-void PosixDisk::close(int fd) { ::close(fd); }
+void PosixDisk::close(int fd) {
+  ::close(fd);
+}
 
 Result<void> make_private_directory(const std::string& path) {
   std::error_code error;

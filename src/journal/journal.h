@@ -49,7 +49,7 @@ class Journal {
   virtual void settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) = 0;
   virtual void audit(const AuditRow& row) = 0;
   virtual void when_written(JournalEvents& events) = 0;
-  virtual void forget(JournalEvents& events) = 0;     // the listener is gone
+  virtual void forget(JournalEvents& events) = 0;  // the listener is gone
 };
 
 }  // namespace weir

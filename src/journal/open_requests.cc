@@ -1,10 +1,9 @@
 #include "journal/open_requests.h"
 
-
 namespace weir {
 namespace {
 constexpr std::size_t kFirstPlaces = 256;
-constexpr std::size_t kKeptRow = 4096;   // rows larger than this give their memory back when they close
+constexpr std::size_t kKeptRow = 4096;  // rows larger than this give their memory back when they close
 }  // namespace
 
 OpenRequests::OpenRequests() : table_(kFirstPlaces, kEmpty) {}

@@ -12,8 +12,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "records are written in the machine's byte order");
 
-constexpr std::size_t kVarint = 10;                     // longest
-constexpr std::size_t kRowNumbers = 8 + 13 * kVarint;   // bytes of a row without its texts, at most
+constexpr std::size_t kVarint = 10;                    // longest
+constexpr std::size_t kRowNumbers = 8 + 13 * kVarint;  // bytes of a row without its texts, at most
 constexpr std::size_t kEffectBytes = 16 + 8 + 3 * kVarint + 5;
 constexpr std::uint32_t kMaxStatus = 999;
 
@@ -127,9 +127,9 @@ void for_each_text(Row& row, Each each) {
 
 template <class Row, class Each>
 void for_each_number(Row& row, Each each) {
-  for (auto* number : {&row.usage.input_uncached, &row.usage.cache_read, &row.usage.cache_write,
-                       &row.usage.output_visible, &row.usage.reasoning, &row.usage.audio_in, &row.usage.audio_out,
-                       &row.usd_micros, &row.reserved_tokens}) {
+  for (auto* number :
+       {&row.usage.input_uncached, &row.usage.cache_read, &row.usage.cache_write, &row.usage.output_visible,
+        &row.usage.reasoning, &row.usage.audio_in, &row.usage.audio_out, &row.usd_micros, &row.reserved_tokens}) {
     each(*number);
   }
 }
@@ -142,7 +142,9 @@ void for_each_audit_text(Row& row, Each each) {
   }
 }
 
-std::size_t text_bytes(const std::string& text) { return std::min(text.size(), kMaxText) + 3; }
+std::size_t text_bytes(const std::string& text) {
+  return std::min(text.size(), kMaxText) + 3;
+}
 
 std::size_t row_bytes(const UsageRow& row) {
   std::size_t size = kRowNumbers;
@@ -193,8 +195,7 @@ bool get_effects(In& in, std::vector<Effect>& effects) {
     Effect effect;
     effect.subject = in.id();
     effect.counter = in.fixed64();
-    effect.at =
-        static_cast<TimeNs>(static_cast<std::uint64_t>(previous) + static_cast<std::uint64_t>(in.zigzag()));
+    effect.at = static_cast<TimeNs>(static_cast<std::uint64_t>(previous) + static_cast<std::uint64_t>(in.zigzag()));
     effect.amount = in.zigzag();
     effect.period_start = in.zigzag();
     effect.epoch = in.small(std::numeric_limits<std::uint32_t>::max());

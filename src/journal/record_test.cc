@@ -11,8 +11,12 @@
 namespace weir {
 namespace {
 
-std::int64_t any_number() { return *rc::gen::arbitrary<std::int64_t>(); }
-std::string any_text() { return *rc::gen::arbitrary<std::string>(); }
+std::int64_t any_number() {
+  return *rc::gen::arbitrary<std::int64_t>();
+}
+std::string any_text() {
+  return *rc::gen::arbitrary<std::string>();
+}
 
 UsageRow any_row() {
   UsageRow row;
@@ -21,8 +25,12 @@ UsageRow any_row() {
                             &row.run, &row.agent, &row.model, &row.provider, &row.route, &row.degraded}) {
     *text = any_text();
   }
-  row.usage = {.input_uncached = any_number(), .cache_read = any_number(), .cache_write = any_number(),
-               .output_visible = any_number(), .reasoning = any_number(), .audio_in = any_number(),
+  row.usage = {.input_uncached = any_number(),
+               .cache_read = any_number(),
+               .cache_write = any_number(),
+               .output_visible = any_number(),
+               .reasoning = any_number(),
+               .audio_in = any_number(),
                .audio_out = any_number()};
   row.usd_micros = any_number();
   row.reserved_tokens = any_number();
@@ -35,12 +43,13 @@ UsageRow any_row() {
 
 std::vector<Effect> any_effects() {
   return *rc::gen::container<std::vector<Effect>>(rc::gen::exec([] {
-    return Effect{.subject = {.high = *rc::gen::arbitrary<std::uint64_t>(), .low = *rc::gen::arbitrary<std::uint64_t>()},
-                  .counter = *rc::gen::arbitrary<std::uint64_t>(),
-                  .at = any_number(),
-                  .amount = any_number(),
-                  .period_start = any_number(),
-                  .epoch = *rc::gen::arbitrary<std::uint32_t>()};
+    return Effect{
+        .subject = {.high = *rc::gen::arbitrary<std::uint64_t>(), .low = *rc::gen::arbitrary<std::uint64_t>()},
+        .counter = *rc::gen::arbitrary<std::uint64_t>(),
+        .at = any_number(),
+        .amount = any_number(),
+        .period_start = any_number(),
+        .epoch = *rc::gen::arbitrary<std::uint32_t>()};
   }));
 }
 
@@ -49,7 +58,8 @@ bool same(const Effect& a, const Effect& b) {
          a.period_start == b.period_start && a.epoch == b.epoch;
 }
 bool same(const std::vector<Effect>& a, const std::vector<Effect>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Effect& x, const Effect& y) { return same(x, y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Effect& x, const Effect& y) { return same(x, y); });
 }
 
 // The one record in `bytes`.

@@ -22,7 +22,7 @@ namespace weir {
 namespace {
 
 constexpr int kViewAttempts = 20;
-constexpr std::size_t kFlushEvery = 1000;   // records
+constexpr std::size_t kFlushEvery = 1000;  // records
 
 struct HashOfId {
   std::size_t operator()(const Hash128& id) const { return static_cast<std::size_t>(id.low ^ (id.high << 1)); }
@@ -56,7 +56,7 @@ Result<View> open_view(const std::string& dir) {
     if (!newest->empty()) {
       auto snapshot = read_snapshot(*newest);
       if (!snapshot) {
-        if (::access(newest->c_str(), F_OK) != 0) continue;   // replaced by a newer one meanwhile
+        if (::access(newest->c_str(), F_OK) != 0) continue;  // replaced by a newer one meanwhile
         return std::unexpected(snapshot.error());
       }
       view.snapshot = std::move(*snapshot);
@@ -97,9 +97,8 @@ class Replay {
       case RecordType::kCarry:
         see(record.row.time);
         if (!settled_early_.contains(record.id)) {
-          open_[record.id] = {.row = record.row,
-                              .extra_tokens = record.extra_tokens,
-                              .extra_usd_micros = record.extra_usd_micros};
+          open_[record.id] = {
+              .row = record.row, .extra_tokens = record.extra_tokens, .extra_usd_micros = record.extra_usd_micros};
         }
         break;
       case RecordType::kTopUp:
@@ -138,7 +137,7 @@ class Replay {
   Limiter& limiter_;
   Recovered& recovered_;
   std::unordered_map<Hash128, OpenRequest, HashOfId> open_;
-  std::unordered_set<Hash128, HashOfId> settled_early_;   // never opened, or opened in a segment read later
+  std::unordered_set<Hash128, HashOfId> settled_early_;  // never opened, or opened in a segment read later
 };
 
 Result<void> read_all(View& view, Replay& replay, Recovered& recovered) {

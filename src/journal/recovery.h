@@ -21,14 +21,14 @@
 namespace weir {
 
 struct Recovered {
-  std::uint64_t next_sequence = 1;   // first free segment number; all below belong to earlier processes
-  std::uint32_t epoch = 0;           // of the snapshot; 0 without one
-  TimeNs last_time = 0;              // newest instant in the journal: the new process's time must not start before it
+  std::uint64_t next_sequence = 1;  // first free segment number; all below belong to earlier processes
+  std::uint32_t epoch = 0;          // of the snapshot; 0 without one
+  TimeNs last_time = 0;             // newest instant in the journal: the new process's time must not start before it
   std::size_t segments = 0;
   std::size_t records = 0;
-  std::size_t effects = 0;           // handed to the limiter
-  std::size_t in_flight = 0;         // requests that were open: charged and marked expired
-  std::size_t torn_segments = 0;     // segments that ended within a record
+  std::size_t effects = 0;        // handed to the limiter
+  std::size_t in_flight = 0;      // requests that were open: charged and marked expired
+  std::size_t torn_segments = 0;  // segments that ended within a record
 };
 
 // `limiter` must be empty. The directory is created if it is missing.

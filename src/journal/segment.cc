@@ -31,9 +31,8 @@ std::optional<SegmentFile> parse_name(std::string_view name) {
   const auto worker = parse_decimal(name.substr(0, dash));
   const auto sequence = parse_decimal(name.substr(dash + 1));
   if (!worker || !sequence || *worker > 0xFFFF || *sequence == 0) return std::nullopt;
-  return SegmentFile{.sequence = static_cast<std::uint64_t>(*sequence),
-                     .worker = static_cast<std::uint32_t>(*worker),
-                     .path = {}};
+  return SegmentFile{
+      .sequence = static_cast<std::uint64_t>(*sequence), .worker = static_cast<std::uint32_t>(*worker), .path = {}};
 }
 
 std::uint32_t read_u32(const char* at) {
@@ -71,7 +70,9 @@ std::uint32_t record_checksum(std::string_view type_and_payload) {
   return static_cast<std::uint32_t>(XXH3_64bits(type_and_payload.data(), type_and_payload.size()));
 }
 
-SegmentReader::~SegmentReader() { close(); }
+SegmentReader::~SegmentReader() {
+  close();
+}
 
 SegmentReader::SegmentReader(SegmentReader&& other) noexcept
     : fd_(other.fd_),

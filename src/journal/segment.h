@@ -23,8 +23,8 @@
 namespace weir {
 
 inline constexpr std::string_view kSegmentMagic = "WEIRJNL1";
-inline constexpr std::size_t kRecordHeader = 8;                      // length u32, checksum u32
-inline constexpr std::size_t kMaxRecord = std::size_t{1} << 20;      // type and payload
+inline constexpr std::size_t kRecordHeader = 8;                  // length u32, checksum u32
+inline constexpr std::size_t kMaxRecord = std::size_t{1} << 20;  // type and payload
 
 // Hands out segment numbers.
 class SegmentSequence {
@@ -83,7 +83,7 @@ class SegmentReader {
   bool fill(std::size_t need);  // at least `need` bytes from offset_ in the buffer, if the file has them
 
   int fd_ = -1;
-  std::uint64_t offset_ = 0;      // of buffer_[start_]
+  std::uint64_t offset_ = 0;  // of buffer_[start_]
   std::size_t start_ = 0;
   std::string buffer_;
   std::string error_;

@@ -35,8 +35,8 @@ struct Head {
   std::int64_t taken_at = 0;
 };
 struct Tail {
-  std::uint64_t length = 0;     // of the body
-  std::uint64_t checksum = 0;   // XXH3 over body, then head
+  std::uint64_t length = 0;    // of the body
+  std::uint64_t checksum = 0;  // XXH3 over body, then head
 };
 static_assert(sizeof(Head) == 40 && sizeof(Tail) == 16);
 
@@ -119,9 +119,7 @@ Result<SnapshotFile> read_snapshot(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return fail(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  const auto damaged = [&] {
-    return fail(path + " is damaged; move it away to start without the usage it counts");
-  };
+  const auto damaged = [&] { return fail(path + " is damaged; move it away to start without the usage it counts"); };
   if (in.bad() || bytes.size() < sizeof(Head) + sizeof(Tail) || !bytes.starts_with(kMagic)) return damaged();
   Head head;
   Tail tail;
@@ -143,11 +141,7 @@ Result<SnapshotFile> read_snapshot(const std::string& path) {
 
 Snapshotter::Snapshotter(Limiter& limiter, std::vector<JournalWriter*> writers, SegmentSequence& sequence, Disk& disk,
                          SnapshotOptions options)
-    : limiter_(limiter),
-      writers_(std::move(writers)),
-      sequence_(sequence),
-      disk_(disk),
-      options_(std::move(options)) {}
+    : limiter_(limiter), writers_(std::move(writers)), sequence_(sequence), disk_(disk), options_(std::move(options)) {}
 
 std::uint64_t Snapshotter::written() const {
   std::uint64_t sum = 0;

@@ -27,8 +27,8 @@ namespace weir {
 
 struct SnapshotOptions {
   std::string dir;
-  DurationNs every = kMinute;                       // if anything was written since
-  std::uint64_t bytes = std::uint64_t{64} << 20;    // or as soon as that much was
+  DurationNs every = kMinute;                     // if anything was written since
+  std::uint64_t bytes = std::uint64_t{64} << 20;  // or as soon as that much was
 };
 
 class Snapshotter {
@@ -41,7 +41,7 @@ class Snapshotter {
   void request() { requested_ = true; }
   // Does what can be done now. True: nothing is in progress; false: call again soon (the writers have to flush first).
   bool step(TimeNs now);
-  std::uint64_t taken() const { return taken_; }    // snapshots completed
+  std::uint64_t taken() const { return taken_; }       // snapshots completed
   const std::string& error() const { return error_; }  // of the last attempt; "" if it worked
 
  private:
@@ -58,8 +58,8 @@ class Snapshotter {
   bool requested_ = false;
   bool in_progress_ = false;
   bool started_ = false;
-  std::uint64_t boundary_ = 0;                      // of the snapshot in progress
-  std::uint64_t covered_below_ = 0;                 // segments below are in the last complete snapshot
+  std::uint64_t boundary_ = 0;       // of the snapshot in progress
+  std::uint64_t covered_below_ = 0;  // segments below are in the last complete snapshot
   std::uint64_t written_at_last_ = 0;
   TimeNs last_ = 0;
   std::uint64_t taken_ = 0;
@@ -69,10 +69,10 @@ class Snapshotter {
 // One complete snapshot file.
 struct SnapshotFile {
   std::uint32_t epoch = 0;
-  std::uint64_t boundary = 0;        // first segment not covered
+  std::uint64_t boundary = 0;  // first segment not covered
   std::uint64_t next_sequence = 0;
   TimeNs taken_at = 0;
-  std::string body;                  // for Limiter::restore
+  std::string body;  // for Limiter::restore
 };
 
 // Paths of complete snapshots with their epochs, newest first.

@@ -81,7 +81,9 @@ class FaultyDisk : public Disk {
   int write_error_ = 0, sync_error_ = 0, create_error_ = 0;
 };
 
-inline Hash128 test_id(std::uint64_t n) { return {.high = n * 0x9E3779B97F4A7C15ull + 1, .low = n}; }
+inline Hash128 test_id(std::uint64_t n) {
+  return {.high = n * 0x9E3779B97F4A7C15ull + 1, .low = n};
+}
 
 inline UsageRow test_row(std::uint64_t n) {
   UsageRow row;
@@ -101,7 +103,11 @@ inline UsageRow test_row(std::uint64_t n) {
 }
 
 inline Effect test_effect(std::uint64_t subject, std::int64_t amount, TimeNs at, std::uint32_t epoch = 0) {
-  return {.subject = {.high = 7, .low = subject}, .counter = 11, .at = at, .amount = amount, .period_start = 0,
+  return {.subject = {.high = 7, .low = subject},
+          .counter = 11,
+          .at = at,
+          .amount = amount,
+          .period_start = 0,
           .epoch = epoch};
 }
 

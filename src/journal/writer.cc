@@ -21,7 +21,9 @@ JournalWriter::~JournalWriter() {
   if (fd_ >= 0) disk_.close(fd_);
 }
 
-bool JournalWriter::has_room() const { return buffer_.size() < kMaxBuffered; }
+bool JournalWriter::has_room() const {
+  return buffer_.size() < kMaxBuffered;
+}
 
 void JournalWriter::open(Hash128 id, const UsageRow& row, std::span<const Effect> effects) {
   if (!has_room() || open_.size() >= kMaxOpenRequests) {
@@ -35,7 +37,9 @@ void JournalWriter::open(Hash128 id, const UsageRow& row, std::span<const Effect
   open_.insert(id, std::string_view(buffer_).substr(place.offset, place.length));
 }
 
-void JournalWriter::top_up(Hash128 id, std::span<const Effect> effects) { top_up_held(id, 0, 0, effects); }
+void JournalWriter::top_up(Hash128 id, std::span<const Effect> effects) {
+  top_up_held(id, 0, 0, effects);
+}
 
 void JournalWriter::top_up_held(Hash128 id, std::int64_t extra_tokens, std::int64_t extra_usd_micros,
                                 std::span<const Effect> effects) {
@@ -58,7 +62,9 @@ void JournalWriter::audit(const AuditRow& row) {
   RecordEncoder(buffer_).audit(row);
 }
 
-void JournalWriter::when_written(JournalEvents& events) { waiting_.push_back(&events); }
+void JournalWriter::when_written(JournalEvents& events) {
+  waiting_.push_back(&events);
+}
 
 void JournalWriter::forget(JournalEvents& events) {
   std::erase(waiting_, &events);
@@ -66,7 +72,9 @@ void JournalWriter::forget(JournalEvents& events) {
   std::replace(notifying_.begin(), notifying_.end(), &events, static_cast<JournalEvents*>(nullptr));
 }
 
-bool JournalWriter::pending() const { return !buffer_.empty() || !waiting_.empty() || rotation_due(); }
+bool JournalWriter::pending() const {
+  return !buffer_.empty() || !waiting_.empty() || rotation_due();
+}
 
 bool JournalWriter::rotation_due() const {
   return wanted_.load() > rotated_.load() || (fd_ >= 0 && offset_ >= options_.segment_bytes);

@@ -19,8 +19,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "journal/disk.h"
@@ -33,9 +33,9 @@ namespace weir {
 inline constexpr std::size_t kMaxBuffered = std::size_t{32} << 20;
 
 struct JournalWriterOptions {
-  std::string dir;                                  // must exist
+  std::string dir;  // must exist
   std::uint32_t worker = 0;
-  bool strict = false;                              // sync before listeners are told
+  bool strict = false;  // sync before listeners are told
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
 };
 
@@ -65,7 +65,7 @@ class JournalWriter : public Journal {
   // --- any thread -----------------------------------------------------------------------------------------------
   // False since the last flush met an error; reason() says which.
   bool healthy() const { return error_.load() == 0; }
-  std::string reason() const;                       // "" when healthy
+  std::string reason() const;  // "" when healthy
   // Asks for a segment with a number of at least `boundary`, begun at the next flush with the requests still open.
   void rotate_to(std::uint64_t boundary);
   // True once everything appended before the rotation is in older segments and the open requests in newer ones.
@@ -74,9 +74,9 @@ class JournalWriter : public Journal {
   std::uint64_t refused_records() const { return refused_.load(); }
 
  private:
-  bool write_out();       // the whole buffer; false on an error
-  bool begin_segment();   // a file with its first bytes; nothing to do for one already begun
-  bool report(int error); // returns false
+  bool write_out();        // the whole buffer; false on an error
+  bool begin_segment();    // a file with its first bytes; nothing to do for one already begun
+  bool report(int error);  // returns false
   void rotate();
   bool rotation_due() const;
   void notify(bool ok);
@@ -86,16 +86,16 @@ class JournalWriter : public Journal {
   SegmentSequence& sequence_;
   Disk& disk_;
   int fd_ = -1;
-  std::uint64_t offset_ = 0;      // in the file, of buffer_[0]; 0: its first bytes are not written yet
-  std::size_t sent_ = 0;          // bytes of buffer_ already handed to the disk
+  std::uint64_t offset_ = 0;  // in the file, of buffer_[0]; 0: its first bytes are not written yet
+  std::size_t sent_ = 0;      // bytes of buffer_ already handed to the disk
   std::string buffer_;
   OpenRequests open_;
-  std::set<Hash128> refused_ids_;                   // their open was refused
+  std::set<Hash128> refused_ids_;  // their open was refused
   std::vector<JournalEvents*> waiting_;
   std::vector<JournalEvents*> notifying_;
   bool open_refused_ = false;
   bool flushing_ = false;
-  std::uint64_t rotating_to_ = 0;                   // carried over, not written yet
+  std::uint64_t rotating_to_ = 0;  // carried over, not written yet
 
   std::atomic<int> error_{0};
   std::atomic<std::uint64_t> wanted_{0};

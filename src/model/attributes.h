@@ -28,9 +28,6 @@ struct Attributes {
   std::array<std::string_view, kAttributeCount> values;   // empty view with null data = absent
   const Consumer* consumer = nullptr;                     // null: anonymous
   bool user_asserted = false;                             // `user` came from a header or the body
-  // Hashed in front of the value of `caller`, never shown: a user "ann" of one tenant, a key named "ann" and an address
-  // are different callers. Anything equal means the same caller.
-  std::string_view caller_scope;
   std::function<std::string_view(std::string_view name)> header;   // lower-case name; null data = absent
 
   std::string_view operator[](Attribute a) const { return values[static_cast<std::size_t>(a)]; }

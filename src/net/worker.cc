@@ -81,8 +81,9 @@ class Worker::Acceptor final : public Watched {
 Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> journal, std::shared_ptr<const Ruleset> rules,
                std::shared_ptr<const ConsumerSnapshot> consumers)
     : shared_(shared),
+      metrics_(shared.metrics),
       loop_(shared.clock),
-      dialer_(loop_, shared.resolver, shared.metrics.upstream_connections_opened),
+      dialer_(loop_, shared.resolver, metrics_.upstream_connections_opened),
       api_(shared.api),
       key_hasher_(shared.key_secret),
       journal_(std::move(journal)),
@@ -100,7 +101,7 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
   services_.journal = journal_.get();
   services_.audit_sum = &shared_.audit_sum;
   services_.dialer = &dialer_;
-  services_.metrics = &shared_.metrics;
+  services_.metrics = &metrics_;
   services_.health = &shared_.health;
   services_.buffers = &shared_.buffers;
   services_.endpoints = &api_;

@@ -27,7 +27,7 @@ struct WorkerShared {
   const SubjectSecret& subject_secret;
   const std::string& key_secret;
   AuditSum& audit_sum;
-  MetricsBook& metrics;
+  Metrics& metrics;
   Health& health;
   BufferBudget& buffers;
   const ApiOptions& api;
@@ -68,6 +68,7 @@ class Worker {
   Hash128 next_id();
 
   WorkerShared shared_;
+  MetricsBook metrics_;
   Loop loop_;
   NetDialer dialer_;
   Api api_;

@@ -47,8 +47,8 @@ KeyHasher::KeyHasher(std::string_view secret) : impl_(std::make_unique<Impl>()) 
   char digest[] = "SHA256";
   const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
                                OSSL_PARAM_construct_end()};
-  WEIR_CHECK(EVP_MAC_init(impl_->context, reinterpret_cast<const unsigned char*>(secret.data()), secret.size(),
-                          params) == 1);
+  WEIR_CHECK(
+      EVP_MAC_init(impl_->context, reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), params) == 1);
 }
 
 KeyHasher::~KeyHasher() {
@@ -87,13 +87,13 @@ std::string make_key(std::span<const unsigned char, 24> random) {
 bool is_well_formed_key(std::string_view presented) {
   if (presented.size() != kKeyLength || !presented.starts_with(kPrefix)) return false;
   const std::string_view body = presented.substr(kPrefix.size(), kBodyLength);
-  const bool base62 = std::all_of(body.begin(), body.end(),
-                                  [](char c) { return kDigits.find(c) != std::string_view::npos; });
+  const bool base62 =
+      std::all_of(body.begin(), body.end(), [](char c) { return kDigits.find(c) != std::string_view::npos; });
   return base62 && presented[kPrefix.size() + kBodyLength] == '_' && presented.ends_with(checksum_of(body));
 }
 
 std::size_t ConsumerSnapshot::HashOfHash::operator()(const KeyHash& h) const {
-  std::size_t value = 0;   // keyed hashes are uniform: any part of them will do
+  std::size_t value = 0;  // keyed hashes are uniform: any part of them will do
   std::memcpy(&value, h.data(), sizeof value);
   return value;
 }

@@ -106,8 +106,8 @@ TEST(Metadata, NamesAndValues) {
   EXPECT_TRUE(is_plain_value(""));
   EXPECT_TRUE(is_plain_value("Änne 日本"));
   EXPECT_TRUE(is_plain_value(std::string(256, 'a')));
-  for (const std::string& bad : {std::string(257, 'a'), std::string("a\nb"), std::string("\x7F"), std::string("\xC2\x85"),
-                                 std::string("\xFF"), std::string(1, '\0')}) {
+  for (const std::string& bad : {std::string(257, 'a'), std::string("a\nb"), std::string("\x7F"),
+                                 std::string("\xC2\x85"), std::string("\xFF"), std::string(1, '\0')}) {
     EXPECT_FALSE(is_plain_value(bad));
   }
 }

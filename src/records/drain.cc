@@ -44,8 +44,9 @@ std::size_t Drain::step() {
     if (finished_.contains(file.sequence)) continue;
     // The list is older than what is read next: a segment that has a successor in it gets no more records.
     const bool closed = file.sequence < options_.closed_below ||
-                        std::any_of(files->begin() + static_cast<std::ptrdiff_t>(i) + 1, files->end(),
-                                    [&](const SegmentFile& later) { return later.worker == file.worker; });
+                        std::any_of(
+                            files->begin() + static_cast<std::ptrdiff_t>(i) + 1, files->end(),
+                            [&](const SegmentFile& later) { return later.worker == file.worker; });
     if (!read_segment(file, closed, progress)) return 0;
   }
   if (progress.rows() > 0) {
@@ -100,8 +101,8 @@ bool Drain::read_segment(const SegmentFile& file, bool closed, Progress& progres
 void Drain::forget_deleted(const std::vector<SegmentFile>& files) {
   std::vector<std::uint64_t> gone;
   for (const auto& [sequence, offset] : offsets_) {
-    const bool there = std::any_of(files.begin(), files.end(),
-                                   [s = sequence](const SegmentFile& file) { return file.sequence == s; });
+    const bool there =
+        std::any_of(files.begin(), files.end(), [s = sequence](const SegmentFile& file) { return file.sequence == s; });
     if (!there) gone.push_back(sequence);
   }
   if (gone.empty() || !store_.forget_positions(gone)) return;

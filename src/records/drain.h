@@ -4,8 +4,8 @@
 //   Drain drain(store, {.journal_dir = "weir-data/journal", .closed_below = recovered.next_sequence});
 //   while (drain.step() > 0) {}
 //
-// Belongs to one thread with a Store of its own. One per process, made after recovery. After an error (database locked, disk full) the position stays and the
-// next step tries again.
+// Belongs to one thread with a Store of its own. One per process, made after recovery. After an error (database locked,
+// disk full) the position stays and the next step tries again.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ class Drain {
   Store& store_;
   DrainOptions options_;
   bool loaded_ = false;
-  std::map<std::uint64_t, std::uint64_t> offsets_;   // by segment: where to read on
+  std::map<std::uint64_t, std::uint64_t> offsets_;  // by segment: where to read on
   std::set<std::uint64_t> finished_;
   std::string reason_;
   std::uint64_t damaged_ = 0;

@@ -23,7 +23,8 @@ Result<void> add_scalar(Flat& flat, const std::string& path, std::string value) 
 
 Result<void> flatten(Flat& flat, const std::string& path, simdjson::dom::element element, std::size_t level) {
   using Type = simdjson::dom::element_type;
-  if (level > kMaxLevels) return fail("metadata is nested deeper than 16 levels");
+  if (level > kMaxLevels && (element.is_object() || element.is_array()))
+    return fail("metadata is nested deeper than 16 levels");
   const std::string prefix = path.empty() ? "" : path + ".";
   switch (element.type()) {
     case Type::OBJECT: {
@@ -95,7 +96,7 @@ bool is_plain_value(std::string_view value) {
   for (std::size_t i = 0; i < value.size(); ++i) {
     const auto c = static_cast<unsigned char>(value[i]);
     if (c < 0x20 || c == 0x7F) return false;
-    if (c == 0xC2 && static_cast<unsigned char>(value[i + 1]) < 0xA0) return false;   // U+0080 to U+009F
+    if (c == 0xC2 && static_cast<unsigned char>(value[i + 1]) < 0xA0) return false;  // U+0080 to U+009F
   }
   return true;
 }

@@ -61,8 +61,8 @@ Result<void> prepare_schema(Database& db) {
   const auto version = schema_version(db);
   if (!version) return std::unexpected(version.error());
   if (*version > kSchemaVersion) {
-    return fail("the record store was made by a newer weir (its version " + std::to_string(*version) +
-                ", known " + std::to_string(kSchemaVersion) + "); use that one");
+    return fail("the record store was made by a newer weir (its version " + std::to_string(*version) + ", known " +
+                std::to_string(kSchemaVersion) + "); use that one");
   }
   if (*version == kSchemaVersion) return {};
   if (auto made = db.execute(kVersion1); !made) return made;

@@ -19,7 +19,9 @@ constexpr std::size_t kKeyHashSecret = 32;
 constexpr std::size_t kFileSize = std::tuple_size_v<SubjectSecret> + kKeyHashSecret;
 using Bytes = std::array<unsigned char, kFileSize>;
 
-std::string secret_path(const std::string& dir) { return dir + "/secret"; }
+std::string secret_path(const std::string& dir) {
+  return dir + "/secret";
+}
 
 // nullopt: there is no such file.
 Result<std::optional<Secrets>> read_secrets(const std::string& path) {

@@ -20,7 +20,7 @@ using Entropy = std::function<bool(std::span<unsigned char>)>;
 
 struct Secrets {
   SubjectSecret subjects{};
-  std::string key_hash;      // 32 bytes
+  std::string key_hash;  // 32 bytes
 };
 
 // Creates the directory (0700) and the file if they are missing.

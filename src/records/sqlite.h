@@ -37,9 +37,7 @@ class Statement {
     sqlite3_bind_text64(s_, at, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
   }
   void bind(int at, double value) { sqlite3_bind_double(s_, at, value); }
-  void bind_blob(int at, const void* data, std::size_t size) {
-    sqlite3_bind_blob64(s_, at, data, size, SQLITE_STATIC);
-  }
+  void bind_blob(int at, const void* data, std::size_t size) { sqlite3_bind_blob64(s_, at, data, size, SQLITE_STATIC); }
   void bind_null(int at) { sqlite3_bind_null(s_, at); }
 
   Outcome step();

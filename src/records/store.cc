@@ -122,8 +122,8 @@ Result<Store> Store::open(const std::string& dir, StoreOptions options) {
   const OpeningLock lock(dir);
   auto impl = std::make_unique<Impl>();
   impl->dir = dir;
-  const auto opened = options.read_only ? open_for_reading(impl->db, dir, path, options)
-                                        : open_for_writing(impl->db, path, options);
+  const auto opened =
+      options.read_only ? open_for_reading(impl->db, dir, path, options) : open_for_writing(impl->db, path, options);
   if (!opened) return std::unexpected(opened.error());
   if (auto prepared = impl->prepare(); !prepared) return std::unexpected(prepared.error());
   return Store(std::move(impl));

@@ -25,7 +25,7 @@
 namespace weir {
 
 struct StoreOptions {
-  bool create = false;          // make the directory and the database if they are missing
+  bool create = false;  // make the directory and the database if they are missing
   bool read_only = false;
   int busy_timeout_ms = 5000;
 };
@@ -60,7 +60,7 @@ class Store {
   // Fills `consumer.id`. An error if the name is taken.
   Result<void> create_consumer(Consumer& consumer, const KeyHash& hash);
   Result<std::optional<Consumer>> find_consumer(std::string_view name);
-  Result<std::vector<Consumer>> list_consumers();                 // by name
+  Result<std::vector<Consumer>> list_consumers();  // by name
   // Writes tenant, user, tier, kind and metadata of the consumer of that name; false if there is none.
   Result<bool> update_consumer(const Consumer& consumer);
   // False if there is none. Revoking again changes nothing.
@@ -78,7 +78,7 @@ class Store {
   // --- ledger and audit ---------------------------------------------------------------------------------------------
   // Oldest first. `row` returns false to stop early.
   Result<void> usage(TimeNs since, const std::function<bool(const UsageRow&)>& row);
-  Result<std::vector<UsageSum>> usage_sums(TimeNs since, UsageBy by);   // by group
+  Result<std::vector<UsageSum>> usage_sums(TimeNs since, UsageBy by);  // by group
   Result<void> audit(TimeNs since, const std::function<bool(const AuditRow&)>& row);
   // Inserts rows and moves the journal positions, in one transaction.
   Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
@@ -98,8 +98,8 @@ class Store {
 };
 
 // Names of settings.
-inline constexpr std::string_view kSettingAdminToken = "admin_token";            // generated token of the admin listener
-inline constexpr std::string_view kSettingAdminTokenHash = "admin_token_hash";   // of the token now in force
-inline constexpr std::string_view kSettingDemoKey = "demo_key_created";          // "1" once a demo key was made
+inline constexpr std::string_view kSettingAdminToken = "admin_token";           // generated token of the admin listener
+inline constexpr std::string_view kSettingAdminTokenHash = "admin_token_hash";  // of the token now in force
+inline constexpr std::string_view kSettingDemoKey = "demo_key_created";         // "1" once a demo key was made
 
 }  // namespace weir

@@ -18,7 +18,7 @@ struct Store::Impl {
   Statement version, get_setting, put_setting, add_setting;
   Statement insert_usage, insert_audit, put_position;
 
-  Result<void> prepare();                 // every statement above
+  Result<void> prepare();  // every statement above
   std::unexpected<Error> error(std::string_view doing) const { return db.error(doing); }
 };
 

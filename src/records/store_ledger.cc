@@ -63,8 +63,8 @@ void bind_row(Statement& s, const UsageRow& row) {
 UsageRow usage_of(const Statement& s) {
   UsageRow row;
   row.time = s.integer(0);
-  std::string* const texts[] = {&row.request_id, &row.key, &row.tenant, &row.user,  &row.tier,     &row.kind,
-                                &row.conversation, &row.run, &row.agent, &row.model, &row.provider, &row.route};
+  std::string* const texts[] = {&row.request_id,   &row.key, &row.tenant, &row.user,  &row.tier,     &row.kind,
+                                &row.conversation, &row.run, &row.agent,  &row.model, &row.provider, &row.route};
   int at = 1;
   for (std::string* text : texts) *text = s.text(at++);
   row.status = static_cast<std::int32_t>(s.integer(at++));
@@ -109,15 +109,23 @@ struct Grouping {
   const char* expression;
 };
 constexpr Grouping kGroupings[] = {
-    {UsageBy::kKey, "key", "key"},       {UsageBy::kTenant, "tenant", "tenant"}, {UsageBy::kUser, "user", "user"},
-    {UsageBy::kModel, "model", "model"}, {UsageBy::kAgent, "agent", "agent"},    {UsageBy::kRun, "run", "run"},
+    {UsageBy::kKey, "key", "key"},
+    {UsageBy::kTenant, "tenant", "tenant"},
+    {UsageBy::kUser, "user", "user"},
+    {UsageBy::kModel, "model", "model"},
+    {UsageBy::kAgent, "agent", "agent"},
+    {UsageBy::kRun, "run", "run"},
     {UsageBy::kUtcDay, "day", "date(time / 1000000000, 'unixepoch')"},
 };
 
 }  // namespace
 
-std::string usage_insert_sql() { return insert_sql("usage", kUsageColumns); }
-std::string audit_insert_sql() { return insert_sql("audit", kAuditColumns); }
+std::string usage_insert_sql() {
+  return insert_sql("usage", kUsageColumns);
+}
+std::string audit_insert_sql() {
+  return insert_sql("audit", kAuditColumns);
+}
 
 std::optional<UsageBy> usage_by_from(std::string_view name) {
   const auto found = std::find_if(std::begin(kGroupings), std::end(kGroupings),
@@ -126,11 +134,13 @@ std::optional<UsageBy> usage_by_from(std::string_view name) {
   return found->by;
 }
 
-const char* to_string(UsageBy by) { return kGroupings[static_cast<std::size_t>(by)].name; }
+const char* to_string(UsageBy by) {
+  return kGroupings[static_cast<std::size_t>(by)].name;
+}
 
 Result<void> Store::usage(TimeNs since, const std::function<bool(const UsageRow&)>& row) {
-  Statement s = impl_->db.prepare(
-      fmt::format("SELECT {} FROM usage WHERE time >= ?1 ORDER BY time, id", kUsageColumns));
+  Statement s =
+      impl_->db.prepare(fmt::format("SELECT {} FROM usage WHERE time >= ?1 ORDER BY time, id", kUsageColumns));
   if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
   Statement::Outcome outcome = Statement::kDone;
@@ -154,9 +164,9 @@ Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
   while ((outcome = s.step()) == Statement::kRow) {
     UsageSum& sum = sums.emplace_back();
     sum.group = s.text(0);
-    std::int64_t* const numbers[] = {&sum.requests,           &sum.input_tokens,     &sum.output_tokens,
-                                     &sum.cached_tokens,      &sum.cache_write_tokens, &sum.reasoning_tokens,
-                                     &sum.usd_micros,         &sum.reserved_tokens,  &sum.tool_calls};
+    std::int64_t* const numbers[] = {&sum.requests,      &sum.input_tokens,       &sum.output_tokens,
+                                     &sum.cached_tokens, &sum.cache_write_tokens, &sum.reasoning_tokens,
+                                     &sum.usd_micros,    &sum.reserved_tokens,    &sum.tool_calls};
     int at = 1;
     for (std::int64_t* number : numbers) *number = s.integer(at++);
   }
@@ -165,8 +175,8 @@ Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
 }
 
 Result<void> Store::audit(TimeNs since, const std::function<bool(const AuditRow&)>& row) {
-  Statement s = impl_->db.prepare(
-      fmt::format("SELECT {} FROM audit WHERE time >= ?1 ORDER BY time, id", kAuditColumns));
+  Statement s =
+      impl_->db.prepare(fmt::format("SELECT {} FROM audit WHERE time >= ?1 ORDER BY time, id", kAuditColumns));
   if (!s) return impl_->error("cannot read the audit");
   s.bind(1, since);
   Statement::Outcome outcome = Statement::kDone;
@@ -203,8 +213,8 @@ Result<std::vector<DrainPosition>> Store::positions() {
   std::vector<DrainPosition> all;
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) {
-    all.push_back({.sequence = static_cast<std::uint64_t>(s.integer(0)),
-                   .offset = static_cast<std::uint64_t>(s.integer(1))});
+    all.push_back(
+        {.sequence = static_cast<std::uint64_t>(s.integer(0)), .offset = static_cast<std::uint64_t>(s.integer(1))});
   }
   if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
   return all;

@@ -30,10 +30,12 @@ KeyHash hash_of(int n) {
   return hash;
 }
 
-Store open_new(const std::string& dir) { return Store::open(dir, {.create = true}).value(); }
+Store open_new(const std::string& dir) {
+  return Store::open(dir, {.create = true}).value();
+}
 
 int mode_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   EXPECT_EQ(::stat(path.c_str(), &info), 0);
   return static_cast<int>(info.st_mode & 0777);
 }
@@ -126,8 +128,13 @@ TEST(Store, RowsComeBackAsTheyWereInOrderOfTime) {
   TempDir dir;
   Store store = open_new(dir.path());
   std::vector<UsageRow> rows = {test_row(3), test_row(1), test_row(2)};
-  rows[0].usage = {.input_uncached = 1, .cache_read = 2, .cache_write = 3, .output_visible = 4, .reasoning = 5,
-                   .audio_in = 6, .audio_out = 7};
+  rows[0].usage = {.input_uncached = 1,
+                   .cache_read = 2,
+                   .cache_write = 3,
+                   .output_visible = 4,
+                   .reasoning = 5,
+                   .audio_in = 6,
+                   .audio_out = 7};
   rows[0].degraded = "spend; model=gpt-4o-mini";
   rows[0].settled = Settled::kExpired;
   rows[0].conversation = "c";

@@ -78,21 +78,23 @@ test('bad input', { concurrency: false }, async (t) => {
   try {
     const key = await weir.createKey('bad-input');
     const slow = cases.filter((item) => item.name.startsWith('slow'));
-    for (const item of cases.filter((one) => !slow.includes(one))) {
-      await t.test(item.name, async () => {
-        const before = await spent(weir, key);
-        const calls = provider.requests.length;
-        const status = await checked(weir, key, item);
-        if (status === 200 || item.expect.includes(200)) return;
-        assert.deepEqual(await spent(weir, key), before, 'nothing is charged');
-        assert.equal(provider.requests.length, calls, 'nothing goes upstream');
-      });
-    }
+    const one = (item) => t.test(item.name, async () => {
+      const before = await spent(weir, key);
+      const calls = provider.requests.length;
+      const status = await checked(weir, key, item);
+      if (status === 200 || item.expect.includes(200)) return;
+      assert.deepEqual(await spent(weir, key), before, 'nothing is charged');
+      assert.equal(provider.requests.length, calls, 'nothing goes upstream');
+    });
+    // Requests that may be admitted and answered to nobody come last: their upstream call may still be under way.
+    const late = (item) => item.expect.includes(200) && item.expect.includes('close');
+    for (const item of cases.filter((each) => !slow.includes(each) && !late(each))) await one(item);
     await t.test('slow senders, all at once', { concurrency: 16 }, async (all) => {
       const before = await spent(weir, key);
       await Promise.all(slow.map((item) => all.test(item.name, () => checked(weir, key, item))));
       assert.deepEqual(await spent(weir, key), before, 'nothing is charged');
     });
+    for (const item of cases.filter(late)) await one(item);
     await t.test('after all of it: up, ready, and good requests are answered', async () => {
       assert.equal(weir.exit, undefined, weir.output);
       assert.equal((await fetch(`${weir.url}/readyz`)).status, 200);

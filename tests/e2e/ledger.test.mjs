@@ -99,11 +99,11 @@ test('usage that is missing is counted, usage that is wrong is believed as sent'
 
 test('correlation fields and the end user of a service key are on the row', async () => {
   const service = await weir.createKey('service', { kind: 'service', tenant: 'shop' });
-  const headers = { 'x-weir-user': 'customer-7', 'x-weir-conversation': 'c-1', 'x-weir-run': 'r-1', 'x-weir-agent': 'planner' };
+  const headers = { 'x-weir-user': 'customer-7', 'x-weir-conversation': 'c-1', 'x-weir-run': 'r-1' };
   await call('/v1/chat/completions', service, { model: 'mock-out=1', messages }, headers);
   const rows = await weir.usage((all) => all.some((row) => row.key === 'service'));
   const row = rows.find((r) => r.key === 'service');
-  assert.deepEqual([row.tenant, row.user, row.conversation, row.agent, row.kind], ['shop', 'customer-7', 'c-1', 'planner', 'service']);
+  assert.deepEqual([row.tenant, row.user, row.conversation, row.kind], ['shop', 'customer-7', 'c-1', 'service']);
 });
 
 test('refusals: one audit row each at low rate, none of them in the usage ledger', async () => {

@@ -48,6 +48,7 @@ sample clock 'reads a clock' src/base/b.cc 'auto t = std::chrono::steady_clock::
 sample sleeping 'sleeps' src/gateway/b.cc 'void f() { std::this_thread::sleep_for(x); }'
 sample randomness 'randomness' src/gateway/b.cc 'std::random_device device;'
 sample c-rand 'randomness' src/gateway/b.cc 'int f() { return rand(); }'
+sample c-random 'randomness' src/gateway/b.cc 'int f() { return random(); }'
 sample environment 'getenv' src/gateway/b.cc 'auto home = std::getenv("HOME");'
 sample banned 'banned call' src/net/b.cc 'void f() { sprintf(a, b); }'
 sample pragma 'without #pragma once' src/base/b.h '// What it is.' 'int f();'

@@ -13,7 +13,7 @@ FNR == 1 {
   leading_comment = ($0 ~ /^\/\//)
   # Clocks and sleeping belong to the two folders that own threads and the outside world.
   outside = (FILENAME ~ /(^|\/)src\/(net|app)\//)
-  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.cc|_test_[a-z0-9_]*\.h)$/)
+  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h)$/)
   product = (FILENAME ~ /(^|\/)(src|include|sim)\//)
 }
 {
@@ -31,7 +31,8 @@ product && !outside {
   if (!test && code ~ /(^|[^a-z_.>])(gettimeofday|clock_gettime|timespec_get|time) *\( *(NULL|nullptr|0|&|CLOCK)/)
     fault("reads a clock: time is an argument outside src/net and src/app")
   if (code ~ /sleep_for|sleep_until|(^|[^a-z_])(usleep|nanosleep|sleep) *\(/) fault("sleeps: nothing outside src/net and src/app waits")
-  if (code ~ /random_device|(^|return|::|[^A-Za-z_0-9 >&*]) *s?rand(om)? *\(/) fault("randomness is an argument outside src/net and src/app")
+  if (code ~ /random_device|(^|return|::|[^A-Za-z_0-9 >&*]) *s?rand *\(/ || (!test && code ~ /(^|return|::|[^A-Za-z_0-9 >&*]) *s?random *\(/))
+    fault("randomness is an argument outside src/net and src/app")
   if (!test && code ~ /(^|[^a-z_])(secure_)?getenv *\(/) fault("getenv: the environment is an argument outside src/net and src/app")
 }
 product && code ~ /(^|[^a-z_])(strcpy|strcat|sprintf|vsprintf|gets|strtok|system|popen|alloca) *\(/ { fault("banned call") }

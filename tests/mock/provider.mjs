@@ -155,7 +155,7 @@ function send(provider, seen, response, behaviour, value, input, output) {
   if (!behaviour.nolength) headers['content-length'] = body.length;
   response.writeHead(200, headers);
   if (behaviour.cut) {
-    response.write(body.subarray(0, body.length >> 1), () => response.destroy());
+    response.write(body.subarray(0, body.length >> 1), () => response.socket.end());
     return;
   }
   provider.produced.input += input;
@@ -280,7 +280,7 @@ async function stream(provider, seen, response, behaviour, events, input) {
   }
   if (behaviour.stallmid) return;
   if (behaviour.cut) {
-    response.destroy();
+    response.socket.end();         // after what was written; the last chunk never comes
     return;
   }
   provider.produced.input += input;

@@ -1,0 +1,155 @@
+// What holds when many threads use one Limiter. Short, so that it can run under TSan.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "engine/test_support.h"
+
+namespace weir::engine {
+namespace {
+
+// One recorded operation: when it began and ended on a shared counter, what it asked and what it was told.
+struct Call {
+  enum Kind { kAdmit, kSettle } kind = kAdmit;
+  int began = 0, ended = 0;
+  std::int64_t cost = 0;  // settle: what was used
+  std::uint64_t id = 0;
+  bool admitted = false;
+  std::int64_t used = 0, reserved = 0;
+  bool done = false;
+};
+
+// The plain counter a linearisation is replayed on: one window that never ends.
+struct Plain {
+  std::int64_t used = 0, reserved = 0;
+  std::array<std::int64_t, 16> held{};
+
+  bool accepts(const Call& call, std::int64_t amount) {
+    if (call.kind == Call::kAdmit) {
+      const bool admits = used + reserved + call.cost <= amount;
+      if (call.used != used || call.reserved != reserved || call.admitted != admits) return false;
+      if (admits) reserved += call.cost, held[call.id] = call.cost;
+      return true;
+    }
+    reserved -= held[call.id];
+    used += call.cost;
+    return true;
+  }
+};
+
+// Searches all orders that respect real time (Wing and Gong 1993).
+bool linearizable(std::vector<Call>& calls, const Plain& state, std::int64_t amount, std::size_t left) {
+  if (left == 0) return true;
+  int first_end = std::numeric_limits<int>::max();
+  for (const Call& call : calls) {
+    if (!call.done) first_end = std::min(first_end, call.ended);
+  }
+  for (Call& call : calls) {
+    if (call.done || call.began > first_end) continue;
+    Plain next = state;
+    if (!next.accepts(call, amount)) continue;
+    call.done = true;
+    if (linearizable(calls, next, amount, left - 1)) return true;
+    call.done = false;
+  }
+  return false;
+}
+
+TEST(P1, EveryConcurrentHistoryHasASequentialOrder) {
+  for (int run = 0; run < scaled(300); ++run) {
+    Limiter limiter;
+    const CounterId counter = sliding(limiter, "c", 3600 * kSecond);
+    std::array<std::vector<Call>, 3> calls;
+    std::atomic<int> clock{0}, ready{0};
+    const auto work = [&](std::size_t thread) {
+      std::mt19937_64 random(static_cast<std::uint64_t>(run) * 3 + thread);
+      ++ready;
+      while (ready < 3) {
+      }
+      for (std::uint64_t i = 0; i < 3; ++i) {
+        const std::uint64_t id = thread * 3 + i + 1;
+        Call call{.cost = 20 + static_cast<std::int64_t>(random() % 40), .id = id};
+        Ask ask{.counter = counter, .amount = 100, .cost = call.cost, .hold = true, .id = {1, id}};
+        call.began = clock++;
+        const Decision decision = admit(limiter, ask, at(0));
+        call.ended = clock++;
+        call.admitted = decision.admitted;
+        call.used = decision.verdicts[0].used;
+        call.reserved = decision.verdicts[0].reserved;
+        calls[thread].push_back(call);
+        if (!call.admitted || random() % 3 == 0) continue;
+        Call settle{.kind = Call::kSettle, .cost = static_cast<std::int64_t>(random() % 30), .id = id};
+        settle.began = clock++;
+        limiter.settle({1, id}, {&settle.cost, 1}, at(0));
+        settle.ended = clock++;
+        calls[thread].push_back(settle);
+      }
+    };
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < 3; ++i) threads.emplace_back(work, i);
+    for (std::thread& thread : threads) thread.join();
+    std::vector<Call> all;
+    for (const auto& part : calls) all.insert(all.end(), part.begin(), part.end());
+    ASSERT_TRUE(linearizable(all, Plain{}, 100, all.size())) << "run " << run;
+  }
+}
+
+TEST(P5, CountersAreTheSumOfWhatWasAdmittedUnderConcurrency) {
+  Limiter limiter({.stripes = 64});
+  const CounterId first = sliding(limiter, "first", 3600 * kSecond);
+  const CounterId second = limiter.define({.identity = "second", .kind = WindowKind::kCalendar});
+  constexpr std::uint64_t kSubjects = 8;
+  std::array<std::atomic<std::int64_t>, kSubjects> expected_first{}, expected_second{};
+  std::atomic<bool> stop{false};
+  const auto work = [&](std::uint64_t thread) {
+    std::mt19937_64 random(thread);
+    for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(scaled(4000)); ++i) {
+      const std::uint64_t a = random() % kSubjects, b = random() % kSubjects;
+      const std::array<Subject, 2> subjects{Subject{.key = {1, a}}, Subject{.key = {1, b}}};
+      const auto cost = static_cast<std::int64_t>(random() % 5);
+      const std::array<Demand, 2> demands{
+          Demand{.counter = first, .subject = 0, .hold = true, .cost = cost, .quota = {.amount = 4000}},
+          Demand{.counter = second,
+                 .subject = 1,
+                 .cost = 1,
+                 .quota = {.amount = 700, .period_start = at(0), .period_end = at(86'400)}}};
+      Decision decision;
+      const Hash128 id{thread, i + 1};
+      limiter.admit({.subjects = subjects, .demands = demands, .now = at(1), .id = id, .deadline = at(100)}, decision);
+      if (!decision.admitted) continue;
+      const std::int64_t used = static_cast<std::int64_t>(random() % 5);
+      limiter.settle(id, {&used, 1}, at(1));
+      expected_first[a] += used;
+      expected_second[b] += 1;
+    }
+  };
+  std::thread maintenance([&] {
+    while (!stop) {
+      limiter.sweep(at(1), 100);
+      limiter.expire(at(1), 10);
+      std::size_t bytes = 0;
+      limiter.snapshot([&](std::string_view chunk) { bytes += chunk.size(); });
+      EXPECT_GT(bytes, 0u);
+    }
+  });
+  std::vector<std::thread> threads;
+  for (std::uint64_t i = 1; i <= 3; ++i) threads.emplace_back(work, i);
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  maintenance.join();
+  for (std::uint64_t i = 0; i < kSubjects; ++i) {
+    Ask ask{.counter = first, .amount = kMaxAmount, .cost = 0, .key = {1, i}};
+    EXPECT_EQ(peek(limiter, ask, at(1)).verdicts[0].used, expected_first[i]);
+    EXPECT_EQ(peek(limiter, ask, at(1)).verdicts[0].reserved, 0);
+    ask.counter = second;
+    ask.period_start = at(0), ask.period_end = at(86'400);
+    EXPECT_EQ(peek(limiter, ask, at(1)).verdicts[0].used, expected_second[i]);
+    EXPECT_LE(expected_second[i], 700);
+  }
+}
+
+}  // namespace
+}  // namespace weir::engine
