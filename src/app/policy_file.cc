@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <sstream>
+#include <iterator>
 
 namespace weir {
 
@@ -12,10 +12,8 @@ Result<LoadedPolicy> load_policy_file(const std::string& path) {
   if (!path.empty()) {
     std::ifstream file(path, std::ios::binary);
     if (!file) return fail("cannot read " + path + "; check the path given with -c");
-    std::ostringstream all;
-    all << file.rdbuf();
-    if (!file || !all) return fail("cannot read " + path);
-    text = all.str();
+    text.assign(std::istreambuf_iterator<char>(file), {});
+    if (file.bad()) return fail("cannot read " + path);
   }
   return load_policy(text, path.empty() ? "built-in policy" : path, [](std::string_view name) -> std::optional<std::string> {
     const char* value = std::getenv(std::string(name).c_str());

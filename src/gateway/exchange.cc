@@ -146,6 +146,7 @@ void Exchange::fill_row() {
   row_.tier = who.tier;
   row_.kind = who.kind;
   row_.conversation = who.conversation;
+  row_.agent = who.agent;
   row_.model = facts_.model;
   trim_metadata_text(row_.model);
   if (provider_) row_.provider = provider_->name;

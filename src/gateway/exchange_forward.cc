@@ -329,7 +329,7 @@ void Exchange::read_custom_meters() {
   for (const MeterSource& meter : request_.target.upstream->meters) {
     std::optional<std::int64_t> value;
     if (!meter.response_header.empty()) {
-      value = parse_decimal(trim(parser_->head().headers.get(meter.response_header)));
+      value = parse_decimal(trim(parser_->head().headers.get(to_lower(meter.response_header))));
     } else if (mode_ == Mode::kBuffer) {
       value = json_integer_at(answer_, meter.response_json);
     }

@@ -88,6 +88,7 @@ void read_assertions(const Policy& policy, const Headers& headers, Identity& ide
   if (identity.consumer) {
     if (read_assertion(headers, "x-weir-user", identity.user, identity)) identity.user_asserted = true;
     read_assertion(headers, "x-weir-conversation", identity.conversation, identity);
+    read_assertion(headers, "x-weir-agent", identity.agent, identity);   // a label of the ledger row
   }
   if (service) {
     read_assertion(headers, "x-weir-tenant", identity.tenant, identity);

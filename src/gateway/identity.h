@@ -27,7 +27,7 @@ struct Identity {
   std::string problem;                       // for the caller, when not kOk
   DurationNs retry_after = 0;                // kBlocked
   std::shared_ptr<const Consumer> consumer;  // null: anonymous
-  std::string ip, user, tenant, tier, kind, caller, conversation;
+  std::string ip, user, tenant, tier, kind, caller, conversation, agent;
   bool user_asserted = false;
 };
 

@@ -1,4 +1,3 @@
-#include "base/check.h"
 #include "model/consumer.h"
 #include "model/usage.h"
 
@@ -10,8 +9,7 @@ const char* to_string(ConsumerKind kind) {
     case ConsumerKind::kHuman: return "human";
     case ConsumerKind::kService: return "service";
   }
-  WEIR_CHECK(!"a known consumer kind");
-  return "";
+  return "";   // every name is above
 }
 
 const char* to_string(ConsumerStatus status) {
@@ -19,8 +17,7 @@ const char* to_string(ConsumerStatus status) {
     case ConsumerStatus::kActive: return "active";
     case ConsumerStatus::kRevoked: return "revoked";
   }
-  WEIR_CHECK(!"a known consumer status");
-  return "";
+  return "";   // every name is above
 }
 
 const char* to_string(Settled settled) {
@@ -30,8 +27,7 @@ const char* to_string(Settled settled) {
     case Settled::kNone: return "none";
     case Settled::kExpired: return "expired";
   }
-  WEIR_CHECK(!"a known settlement");
-  return "";
+  return "";   // every name is above
 }
 
 const char* to_string(AuditEvent event) {
@@ -44,8 +40,7 @@ const char* to_string(AuditEvent event) {
     case AuditEvent::kTrust: return "trust";
     case AuditEvent::kAdmin: return "admin";
   }
-  WEIR_CHECK(!"a known audit event");
-  return "";
+  return "";   // every name is above
 }
 
 }  // namespace weir

@@ -23,7 +23,9 @@ TEST_P(GoodWindow, IsRead) {
   ASSERT_TRUE(window) << g.text << ": " << window.error().message;
   EXPECT_EQ(window->kind, g.kind);
   EXPECT_EQ(window->amount, g.amount);
-  if (g.kind == WindowKind::kSliding) EXPECT_EQ(window->length, g.length);
+  if (g.kind == WindowKind::kSliding) {
+    EXPECT_EQ(window->length, g.length);
+  }
   EXPECT_EQ(window->label, g.label);
 }
 

@@ -78,7 +78,7 @@ Period month_period(const date::time_zone& zone, TimeNs now, std::optional<TimeN
     return first_instant(zone, LocalNs(date_of.time_since_epoch()) + time_of_day);
   };
   const date::year_month_day today(date::floor<days>(local_time(zone, now)));
-  const std::int64_t index = static_cast<int>(today.year()) * 12 + static_cast<unsigned>(today.month()) - 1;
+  const std::int64_t index = static_cast<int>(today.year()) * 12 + static_cast<int>(static_cast<unsigned>(today.month())) - 1;
   return find_period(index, now, boundary);
 }
 
