@@ -99,7 +99,9 @@ struct Verdict {
 struct Decision {
   bool admitted = false;
   bool table_full = false;          // refused because no room for a new subject is left; every verdict is empty
-  bool replayed = false;            // the id was known: this is the original decision again, nothing was charged
+  // The id was known, nothing was charged. While it is open or expired this is the original decision again; of a closed
+  // one only that it was admitted is remembered, and the verdicts are empty.
+  bool replayed = false;
   DurationNs retry_after = 0;       // the largest of the refusing demands'
   std::uint8_t count = 0;           // number of verdicts = number of demands
   std::array<Verdict, kMaxDemands> verdicts{};  // only the first `count` are set
@@ -122,6 +124,9 @@ struct AdmitRequest {
   Hash128 id{};                         // none: nothing to settle later; `hold` demands are then spent
   TimeNs deadline = 0;                  // of the reservation; after it expire() charges money and frees concurrency
   std::vector<Effect>* effects = nullptr;  // appended to, if given
+  // False: the id is forgotten as soon as its reservation is settled or cancelled (a repeat answers kUnknown, and
+  // admitting it again charges again). For callers that never repeat themselves.
+  bool remember = true;
 };
 
 enum class Outcome : std::uint8_t { kDone, kRepeated, kUnknown };  // kRepeated: closed before, nothing was changed
@@ -133,7 +138,7 @@ struct SettleResult {
 struct LimiterOptions {
   std::size_t max_bytes = std::size_t{1} << 30;   // of counters; beyond it new subjects are refused, live ones never evicted
   std::size_t max_reservations = 1'000'000;       // open at once; beyond it admissions with an id are refused as table_full
-  std::size_t max_closed = 1'000'000;             // closed ids remembered, so that repeats are answered
+  std::size_t max_closed = 1'000'000;             // closed ids remembered, so that repeats are answered; 30 bytes each
   DurationNs remember_closed = 3600ll * 1'000'000'000;
   std::uint32_t stripes = 4096;                   // power of two
 };

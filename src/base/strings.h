@@ -14,6 +14,9 @@ std::string to_lower(std::string_view text);   // ASCII letters only
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);  // spaces and tabs at both ends
 
+// Appends the decimal digits of `value`, on at least `width` places filled with zeros.
+void append_number(std::string& out, std::int64_t value, std::size_t width = 0);
+
 // The whole text as a decimal integer without sign, spaces or leading plus; nothing beyond 2^63-1.
 std::optional<std::int64_t> parse_decimal(std::string_view text);
 

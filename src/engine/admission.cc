@@ -2,9 +2,24 @@
 
 #include <algorithm>
 
+#include "engine/windows.h"
+
 namespace weir::engine {
 
-void StripeLocks::add(Stripe& stripe) {
+namespace {
+
+// The demand's quota with its amount in range; `room` is for the rare one that is not.
+const Quota& quota_of(const Demand& demand, Quota& room) {
+  const std::int64_t amount = clamp_amount(demand.quota.amount);
+  if (amount == demand.quota.amount) return demand.quota;
+  room = demand.quota;
+  room.amount = amount;
+  return room;
+}
+
+}  // namespace
+
+void StripeLocks::insert(Stripe& stripe) {
   std::size_t place = count_;
   while (place > 0 && stripes_[place - 1] > &stripe) --place;
   if (place > 0 && stripes_[place - 1] == &stripe) return;
@@ -13,33 +28,26 @@ void StripeLocks::add(Stripe& stripe) {
   ++count_;
 }
 
-void StripeLocks::lock() {
-  for (std::size_t i = 0; i < count_; ++i) stripes_[i]->lock.lock();
-  locked_ = true;
-}
-
-void StripeLocks::unlock() {
-  for (std::size_t i = count_; locked_ && i-- > 0;) stripes_[i]->lock.unlock();
-  locked_ = false;
-}
-
 Admission::Admission(Engine& engine, std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now)
     : engine_(engine), subjects_(subjects), demands_(demands), caller_now_(now), now_(clamp_time(now)) {
   valid_ = check();
 }
 
-Admission::~Admission() {
-  for (std::uint8_t i = 0; i < place_count_ && inserted_ > 0; ++i) {
+void Admission::evict() {
+  for (std::uint8_t i = 0; i < place_count_; ++i) {
     engine_.table.evict_some(*places_[i].stripe, now_, 2u + inserted_);
   }
 }
 
-bool Admission::check() const {
+bool Admission::check() {
   if (subjects_.size() > kMaxDemands || demands_.size() > kMaxDemands) return false;
-  return std::ranges::all_of(demands_, [&](const Demand& demand) {
-    return demand.subject < subjects_.size() && engine_.defs.known(demand.counter) && demand.cost >= 0 &&
-           demand.cost <= kMaxAmount;
-  });
+  for (const Demand& demand : demands_) {
+    const bool good = demand.subject < subjects_.size() && engine_.defs.known(demand.counter) &&
+                      static_cast<std::uint64_t>(demand.cost) <= static_cast<std::uint64_t>(kMaxAmount);
+    if (!good) return false;
+    has_rings_ = has_rings_ || engine_.defs.get(demand.counter)->kind == WindowKind::kSliding;
+  }
+  return true;
 }
 
 std::uint8_t Admission::place_of(const Hash128& key, const Hash128& owner) {
@@ -61,25 +69,48 @@ void Admission::decide(Decision& decision) {
   }
   lock_places();
   if (!find_records()) {
-    // A subject would be new and its owner may be full: lock the overflows as well, then look again.
-    locks_.unlock();
-    for (std::size_t i = 0; i < subjects_.size(); ++i) {
-      if (!subjects_[i].owner || !subjects_[i].overflow) continue;
-      const std::uint8_t overflow = place_of(subjects_[i].overflow, {});
-      if (overflow != place_of_subject_[i]) places_[place_of_subject_[i]].overflow = overflow;
-    }
-    lock_places();
-    find_records();
+    use_overflows();
   }
   assess_all(decision);
 }
 
+// A subject would be new and its owner may be full: locks the overflows as well, then looks again.
+void Admission::use_overflows() {
+  locks_.unlock();
+  for (std::size_t i = 0; i < subjects_.size(); ++i) {
+    if (!subjects_[i].owner || !subjects_[i].overflow) continue;
+    const std::uint8_t overflow = place_of(subjects_[i].overflow, {});
+    if (overflow != place_of_subject_[i]) places_[place_of_subject_[i]].overflow = overflow;
+  }
+  lock_places();
+  find_records();
+}
+
 void Admission::lock_places() {
   for (std::uint8_t i = 0; i < place_count_; ++i) locks_.add(*places_[i].stripe);
-  if (place_count_ > 1) {
-    for (std::uint8_t i = 0; i < place_count_; ++i) engine_.table.prefetch(*places_[i].stripe, places_[i].key);
-  }
+  for (std::uint8_t i = 0; i < place_count_; ++i) engine_.table.prefetch(*places_[i].stripe, places_[i].key);
   locks_.lock();
+}
+
+// A ring is several cache lines: fetches its header and the bucket of now before anything waits for either. Where the
+// cells lie is a guess, right when the record was made by requests like this one.
+void Admission::prefetch_rings() {
+  std::array<std::uint32_t, kMaxPlaces> offsets;
+  std::fill_n(offsets.begin(), place_count_, std::uint32_t{sizeof(Record)});
+  for (const Demand& demand : demands_) {
+    const Def& def = *engine_.defs.get(demand.counter);
+    const std::uint8_t place = place_of_subject_[demand.subject];
+    const Record* record = places_[place].record;
+    if (record == nullptr) continue;
+    const Shape shape = new_shape(def, demand.quota.amount);
+    const char* cell = reinterpret_cast<const char*>(record) + offsets[place];
+    if (shape == Shape::kRing32 || shape == Shape::kRing64) {
+      const std::size_t word = shape == Shape::kRing32 ? sizeof(std::uint32_t) : sizeof(std::uint64_t);
+      __builtin_prefetch(cell);
+      __builtin_prefetch(cell + sizeof(RingCell) + def.slot_of(def.bucket_of(now_)) * word);
+    }
+    offsets[place] += static_cast<std::uint32_t>(new_cell_bytes(def, shape));
+  }
 }
 
 // False if a subject has no record, has an owner, and its overflow is not known yet.
@@ -108,12 +139,6 @@ bool Admission::find_records() {
   return complete;
 }
 
-Quota Admission::quota_of(const Demand& demand) const {
-  Quota quota = demand.quota;
-  quota.amount = clamp_amount(quota.amount);
-  return quota;
-}
-
 // Finds every demand's cell. Converting a cell of an older shape moves others of its record, so then all are found
 // anew.
 void Admission::locate_all() {
@@ -127,7 +152,7 @@ void Admission::locate_all() {
       if (places_[step.place].use_overflow) step.place = places_[step.place].overflow;
       Place& place = places_[step.place];
       step.cell = place.record == nullptr ? nullptr
-                                          : engine_.find_cell(*place.stripe, place.record, *step.def, place.cursor,
+                                          : engine_.find_next_cell(*place.stripe, place.record, *step.def, place.cursor,
                                                               demand.quota.amount, converted);
     }
   }
@@ -149,34 +174,38 @@ void Admission::assess_all(Decision& decision) {
   decision.retry_after = 0;
   decision.count = static_cast<std::uint8_t>(demands_.size());
   ready_ = true;
+  if (has_rings_) prefetch_rings();
   locate_all();
-  for (std::size_t i = 0; i < demands_.size(); ++i) {
-    const Demand& demand = demands_[i];
-    Step& step = steps_[i];
-    step.pending = pending_before(i);
-    const Quota quota = quota_of(demand);
-    const TimeNs t = places_[step.place].t;
-    const Assessment state = assess(*step.def, step.cell, t, quota, demand.cost, step.pending);
-    Verdict& verdict = decision.verdicts[i];
-    verdict.refuses = state.refuses;
-    verdict.reserved = std::min(state.open, state.total);
-    verdict.used = state.total - verdict.reserved;
-    verdict.reset_at = state.reset_at;
-    verdict.retry_after = 0;
-    if (state.refuses) {
-      const DurationNs wait = state.retry_at - caller_now_;
-      verdict.retry_after = state.retry_at == kNever ? kNever : std::max<DurationNs>(wait, 1);
-      if (!demand.shadow) {
-        decision.admitted = false;
-        decision.retry_after = std::max(decision.retry_after, verdict.retry_after);
-      }
+  for (std::size_t i = 0; i < demands_.size(); ++i) assess_one(i, decision);
+}
+
+inline void Admission::assess_one(std::size_t i, Decision& decision) {
+  const Demand& demand = demands_[i];
+  Step& step = steps_[i];
+  step.pending = pending_before(i);
+  Quota room;
+  const Quota& quota = quota_of(demand, room);
+  const TimeNs t = places_[step.place].t;
+  const Assessment state = assess(*step.def, step.cell, t, quota, demand.cost, step.pending);
+  Verdict& verdict = decision.verdicts[i];
+  verdict.refuses = state.refuses;
+  verdict.reserved = std::min(state.open, state.total);
+  verdict.used = state.total - verdict.reserved;
+  verdict.reset_at = state.reset_at;
+  verdict.retry_after = 0;
+  if (state.refuses) {
+    const DurationNs wait = state.retry_at - caller_now_;
+    verdict.retry_after = state.retry_at == kNever ? kNever : std::max<DurationNs>(wait, 1);
+    if (!demand.shadow) {
+      decision.admitted = false;
+      decision.retry_after = std::max(decision.retry_after, verdict.retry_after);
     }
-    step.refused = state.refuses;
-    step.charges = !state.refuses && demand.cost > 0 && counts(step);
-    if (step.charges) {
-      ready_ =
-          ready_ && step.cell != nullptr && fits(*step.def, *step.cell, t, demand.cost + step.pending, quota.amount);
-    }
+  }
+  step.span = state.span;
+  step.refused = state.refuses;
+  step.charges = !state.refuses && demand.cost > 0 && counts(step);
+  if (step.charges) {
+    ready_ = ready_ && step.cell != nullptr && fits(*step.def, *step.cell, t, demand.cost + step.pending, quota.amount);
   }
 }
 
@@ -188,8 +217,9 @@ bool Admission::prepare(Decision& decision) {
       if (!step.charges) continue;
       Place& place = places_[step.place];
       const bool is_new = place.record == nullptr;
+      const std::int64_t amount = clamp_amount(demands_[i].quota.amount);
       const auto ready = engine_.make_ready(*place.stripe, place.record, place.key, place.owner, *step.def, place.t,
-                                            demands_[i].cost + step.pending, quota_of(demands_[i]).amount, false);
+                                            demands_[i].cost + step.pending, amount, false);
       if (is_new && place.record != nullptr) ++inserted_;
       if (ready == Engine::Ready::kYes) continue;
       if (ready == Engine::Ready::kOwnerFull && place.overflow != kNoPlace) {
@@ -219,20 +249,22 @@ void Admission::commit(std::vector<Effect>* effects, Reservation* reservation, b
   for (std::size_t i = 0; i < demands_.size(); ++i) {
     const Demand& demand = demands_[i];
     const Step& step = steps_[i];
+    Quota room;
+    const Quota& quota = quota_of(demand, room);
     const bool holds = reservation != nullptr && (demand.hold || step.def->kind == WindowKind::kConcurrency);
     if (holds && !top_up && !step.refused) {
-      Held& held = reservation->held.emplace_back();
+      Held& held = reservation->add_held();
       held.subject = places_[step.place].key;
       held.counter = demand.counter;
       held.demand = static_cast<std::uint8_t>(i);
       held.shadow = demand.shadow;
-      held.quota = quota_of(demand);
+      held.quota = quota;
     }
     if (!step.charges) continue;
     Place& place = places_[step.place];
     const Booked booked = charge(
         *step.def, *step.cell,
-        {.at = place.t, .units = demand.cost, .pending = step.pending, .hold = holds, .quota = quota_of(demand)});
+        {.at = place.t, .units = demand.cost, .span = step.span, .pending = step.pending, .hold = holds, .quota = quota});
     place.record->last_t = place.t;
     if (effects != nullptr && step.def->kind != WindowKind::kConcurrency) {
       effects->push_back({.subject = place.key,
@@ -243,7 +275,7 @@ void Admission::commit(std::vector<Effect>* effects, Reservation* reservation, b
                           .epoch = place.stripe->epoch});
     }
     if (!holds) continue;
-    Held& held = top_up ? reservation->held[i] : reservation->held.back();
+    Held& held = top_up ? reservation->held()[i] : reservation->held().back();
     held.units += demand.cost;
     if (step.def->kind == WindowKind::kBucket) {
       held.span = add_saturating(held.span, booked.amount);

@@ -22,20 +22,34 @@ inline constexpr std::size_t kMaxPlaces = 2 * kMaxDemands;  // subjects and thei
 class StripeLocks {
  public:
   ~StripeLocks() { unlock(); }
-  void add(Stripe& stripe);
-  void lock();
-  void unlock();
+  void add(Stripe& stripe) {
+    if (count_ == 0) {
+      stripes_[count_++] = &stripe;
+    } else {
+      insert(stripe);
+    }
+  }
+  void lock() {
+    for (; locked_ < count_; ++locked_) stripes_[locked_]->lock.lock();
+  }
+  void unlock() {
+    while (locked_ > 0) stripes_[--locked_]->lock.unlock();
+  }
 
  private:
+  void insert(Stripe& stripe);
+
   std::array<Stripe*, kMaxPlaces> stripes_;  // the first count_ are set
   std::size_t count_ = 0;
-  bool locked_ = false;
+  std::size_t locked_ = 0;
 };
 
 class Admission {
  public:
   Admission(Engine& engine, std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now);
-  ~Admission();
+  ~Admission() {
+    if (inserted_ > 0) evict();
+  }
 
   // Indices within bounds, counters defined, amounts in range.
   bool valid() const { return valid_; }
@@ -76,19 +90,23 @@ class Admission {
     const Def* def;
     Cell* cell;
     std::int64_t pending;  // charged by earlier demands of this request on the same cell
+    DurationNs span;       // bucket: what the charge takes to refill
     std::uint8_t place;
     bool refused;
     bool charges;
   };
 
-  bool check() const;
+  bool check();
+  void evict();
   std::uint8_t place_of(const Hash128& key, const Hash128& owner);
   void lock_places();
   bool find_records();
+  void prefetch_rings();
+  void use_overflows();
   void assess_all(Decision& decision);
+  void assess_one(std::size_t i, Decision& decision);
   void locate_all();
   std::int64_t pending_before(std::size_t i) const;
-  Quota quota_of(const Demand& demand) const;
   bool counts(const Step& step) const { return has_id_ || step.def->kind != WindowKind::kConcurrency; }
 
   Engine& engine_;
@@ -98,6 +116,7 @@ class Admission {
   const TimeNs now_;
   bool valid_ = false;
   bool has_id_ = true;
+  bool has_rings_ = false;
   bool ready_ = true;          // every cell exists and has room
   std::uint8_t inserted_ = 0;  // records created: as many times eviction looks around
   std::uint8_t place_count_ = 0;

@@ -15,37 +15,7 @@ const RingCell& as_ring(const Cell& cell) {
   return static_cast<const RingCell&>(cell);
 }
 
-std::size_t ring_bytes(std::size_t buckets, std::size_t word_bytes) {
-  return sizeof(RingCell) + ((buckets * word_bytes + 7) & ~std::size_t{7});
-}
-
-Assessment assess_gauge(const GaugeCell* cell, TimeNs t, std::int64_t amount, std::int64_t cost) {
-  Assessment result;
-  if (cell != nullptr) result.total = result.open = cell->in_flight;
-  result.refuses = result.total + cost > amount;
-  if (result.refuses) result.retry_at = cost > amount ? kNever : t + kConcurrencyRetry;
-  return result;
-}
-
 }  // namespace
-
-std::size_t cell_bytes(const Cell& cell) {
-  switch (cell.shape()) {
-    case Shape::kBucket:
-      return sizeof(BucketCell);
-    case Shape::kCalendar:
-      return sizeof(CalendarCell);
-    case Shape::kGauge:
-      return sizeof(GaugeCell);
-    case Shape::kLog:
-      return sizeof(LogCell) + sizeof(Charge) * as_log(cell).capacity;
-    case Shape::kRing32:
-      return ring_bytes(as_ring(cell).buckets, sizeof(std::uint32_t));
-    case Shape::kRing64:
-      return ring_bytes(as_ring(cell).buckets, sizeof(std::uint64_t));
-  }
-  return sizeof(BucketCell);
-}
 
 Shape new_shape(const Def& def, std::int64_t amount) {
   switch (def.kind) {
@@ -88,55 +58,6 @@ void init(const Def& def, Cell& cell, Shape shape, std::size_t bytes) {
   } else if (shape == Shape::kRing32 || shape == Shape::kRing64) {
     static_cast<RingCell&>(cell).buckets = def.buckets;
   }
-}
-
-Assessment assess(const Def& def, const Cell* cell, TimeNs t, const Quota& quota, std::int64_t cost,
-                  std::int64_t pending) {
-  switch (def.kind) {
-    case WindowKind::kBucket:
-      return assess_bucket(static_cast<const BucketCell*>(cell), t, quota, cost, pending);
-    case WindowKind::kCalendar:
-      return assess_calendar(static_cast<const CalendarCell*>(cell), t, quota, cost + pending);
-    case WindowKind::kConcurrency:
-      return assess_gauge(static_cast<const GaugeCell*>(cell), t, quota.amount, cost + pending);
-    case WindowKind::kSliding:
-      break;
-  }
-  if (cell == nullptr || cell->shape() == Shape::kLog) {
-    return assess_log(def, static_cast<const LogCell*>(cell), t, quota.amount, cost + pending);
-  }
-  return assess_ring(def, as_ring(*cell), t, quota.amount, cost + pending);
-}
-
-bool fits(const Def& def, const Cell& cell, TimeNs t, std::int64_t units, std::int64_t amount) {
-  if (cell.shape() == Shape::kLog) {
-    const LogCell& log = as_log(cell);
-    if (amount > kLogAmount) return false;
-    if (log.count < log.capacity) return true;
-    return log.entries()[log.count - 1].at == t || log.entries()[0].at + def.window <= t;
-  }
-  if (cell.shape() == Shape::kRing32) return amount < kRing32Amount && as_ring(cell).sum + units <= kRing32Most;
-  return true;
-}
-
-Booked charge(const Def& def, Cell& cell, const Booking& booking) {
-  switch (cell.shape()) {
-    case Shape::kBucket:
-      return charge_bucket(static_cast<BucketCell&>(cell), booking);
-    case Shape::kCalendar:
-      return charge_calendar(static_cast<CalendarCell&>(cell), booking);
-    case Shape::kGauge: {
-      auto& gauge = static_cast<GaugeCell&>(cell);
-      gauge.in_flight += bookable(gauge.in_flight, booking.units);
-      return {.amount = booking.units, .at = booking.at};
-    }
-    case Shape::kLog:
-      return charge_log(def, static_cast<LogCell&>(cell), booking);
-    case Shape::kRing32:
-    case Shape::kRing64:
-      return charge_ring(def, static_cast<RingCell&>(cell), booking);
-  }
-  return {};
 }
 
 std::int64_t give_back(const Def& def, Cell& cell, TimeNs t, const Charge& charge) {

@@ -1,8 +1,8 @@
 // Cells: what a subject's record keeps per counter, self-describing so that a record can be walked without its
 // counters.
 //
-//   Assessment a = assess(def, cell, t, quota, cost, 0);     // cell may be nullptr: nothing was counted yet
-//   if (!a.refuses) charge(def, *cell, {.at = t, .units = cost, .hold = true, .quota = quota});
+//   Assessment a = assess(def, cell, t, quota, cost, 0);     // windows.h; cell may be nullptr: nothing was counted yet
+//   if (!a.refuses) charge(def, *cell, {.at = t, .units = cost, .span = a.span, .hold = true, .quota = quota});
 //
 // A sliding counter is an exact log while its amount is at most kLogAmount, else a conservative ring of precision + 1
 // buckets, 32 bit wide while the amount is below 2^31, else 64. Shapes only ever change in that direction.
@@ -85,9 +85,9 @@ struct LogCell : Cell {
 
 struct RingCell : Cell {
   std::uint16_t buckets;
-  std::uint16_t head_slot;
-  std::int64_t head;  // number of the newest bucket
-  std::int64_t sum;   // of all buckets
+  std::uint16_t oldest;  // that is not empty: how many buckets before the head; 0 if all are empty
+  std::int64_t head;     // number of the newest bucket
+  std::int64_t sum;      // of all buckets
   std::int64_t open;
 
   template <typename Word>
@@ -110,14 +110,16 @@ struct Assessment {
   std::int64_t open = 0;
   TimeNs retry_at = 0;  // refuses: instant; kNever
   TimeNs reset_at = 0;
+  DurationNs span = 0;  // bucket: that cost and pending take to refill
 };
 
 struct Booking {
   TimeNs at = 0;
   std::int64_t units = 0;
+  DurationNs span = 0;  // bucket: of units and pending, as assessed
   std::int64_t pending = 0;  // units the same request has booked on this cell before
   bool hold = false;
-  Quota quota;
+  const Quota& quota;
 };
 
 // What a booking did: for the journal and for giving back.
@@ -127,20 +129,28 @@ struct Booked {
   TimeNs period_start = 0;  // calendar
 };
 
-std::size_t cell_bytes(const Cell& cell);
+inline std::size_t ring_bytes(std::size_t buckets, std::size_t word_bytes) {
+  return sizeof(RingCell) + ((buckets * word_bytes + 7) & ~std::size_t{7});
+}
+inline std::size_t cell_bytes(const Cell& cell) {
+  switch (cell.shape()) {
+    case Shape::kGauge:
+      return sizeof(GaugeCell);
+    case Shape::kLog:
+      return sizeof(LogCell) + sizeof(Charge) * static_cast<const LogCell&>(cell).capacity;
+    case Shape::kRing32:
+      return ring_bytes(static_cast<const RingCell&>(cell).buckets, sizeof(std::uint32_t));
+    case Shape::kRing64:
+      return ring_bytes(static_cast<const RingCell&>(cell).buckets, sizeof(std::uint64_t));
+    default:
+      return sizeof(BucketCell);  // and CalendarCell
+  }
+}
 
 // The shape a new cell takes, and how many bytes it needs; init() fills it as empty.
 Shape new_shape(const Def& def, std::int64_t amount);
 std::size_t new_cell_bytes(const Def& def, Shape shape);
 void init(const Def& def, Cell& cell, Shape shape, std::size_t bytes);
-
-// `pending`: units that the same request will book on this cell first.
-Assessment assess(const Def& def, const Cell* cell, TimeNs t, const Quota& quota, std::int64_t cost,
-                  std::int64_t pending);
-
-// True if charge() can book this without more room or another shape.
-bool fits(const Def& def, const Cell& cell, TimeNs t, std::int64_t units, std::int64_t amount);
-Booked charge(const Def& def, Cell& cell, const Booking& booking);
 
 // Takes back up to `charge` if it is still within its window at `t`; what was taken. Sliding and calendar only.
 std::int64_t give_back(const Def& def, Cell& cell, TimeNs t, const Charge& charge);

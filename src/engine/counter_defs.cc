@@ -86,6 +86,7 @@ const Def* CounterDefs::shape(Identity& identity, WindowKind kind, DurationNs wi
   def.buckets = static_cast<std::uint16_t>(precision + 1);
   if (sliding) def.width = (window + precision - 1) / precision;
   def.width_inverse = ~std::uint64_t{0} / static_cast<std::uint64_t>(def.width);
+  def.buckets_inverse = ~std::uint64_t{0} / def.buckets;
   def.identity = &identity;
   count_.store(id + 1, std::memory_order_release);
   shapes_.emplace(key_of(identity.hash, kind), &def);

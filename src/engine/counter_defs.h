@@ -29,16 +29,27 @@ struct Def {
   std::uint16_t buckets = 0;  // of the ring: precision + 1
   DurationNs window = 0;
   DurationNs width = 1;             // of one bucket: window / precision, rounded up
-  std::uint64_t width_inverse = 0;  // floor((2^64 - 1) / width)
+  std::uint64_t width_inverse = 0;    // floor((2^64 - 1) / width)
+  std::uint64_t buckets_inverse = 0;  // floor((2^64 - 1) / buckets)
   Identity* identity = nullptr;
 
   // t / width, without dividing.
   std::int64_t bucket_of(TimeNs t) const {
-    const auto value = static_cast<std::uint64_t>(t);
-    auto quotient = static_cast<std::uint64_t>((static_cast<u128>(value) * width_inverse) >> 64);
+    return static_cast<std::int64_t>(
+        divide(static_cast<std::uint64_t>(t), static_cast<std::uint64_t>(width), width_inverse));
+  }
+  // bucket % buckets, without dividing: where a ring keeps that bucket.
+  std::uint32_t slot_of(std::int64_t bucket) const {
+    const auto value = static_cast<std::uint64_t>(bucket);
+    return static_cast<std::uint32_t>(value - divide(value, buckets, buckets_inverse) * buckets);
+  }
+
+ private:
+  static std::uint64_t divide(std::uint64_t value, std::uint64_t by, std::uint64_t inverse) {
+    auto quotient = static_cast<std::uint64_t>((static_cast<u128>(value) * inverse) >> 64);
     // The estimate is never too large and at most 2 too small.
-    while (value - quotient * static_cast<std::uint64_t>(width) >= static_cast<std::uint64_t>(width)) ++quotient;
-    return static_cast<std::int64_t>(quotient);
+    while (value - quotient * by >= by) ++quotient;
+    return quotient;
   }
 };
 

@@ -33,12 +33,23 @@ struct Engine {
              std::vector<Effect>* effects);
   SettleResult settle(Hash128 id, std::span<const std::int64_t> actual, bool nothing_used, TimeNs now,
                       std::vector<Effect>* effects);
-  void remember_closed(Shelf& shelf, Reservation& reservation, TimeNs now);
 
   // Finds the cell of `def`, starting at `cursor` and moving it behind; converts one of an older shape. Needs the
   // stripe's lock.
   Cell* find_cell(Stripe& stripe, Record*& record, const Def& def, std::uint32_t& cursor, std::int64_t amount,
                   bool& converted);
+  // The same when the cell at `cursor` is the one, as it nearly always is.
+  Cell* find_next_cell(Stripe& stripe, Record*& record, const Def& def, std::uint32_t& cursor, std::int64_t amount,
+                       bool& converted) {
+    if (cursor < record->bytes) {
+      Cell* cell = record->cell_at(cursor);
+      if (cell->counter() == def.id) {
+        cursor += static_cast<std::uint32_t>(cell_bytes(*cell));
+        return cell;
+      }
+    }
+    return find_cell(stripe, record, def, cursor, amount, converted);
+  }
   // Makes sure that `units` at `t` can be charged: creates record and cell, grows or changes shape.
   Ready make_ready(Stripe& stripe, Record*& record, const Hash128& key, const Hash128& owner, const Def& def, TimeNs t,
                    std::int64_t units, std::int64_t amount, bool force);

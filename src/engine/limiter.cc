@@ -21,6 +21,13 @@ void refuse(Decision& decision, std::size_t count, bool table_full) {
   std::fill_n(decision.verdicts.begin(), decision.count, Verdict{});
 }
 
+// The answer for an id whose reservation is closed: that it was admitted is all that is remembered.
+void replay_closed(Decision& decision, int count) {
+  refuse(decision, static_cast<std::size_t>(count), false);
+  decision.admitted = decision.replayed = true;
+  decision.retry_after = 0;
+}
+
 }  // namespace
 
 Limiter::Limiter(LimiterOptions options) : impl_(std::make_unique<Impl>(options)) {}
@@ -56,17 +63,19 @@ void Limiter::admit(const AdmitRequest& request, Decision& decision) {
   Shelf& shelf = impl_->book.shelf_of(request.id);
   std::lock_guard guard(shelf.lock);
   if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
+  if (const int count = shelf.find_closed(request.id); count >= 0) return replay_closed(decision, count);
   if (!impl_->book.take_place()) return refuse(decision, request.demands.size(), true);
   admission.decide(decision);
   if (!decision.admitted || !admission.prepare(decision) || !decision.admitted) return impl_->book.free_place();
-  auto reservation = std::make_unique<engine::Reservation>();
-  reservation->id = request.id;
+  engine::Reservation* reservation = shelf.add(request.id, decision);
+  if (reservation == nullptr) {
+    impl_->book.free_place();
+    return refuse(decision, request.demands.size(), true);
+  }
   reservation->deadline = request.deadline;
-  reservation->count = decision.count;
-  reservation->verdicts.assign(decision.verdicts.begin(), decision.verdicts.begin() + decision.count);
-  reservation->held.reserve(request.demands.size());
-  admission.commit(request.effects, reservation.get(), false);
-  shelf.wheel.add(shelf.add(std::move(reservation)));
+  reservation->remember = request.remember;
+  admission.commit(request.effects, reservation, false);
+  shelf.wheel.add(*reservation);
 }
 
 void Limiter::peek(const AdmitRequest& request, Decision& decision) const {
@@ -74,6 +83,7 @@ void Limiter::peek(const AdmitRequest& request, Decision& decision) const {
     Shelf& shelf = impl_->book.shelf_of(request.id);
     std::lock_guard guard(shelf.lock);
     if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
+    if (const int count = shelf.find_closed(request.id); count >= 0) return replay_closed(decision, count);
     if (impl_->book.open() >= impl_->options.max_reservations) return refuse(decision, request.demands.size(), true);
   }
   Admission admission(*impl_, request.subjects, request.demands, request.now);

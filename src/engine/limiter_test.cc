@@ -41,6 +41,49 @@ TEST(Limiter, ReservesAndSettlesExactlyOnce) {
   EXPECT_EQ(now_fits.verdicts[0].used, 100);
 }
 
+TEST(Limiter, ForgetsAtOnceWhatNobodyRepeats) {
+  Limiter limiter;
+  const CounterId counter = sliding(limiter, "tokens", 60 * kSecond);
+  const Subject subject{.key = {1, 2}};
+  const Demand demand{.counter = counter, .hold = true, .cost = 600, .quota = {.amount = 1000}};
+  const std::int64_t used = 100;
+  for (const bool remember : {false, true}) {
+    const AdmitRequest request{.subjects = {&subject, 1},
+                               .demands = {&demand, 1},
+                               .now = at(0),
+                               .id = {7, remember ? 2u : 1u},
+                               .deadline = at(30),
+                               .remember = remember};
+    Decision decision;
+    limiter.admit(request, decision);
+    EXPECT_TRUE(decision.admitted && !decision.replayed);
+    limiter.admit(request, decision);
+    EXPECT_TRUE(decision.replayed);
+    EXPECT_EQ(limiter.settle(request.id, {&used, 1}, at(1)).outcome, Outcome::kDone);
+    EXPECT_EQ(limiter.settle(request.id, {&used, 1}, at(1)).outcome, remember ? Outcome::kRepeated : Outcome::kUnknown);
+    EXPECT_EQ(limiter.stats().closed_remembered, remember ? 1u : 0u);
+  }
+}
+
+TEST(Limiter, RemembersSoManyClosedIdsAndNoMore) {
+  constexpr std::uint64_t kMost = 3000;
+  Limiter limiter({.max_closed = kMost});
+  const CounterId counter = sliding(limiter, "tokens", 60 * kSecond);
+  for (std::uint64_t i = 1; i <= 4 * kMost; ++i) {
+    admit(limiter, {.counter = counter, .amount = 1'000'000, .hold = true, .id = {i * 0x9E3779B97F4A7C15ull, i}}, at(0));
+    ASSERT_EQ(limiter.cancel({i * 0x9E3779B97F4A7C15ull, i}, at(0)).outcome, Outcome::kDone);
+  }
+  std::uint64_t repeated = 0, oldest = 4 * kMost;
+  for (std::uint64_t i = 1; i <= 4 * kMost; ++i) {
+    if (limiter.cancel({i * 0x9E3779B97F4A7C15ull, i}, at(1)).outcome != Outcome::kRepeated) continue;
+    ++repeated;
+    oldest = std::min(oldest, i);
+  }
+  EXPECT_EQ(repeated, kMost);
+  EXPECT_EQ(limiter.stats().closed_remembered, kMost);
+  EXPECT_GT(oldest, 2 * kMost);
+}
+
 TEST(Limiter, ReplaysTheOriginalDecision) {
   Limiter limiter;
   const CounterId counter = sliding(limiter, "tokens", 60 * kSecond);

@@ -10,6 +10,7 @@
 // Values; the reference returned by of() is valid on this thread until the next call of of().
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "engine/arithmetic.h"
@@ -28,22 +29,51 @@ class RateScale {
   static const RateScale& of(const RefillRate& rate);
 
   // Nanoseconds that `units` take to refill, rounded up.
-  DurationNs span(std::int64_t units) const {
-    const u128 product = static_cast<u128>(units) * multiplier_;
-    const u128 up = (static_cast<u128>(1) << shift_) - 1;
-    const u128 ns = (product + up) >> shift_;
+  DurationNs span(std::int64_t units) const { return rounded_up(static_cast<u128>(units) * multiplier_); }
+
+  // The most units, up to `limit`, whose span is at most `ns`.
+  std::int64_t units_within(DurationNs ns, std::int64_t limit) const {
+    DurationNs next_span = 0;
+    return units_within(ns, limit, span(limit), next_span);
+  }
+  // The same when span(limit) is known; `next_span` becomes the span of one unit more, unless the answer is `limit`.
+  std::int64_t units_within(DurationNs ns, std::int64_t limit, DurationNs limit_span, DurationNs& next_span) const {
+    if (ns < 0) return 0;
+    if (ns >= limit_span) return limit;
+    // ns < span(limit), so ns << shift_ is less than limit * multiplier_, and the estimate is off by a few units at most.
+    const double estimate = static_cast<double>(ns) * units_per_ns_;
+    auto units = estimate >= static_cast<double>(limit) ? limit : static_cast<std::int64_t>(estimate);
+    const u128 most = static_cast<u128>(ns) << shift_;
+    u128 product = static_cast<u128>(units) * multiplier_;
+    for (; product > most; --units) product -= multiplier_;
+    for (; most - product >= multiplier_; ++units) product += multiplier_;
+    next_span = rounded_up(product + multiplier_);
+    return units;
+  }
+
+ private:
+  static constexpr std::size_t kRemembered = 64;
+
+  DurationNs rounded_up(u128 product) const {
+    const u128 ns = (product + ((static_cast<u128>(1) << shift_) - 1)) >> shift_;
     return ns > static_cast<u128>(kMaxSpan) ? kMaxSpan : static_cast<DurationNs>(ns);
   }
 
-  // The most units, up to `limit`, whose span is at most `ns`.
-  std::int64_t units_within(DurationNs ns, std::int64_t limit) const;
-
- private:
   std::int64_t units_ = 0;  // of the rate; 0: an unused place of the memory of of()
   DurationNs per_ = 0;
   std::uint64_t multiplier_ = 0;
   int shift_ = 0;
   double units_per_ns_ = 0;
+
+  static thread_local constinit std::array<RateScale, kRemembered> remembered_;
 };
+
+inline const RateScale& RateScale::of(const RefillRate& rate) {
+  const auto mixed =
+      (static_cast<std::uint64_t>(rate.units) + static_cast<std::uint64_t>(rate.per)) * 0x9E3779B97F4A7C15ull;
+  RateScale& scale = remembered_[mixed >> 58];
+  if (scale.units_ != rate.units || scale.per_ != rate.per || scale.multiplier_ == 0) scale = RateScale(rate);
+  return scale;
+}
 
 }  // namespace weir::engine

@@ -27,6 +27,7 @@ class ReferenceModel {
     if (const auto known = reservations_.find(request.id); request.id && known != reservations_.end()) {
       Decision replay = known->second.decision;
       replay.replayed = true;
+      if (known->second.closed) replay.verdicts = {};
       return replay;
     }
     Decision decision = decide(request.subjects, request.demands, request.now, static_cast<bool>(request.id));

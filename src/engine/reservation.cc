@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 
 namespace weir::engine {
 
@@ -11,30 +12,31 @@ void Reservation::replay(Decision& decision) const {
   decision.replayed = true;
   decision.retry_after = 0;
   decision.count = count;
-  std::copy(verdicts.begin(), verdicts.end(), decision.verdicts.begin());
+  std::copy_n(verdicts(), count, decision.verdicts.begin());
 }
 
 void add_charge(Held& held, const Def& def, bool in_log, const Charge& charge) {
   if (charge.amount == 0) return;
-  auto& charges = held.charges;
-  if (!charges.empty()) {
-    Charge& newest = charges.back();
-    const bool joins = newest.at == charge.at || (def.kind == WindowKind::kSliding && !in_log &&
-                                                  def.bucket_of(newest.at) == def.bucket_of(charge.at));
-    if (joins) {
-      newest.at = charge.at;
-      newest.amount = add_saturating(newest.amount, charge.amount);
-      return;
+  auto& [newest, older] = held.charges;
+  const bool joins =
+      newest.amount > 0 && (newest.at == charge.at || (def.kind == WindowKind::kSliding && !in_log &&
+                                                       def.bucket_of(newest.at) == def.bucket_of(charge.at)));
+  if (joins) {
+    newest.at = charge.at;
+    newest.amount = add_saturating(newest.amount, charge.amount);
+    return;
+  }
+  if (newest.amount > 0) {
+    older.push_back(newest);
+    if (def.kind == WindowKind::kSliding) {
+      const TimeNs oldest = charge.at - def.window - def.width;
+      const auto live = std::find_if(older.begin(), older.end(), [&](const Charge& c) { return c.at > oldest; });
+      older.erase(older.begin(), live);
+    } else if (older.size() >= 2) {
+      older.erase(older.begin());
     }
   }
-  if (def.kind == WindowKind::kSliding) {
-    const TimeNs oldest = charge.at - def.window - def.width;
-    const auto live = std::find_if(charges.begin(), charges.end(), [&](const Charge& c) { return c.at > oldest; });
-    charges.erase(charges.begin(), live);
-  } else if (charges.size() >= 2) {
-    charges.erase(charges.begin());
-  }
-  charges.push_back(charge);
+  newest = charge;
 }
 
 Reservation* IdIndex::find(const Hash128& id) const {
@@ -77,43 +79,71 @@ void IdIndex::grow() {
   }
 }
 
-void IdIndex::delete_all() {
-  for (const std::uint64_t entry : slots_) delete pointer(entry);
-}
-
 Shelf::~Shelf() {
-  by_id_.delete_all();
+  // Their memory goes with the pool.
+  by_id_.for_each([](Reservation& reservation) { std::destroy(reservation.held().begin(), reservation.held().end()); });
 }
 
-Reservation& Shelf::add(std::unique_ptr<Reservation> reservation) {
+Reservation* Shelf::add(const Hash128& id, const Decision& decision) {
+  void* memory = pool_->allocate(Reservation::bytes_for(decision.count), true);
+  if (memory == nullptr) return nullptr;
+  auto* reservation = new (memory) Reservation;
+  reservation->id = id;
+  reservation->count = decision.count;
+  std::uninitialized_copy_n(decision.verdicts.begin(), decision.count, reservation->verdicts());
   by_id_.insert(*reservation);
-  return *reservation.release();
+  return reservation;
 }
 
-void Shelf::remember(Reservation& reservation, TimeNs now, TimeNs since, std::size_t most) {
-  reservation.closed_at = now;
-  reservation.closed_after = nullptr;
-  (newest_closed_ == nullptr ? oldest_closed_ : newest_closed_->closed_after) = &reservation;
-  newest_closed_ = &reservation;
-  ++closed_count_;
-  forget(since, most);
+void Shelf::remove(Reservation& reservation) {
+  if (reservation.state == State::kExpired) {
+    TimingWheel::remove(reservation);  // from the list of expired ones
+    --expired_count_;
+  }
+  by_id_.erase(reservation);
+  std::destroy(reservation.held().begin(), reservation.held().end());
+  pool_->release(&reservation, Reservation::bytes_for(reservation.count));
+}
+
+void Shelf::close(Reservation& reservation, TimeNs now) {
+  if (reservation.remember) {
+    if (closed_.size() == ClosedIds::kMost) closed_.drop_oldest();
+    closed_.add(reservation.id, reservation.count, now);
+  }
+  remove(reservation);
+}
+
+void Shelf::expire(Reservation& reservation, TimeNs now) {
+  reservation.state = State::kExpired;
+  reservation.expired_at = now;
+  reservation.previous = expired_.previous;
+  reservation.next = &expired_;
+  expired_.previous->next = &reservation;
+  expired_.previous = &reservation;
+  ++expired_count_;
 }
 
 void Shelf::forget(TimeNs since, std::size_t most) {
-  while (oldest_closed_ != nullptr && (closed_count_ > most || oldest_closed_->closed_at < since)) {
-    const std::unique_ptr<Reservation> forgotten(oldest_closed_);
-    oldest_closed_ = forgotten->closed_after;
-    if (oldest_closed_ == nullptr) newest_closed_ = nullptr;
-    by_id_.erase(*forgotten);
-    --closed_count_;
+  while (closed() > 0) {
+    auto* expired = expired_count_ == 0 ? nullptr : static_cast<Reservation*>(expired_.next);
+    const bool ids_first = expired == nullptr || (!closed_.empty() && closed_.oldest_at() <= expired->expired_at);
+    const TimeNs at = ids_first ? closed_.oldest_at() : expired->expired_at;
+    if (closed() <= most && at + (ids_first ? ClosedIds::kPrecision : 0) >= since) return;
+    if (ids_first) {
+      closed_.drop_oldest();
+    } else {
+      remove(*expired);
+    }
   }
 }
 
 ReservationBook::ReservationBook(const LimiterOptions& options) : max_open_(options.max_reservations) {
   // Small memories stay exact: one shelf. Large ones are split so that threads do not meet.
   shelf_count_ = std::bit_floor(std::clamp<std::size_t>(options.max_closed / 1024, 1, 64));
+  while (options.max_closed / shelf_count_ > ClosedIds::kMost && shelf_count_ < kMostShelves) shelf_count_ *= 2;
   closed_per_shelf_ = options.max_closed / shelf_count_;
   shelves_ = std::make_unique<Shelf[]>(shelf_count_);
+  for (std::size_t i = 0; i < shelf_count_; ++i) shelves_[i].use(pool_);
 }
 
 bool ReservationBook::take_place() {

@@ -4,20 +4,30 @@
 //   std::lock_guard guard(shelf.lock);
 //   Reservation* reservation = shelf.find(id);
 //
-// A shelf's lock is taken before the locks of any subject stripe. Closed reservations are remembered for a time and up
-// to a number, then forgotten, oldest first.
+// A shelf's lock is taken before the locks of any subject stripe. Of closed reservations only the ids are remembered, of
+// expired ones everything, for a time and up to a number; then they are forgotten, oldest first.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <span>
 #include <vector>
 
 #include "engine/cell.h"
+#include "engine/closed_ids.h"
 #include "engine/owners.h"
+#include "engine/span_pool.h"
 #include "engine/timing_wheel.h"
 
 namespace weir::engine {
+
+// What one demand has charged, by instant. Nearly always one charge, which costs no memory of its own.
+struct Charges {
+  Charge newest;              // amount 0: nothing was charged
+  std::vector<Charge> older;  // oldest first
+};
 
 // One demand of an admission that is held until it is settled.
 struct Held {
@@ -26,24 +36,33 @@ struct Held {
   std::uint8_t demand = 0;  // index in the admission
   bool shadow = false;
   Quota quota;
-  std::int64_t units = 0;       // charged so far
-  DurationNs span = 0;          // bucket: charged so far, in nanoseconds
-  std::vector<Charge> charges;  // sliding, calendar: newest last
+  std::int64_t units = 0;  // charged so far
+  DurationNs span = 0;     // bucket: charged so far, in nanoseconds
+  Charges charges;         // sliding, calendar
 };
 
-enum class State : std::uint8_t { kOpen, kExpired, kClosed };
+enum class State : std::uint8_t { kOpen, kExpired };
 
+// In one block of memory with its verdicts and what it holds, which follow it.
 struct Reservation : WheelEntry {
   Hash128 id;
   State state = State::kOpen;
-  std::uint8_t count = 0;  // of verdicts
-  std::vector<Verdict> verdicts;
-  std::vector<Held> held;  // empty once closed
-  TimeNs closed_at = 0;
-  Reservation* closed_after = nullptr;  // the next one that was closed on the same shelf
+  bool remember = true;          // once it is closed
+  std::uint8_t count = 0;        // of verdicts; at most as many demands are held
+  std::uint8_t held_count = 0;
+  TimeNs expired_at = 0;
+
+  static std::size_t bytes_for(std::size_t demands) {
+    return sizeof(Reservation) + demands * (sizeof(Verdict) + sizeof(Held));
+  }
+  Verdict* verdicts() { return reinterpret_cast<Verdict*>(this + 1); }
+  const Verdict* verdicts() const { return reinterpret_cast<const Verdict*>(this + 1); }
+  std::span<Held> held() { return {reinterpret_cast<Held*>(verdicts() + count), held_count}; }
+  Held& add_held() { return *new (held().data() + held_count++) Held; }
 
   void replay(Decision& decision) const;
 };
+static_assert(alignof(Reservation) <= 16 && alignof(Held) <= alignof(Reservation) && alignof(Verdict) <= 8);
 
 // Adds a charge, joining it with the newest one where the counter cannot tell them apart; forgets what has left its
 // window, so there are never more than the counter has buckets or entries.
@@ -56,7 +75,12 @@ class IdIndex {
   Reservation* find(const Hash128& id) const;
   void insert(Reservation& reservation);
   void erase(const Reservation& reservation);
-  void delete_all();
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const std::uint64_t entry : slots_) {
+      if (entry != 0) visit(*pointer(entry));
+    }
+  }
 
  private:
   static constexpr int kTagBits = 20;
@@ -84,20 +108,33 @@ class Shelf {
   SpinLock lock;
   TimingWheel wheel;
 
+  Shelf() { expired_.next = expired_.previous = &expired_; }
   ~Shelf();
+  void use(SpanPool& pool) { pool_ = &pool; }
+
   Reservation* find(const Hash128& id) const { return by_id_.find(id); }
-  Reservation& add(std::unique_ptr<Reservation> reservation);
-  // Remembers that it was closed at `now`; forgets the oldest beyond `most` and those closed before `since`.
-  void remember(Reservation& reservation, TimeNs now, TimeNs since, std::size_t most);
+  // How many verdicts the closed one of that id had; -1: none such is remembered.
+  int find_closed(const Hash128& id) const { return closed_.find(id); }
+
+  // A new open one with a copy of the decision's verdicts; nullptr when the system has no memory.
+  Reservation* add(const Hash128& id, const Decision& decision);
+  // It is unlinked from the wheel and settled: only its id is kept, if it is to be remembered.
+  void close(Reservation& reservation, TimeNs now);
+  // It is unlinked from the wheel; a settlement may still come.
+  void expire(Reservation& reservation, TimeNs now);
+  // Forgets the oldest closed and expired ones beyond `most` and those from before `since`.
   void forget(TimeNs since, std::size_t most);
 
-  std::size_t closed() const { return closed_count_; }
+  std::size_t closed() const { return closed_.size() + expired_count_; }
 
  private:
-  IdIndex by_id_;
-  Reservation* oldest_closed_ = nullptr;
-  Reservation* newest_closed_ = nullptr;
-  std::size_t closed_count_ = 0;
+  void remove(Reservation& reservation);
+
+  SpanPool* pool_ = nullptr;
+  IdIndex by_id_;  // open and expired
+  ClosedIds closed_;
+  WheelEntry expired_;  // oldest first
+  std::size_t expired_count_ = 0;
 };
 
 class ReservationBook {
@@ -115,9 +152,12 @@ class ReservationBook {
   std::size_t open() const { return open_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr std::size_t kMostShelves = 4096;
+
   std::size_t shelf_count_ = 1;
   std::size_t closed_per_shelf_ = 0;
   std::size_t max_open_ = 0;
+  SpanPool pool_{~std::size_t{0}};
   std::unique_ptr<Shelf[]> shelves_;
   std::atomic<std::size_t> open_{0};
 };

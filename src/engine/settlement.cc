@@ -25,7 +25,8 @@ class HeldSettlement {
   void close_holds() {
     if (cell_ == nullptr) return;
     if (def_.kind != WindowKind::kCalendar) return close_hold(*cell_, held_.units, 0);
-    for (const Charge& charge : held_.charges) close_hold(*cell_, charge.amount, charge.at);
+    for (const Charge& charge : held_.charges.older) close_hold(*cell_, charge.amount, charge.at);
+    close_hold(*cell_, held_.charges.newest.amount, held_.charges.newest.at);
   }
 
   void adjust(std::int64_t actual) {
@@ -33,17 +34,24 @@ class HeldSettlement {
     if (def_.kind == WindowKind::kBucket) return adjust_bucket(actual);
     if (actual > held_.units) return overrun(actual - held_.units);
     std::int64_t surplus = held_.units - actual;
-    for (auto charge = held_.charges.rbegin(); charge != held_.charges.rend() && surplus > 0; ++charge) {
-      const std::int64_t part = std::min(surplus, charge->amount);
-      surplus -= part;
-      if (cell_ == nullptr) continue;
-      const std::int64_t taken = give_back(def_, *cell_, t_, {.at = charge->at, .amount = part});
-      const bool calendar = def_.kind == WindowKind::kCalendar;
-      record_effect(calendar ? t_ : charge->at, -taken, calendar ? charge->at * kSecond : 0);
+    surplus -= give_back_part(held_.charges.newest, surplus);
+    const auto& older = held_.charges.older;
+    for (auto charge = older.rbegin(); charge != older.rend() && surplus > 0; ++charge) {
+      surplus -= give_back_part(*charge, surplus);
     }
   }
 
  private:
+  // Gives back up to `most` of one charge; what the charge covered, whether or not it was still counted.
+  std::int64_t give_back_part(const Charge& charge, std::int64_t most) {
+    const std::int64_t part = std::min(most, charge.amount);
+    if (cell_ == nullptr || part == 0) return part;
+    const std::int64_t taken = give_back(def_, *cell_, t_, {.at = charge.at, .amount = part});
+    const bool calendar = def_.kind == WindowKind::kCalendar;
+    record_effect(calendar ? t_ : charge.at, -taken, calendar ? charge.at * kSecond : 0);
+    return part;
+  }
+
   void find() {
     cell_ = nullptr;
     bool converted = false;
@@ -104,16 +112,14 @@ SettleResult Engine::settle(Hash128 id, std::span<const std::int64_t> actual, bo
   Shelf& shelf = book.shelf_of(id);
   std::lock_guard guard(shelf.lock);
   Reservation* reservation = shelf.find(id);
-  if (reservation == nullptr) return {};
-  if (reservation->state == State::kClosed) return {.outcome = Outcome::kRepeated};
+  if (reservation == nullptr) return {.outcome = shelf.find_closed(id) >= 0 ? Outcome::kRepeated : Outcome::kUnknown};
   close(*reservation, nothing_used ? Usage::kNone : Usage::kGiven, actual, now, effects);
-  const bool was_open = reservation->state == State::kOpen;
-  reservation->state = State::kClosed;
-  std::vector<Held>().swap(reservation->held);
-  if (was_open) {
+  if (reservation->state == State::kOpen) {
     TimingWheel::remove(*reservation);
-    remember_closed(shelf, *reservation, now);
+    book.free_place();
   }
+  shelf.close(*reservation, now);
+  shelf.forget(now - options.remember_closed, book.closed_per_shelf());
   return {.outcome = Outcome::kDone};
 }
 
@@ -121,20 +127,15 @@ void Engine::close(Reservation& reservation, Usage usage, std::span<const std::i
                    std::vector<Effect>* effects) {
   now = clamp_time(now);
   StripeLocks locks;
-  for (const Held& held : reservation.held) locks.add(table.stripe_of(held.subject));
+  for (const Held& held : reservation.held()) locks.add(table.stripe_of(held.subject));
   locks.lock();
-  for (Held& held : reservation.held) {
+  for (Held& held : reservation.held()) {
     HeldSettlement settlement(*this, held, now, effects);
     if (reservation.state == State::kOpen) settlement.close_holds();
     if (usage == Usage::kAllHeld) continue;
     const bool given = usage == Usage::kGiven && held.demand < actual.size();
     settlement.adjust(given ? clamp_amount(actual[held.demand]) : 0);
   }
-}
-
-void Engine::remember_closed(Shelf& shelf, Reservation& reservation, TimeNs now) {
-  book.free_place();
-  shelf.remember(reservation, now, now - options.remember_closed, book.closed_per_shelf());
 }
 
 }  // namespace weir::engine
@@ -166,9 +167,9 @@ void Limiter::top_up(Hash128 id, std::span<const std::int64_t> extra, TimeNs now
   if (reservation == nullptr || reservation->state != State::kOpen) return;
   std::array<Subject, kMaxDemands> subjects;
   std::array<Demand, kMaxDemands> demands;
-  const std::size_t count = reservation->held.size();
+  const std::size_t count = reservation->held().size();
   for (std::size_t i = 0; i < count; ++i) {
-    const Held& held = reservation->held[i];
+    const Held& held = reservation->held()[i];
     subjects[i] = {.key = held.subject};
     const std::int64_t cost = held.demand < extra.size() ? engine::clamp_amount(extra[held.demand]) : 0;
     demands[i] = {.counter = held.counter,
@@ -189,7 +190,7 @@ void Limiter::top_up(Hash128 id, std::span<const std::int64_t> extra, TimeNs now
   decision.retry_after = held_decision.retry_after;
   decision.count = reservation->count;
   std::fill_n(decision.verdicts.begin(), decision.count, Verdict{});
-  for (std::size_t i = 0; i < count; ++i) decision.verdicts[reservation->held[i].demand] = held_decision.verdicts[i];
+  for (std::size_t i = 0; i < count; ++i) decision.verdicts[reservation->held()[i].demand] = held_decision.verdicts[i];
 }
 
 SettleResult Limiter::settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now,
@@ -212,9 +213,9 @@ std::size_t Limiter::expire(TimeNs now, std::size_t most, const std::function<vo
       auto* reservation = static_cast<Reservation*>(shelf.wheel.pop_due(now));
       if (reservation == nullptr) break;
       impl_->close(*reservation, engine::Engine::Usage::kAllHeld, {}, now, nullptr);
-      reservation->state = State::kExpired;
       ids.push_back(reservation->id);
-      impl_->remember_closed(shelf, *reservation, now);
+      shelf.expire(*reservation, now);
+      impl_->book.free_place();
     }
     shelf.forget(now - impl_->options.remember_closed, impl_->book.closed_per_shelf());
   }

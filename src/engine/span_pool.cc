@@ -7,6 +7,8 @@
 #include <mutex>
 #include <utility>
 
+#include "engine/huge_pages.h"
+
 namespace weir::engine {
 
 // At the start of each span of 64 KiB, which is aligned to its size, so a block finds it by masking its address.
@@ -23,15 +25,9 @@ struct SpanPool::Span {
 
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kExactLimit = 2048;
 constexpr std::size_t kExactClasses = kExactLimit / 16;
 constexpr std::size_t kStepsPerDoubling = 8;
-
-void* map_bytes(std::size_t bytes) {
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return memory == MAP_FAILED ? nullptr : memory;
-}
 
 std::size_t page_bytes(std::size_t bytes) {
   return (bytes + 4095) & ~std::size_t{4095};
@@ -74,7 +70,7 @@ bool SpanPool::charge(std::size_t bytes, bool force) {
 void* SpanPool::allocate(std::size_t bytes, bool force) {
   if (bytes > kSmallLimit) {
     if (!charge(page_bytes(bytes), force)) return nullptr;
-    void* memory = map_bytes(page_bytes(bytes));
+    void* memory = map_aligned(page_bytes(bytes));
     if (memory == nullptr) {
       uncharge(page_bytes(bytes));
       return nullptr;
@@ -146,15 +142,10 @@ bool SpanPool::map_arena() {
   // Arenas grow with what is in use, from one huge page to 64 MiB.
   std::size_t bytes = std::bit_floor(std::max(used_bytes() / 8, kHugePage));
   bytes = std::min(bytes, std::size_t{64} << 20);
-  auto* memory = static_cast<char*>(map_bytes(bytes + kHugePage));
+  char* memory = map_aligned(bytes);
   if (memory == nullptr) return false;
-  const auto address = reinterpret_cast<std::uintptr_t>(memory);
-  const std::size_t head = ((address + kHugePage - 1) & ~(kHugePage - 1)) - address;
-  if (head > 0) munmap(memory, head);
-  if (kHugePage - head > 0) munmap(memory + head + bytes, kHugePage - head);
-  fresh_ = memory + head;
-  fresh_end_ = fresh_ + bytes;
-  madvise(fresh_, bytes, MADV_HUGEPAGE);
+  fresh_ = memory;
+  fresh_end_ = memory + bytes;
   arenas_.emplace_back(fresh_, bytes);
   return true;
 }

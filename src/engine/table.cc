@@ -7,38 +7,11 @@
 namespace weir::engine {
 
 Table::Table(std::size_t max_bytes, std::uint32_t stripes, const CounterDefs& defs)
-    : defs_(defs), pool_(max_bytes), stripe_mask_(std::bit_ceil(std::clamp<std::uint32_t>(stripes, 1, 1u << 20)) - 1) {
-  stripes_ = std::make_unique<Stripe[]>(stripe_mask_ + 1);
-}
-
-Table::~Table() {
-  for (std::uint32_t i = 0; i <= stripe_mask_; ++i)
-    ::operator delete(stripes_[i].slots.load(std::memory_order_relaxed));
-}
-
-Record* Table::probable(const Stripe& stripe, const Hash128& key) const {
-  const std::uint64_t* slots = stripe.slots.load(std::memory_order_relaxed);
-  if (slots == nullptr) return nullptr;
-  const std::uint32_t mask = stripe.mask.load(std::memory_order_relaxed);
-  const std::uint64_t tag = tag_of(key);
-  for (std::uint32_t slot = static_cast<std::uint32_t>(tag) & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
-    if (slots[slot] >> kAddressBits == tag) return unpack(slots[slot]);
-  }
-  return nullptr;
-}
-
-Record* Table::find(const Stripe& stripe, const Hash128& key) const {
-  const std::uint64_t* slots = stripe.slots.load(std::memory_order_relaxed);
-  if (slots == nullptr) return nullptr;
-  const std::uint32_t mask = stripe.mask.load(std::memory_order_relaxed);
-  const std::uint64_t tag = tag_of(key);
-  for (std::uint32_t slot = static_cast<std::uint32_t>(tag) & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
-    if (slots[slot] >> kAddressBits != tag) continue;
-    Record* record = unpack(slots[slot]);
-    if (record->key == key) return record;
-  }
-  return nullptr;
-}
+    : defs_(defs),
+      stripe_mask_(std::bit_ceil(std::clamp<std::uint32_t>(stripes, 1, 1u << 20)) - 1),
+      pool_(max_bytes),
+      index_memory_(stripe_mask_ + 1),
+      stripes_(std::make_unique<Stripe[]>(stripe_mask_ + 1)) {}
 
 Record* Table::insert(Stripe& stripe, const Hash128& key, std::uint32_t owner, bool force) {
   const std::uint64_t* slots = stripe.slots.load(std::memory_order_relaxed);
@@ -144,10 +117,11 @@ bool Table::resize_index(Stripe& stripe, std::uint32_t slots, bool force) {
   std::uint64_t* before = stripe.slots.load(std::memory_order_relaxed);
   const std::uint32_t count = before == nullptr ? 0 : stripe.mask.load(std::memory_order_relaxed) + 1;
   if (slots > kMostSlots || !pool_.charge(slots * sizeof(std::uint64_t), force)) return false;
-  std::uint64_t* after = nullptr;
-  if (slots > 0) {
-    after = static_cast<std::uint64_t*>(::operator new(slots * sizeof(std::uint64_t)));
-    std::memset(after, 0, slots * sizeof(std::uint64_t));
+  const auto number = static_cast<std::uint32_t>(&stripe - stripes_.get());
+  std::uint64_t* after = slots == 0 ? nullptr : index_memory_.take(number, slots);
+  if (slots > 0 && after == nullptr) {
+    pool_.uncharge(slots * sizeof(std::uint64_t));
+    return false;
   }
   for (std::uint32_t i = 0; i < count && slots > 0; ++i) {
     if (before[i] == 0) continue;
@@ -157,7 +131,7 @@ bool Table::resize_index(Stripe& stripe, std::uint32_t slots, bool force) {
   }
   stripe.mask.store(slots == 0 ? 0 : slots - 1, std::memory_order_relaxed);
   stripe.slots.store(after, std::memory_order_relaxed);
-  ::operator delete(before);
+  if (count > 0) index_memory_.give(number, count);
   pool_.uncharge(count * sizeof(std::uint64_t));
   return true;
 }

@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "engine/cell.h"
+#include "engine/index_memory.h"
 #include "engine/owners.h"
 #include "engine/span_pool.h"
 #include "engine/spin_lock.h"
@@ -53,7 +54,6 @@ struct alignas(64) Stripe {
 class Table {
  public:
   Table(std::size_t max_bytes, std::uint32_t stripes, const CounterDefs& defs);
-  ~Table();
 
   Stripe& stripe_of(const Hash128& key) { return stripes_[key.low & stripe_mask_]; }
   std::uint32_t stripe_count() const { return stripe_mask_ + 1; }
@@ -65,8 +65,15 @@ class Table {
     __builtin_prefetch(slots + (tag_of(key) & stripe.mask.load(std::memory_order_relaxed)));
   }
   // The record of the first entry that may be the key's: to be fetched ahead, not to be believed.
-  Record* probable(const Stripe& stripe, const Hash128& key) const;
-  Record* find(const Stripe& stripe, const Hash128& key) const;
+  Record* probable(const Stripe& stripe, const Hash128& key) const {
+    return search(stripe, key, [](const Record&) { return true; });
+  }
+  Record* find(const Stripe& stripe, const Hash128& key) const {
+    return search(stripe, key, [&](const Record& record) {
+      __builtin_prefetch(reinterpret_cast<const char*>(&record) + 64);
+      return record.key == key;
+    });
+  }
 
   // A new empty record; nullptr when memory is used up.
   Record* insert(Stripe& stripe, const Hash128& key, std::uint32_t owner, bool force);
@@ -89,8 +96,8 @@ class Table {
   std::size_t live() const { return live_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr std::uint32_t kFirstSlots = 8;
-  static constexpr std::uint32_t kMostSlots = 1u << 20;
+  static constexpr std::uint32_t kFirstSlots = IndexMemory::kFirstSlots;
+  static constexpr std::uint32_t kMostSlots = IndexMemory::kMostSlots;
   static constexpr int kAddressBits = 44;  // addresses are below 2^48 and multiples of 16
 
   static std::uint64_t tag_of(const Hash128& key) {
@@ -103,6 +110,21 @@ class Table {
     return reinterpret_cast<Record*>((entry & ((std::uint64_t{1} << kAddressBits) - 1)) << 4);
   }
 
+  // The first record whose entry has the key's tag and that `accept` takes.
+  template <typename Accept>
+  Record* search(const Stripe& stripe, const Hash128& key, Accept accept) const {
+    const std::uint64_t* slots = stripe.slots.load(std::memory_order_relaxed);
+    if (slots == nullptr) return nullptr;
+    const std::uint32_t mask = stripe.mask.load(std::memory_order_relaxed);
+    const std::uint64_t tag = tag_of(key);
+    for (std::uint32_t slot = static_cast<std::uint32_t>(tag) & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
+      if (slots[slot] >> kAddressBits != tag) continue;
+      Record* record = unpack(slots[slot]);
+      if (accept(*record)) return record;
+    }
+    return nullptr;
+  }
+
   bool resize_index(Stripe& stripe, std::uint32_t slots, bool force);
   void erase_slot(Stripe& stripe, std::uint32_t slot);
   std::uint32_t slot_of(const Stripe& stripe, const Record* record) const;
@@ -110,10 +132,11 @@ class Table {
   void drop_dead_cells(Stripe& stripe, Record*& record);
 
   const CounterDefs& defs_;
+  const std::uint32_t stripe_mask_;
   SpanPool pool_;
+  IndexMemory index_memory_;
   Owners owners_;
   std::unique_ptr<Stripe[]> stripes_;
-  const std::uint32_t stripe_mask_;
   std::atomic<std::size_t> live_{0};
 };
 

@@ -194,7 +194,7 @@ void Exchange::begin_client_answer() {
   out += answer_fields();
   const bool no_body = request_.head->method == "HEAD" || head.status == 204 || head.status == 304;
   if (mode_ == Mode::kPass && head.content_length >= 0) {
-    append_header(out, "content-length", fmt::format_int(head.content_length).str());
+    append_header(out, "content-length", head.content_length);
   } else if (!no_body) {
     chunked_ = request_.head->minor_version >= 1;
     if (chunked_) {

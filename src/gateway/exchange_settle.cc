@@ -1,6 +1,4 @@
 // What an exchange cost, settled exactly once, and the end of its answer.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/check.h"
@@ -120,11 +118,11 @@ void Exchange::deliver() {
     append_status_line(out, row_.status);
     out += answer_fields();
     if (provider_ && row_.status < 400) {
-      append_header(out, "x-weir-tokens", fmt::format_int(row_.usage.total()).str());
+      append_header(out, "x-weir-tokens", row_.usage.total());
       append_header(out, "x-weir-cost-usd", decimal_usd(row_.usd_micros));
     }
     const bool no_length = row_.status == 204 || row_.status == 304;
-    if (!no_length) append_header(out, "content-length", fmt::format_int(answer_.size()).str());
+    if (!no_length) append_header(out, "content-length", static_cast<std::int64_t>(answer_.size()));
     if (!client_->keep_alive()) {
       append_header(out, "connection", "close");
     } else if (request_.head->minor_version == 0) {

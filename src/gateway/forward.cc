@@ -1,7 +1,5 @@
 #include "gateway/forward.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/strings.h"
@@ -44,7 +42,7 @@ std::string build_upstream_head(const UpstreamHead& head, const Headers& client)
   }
   if (head.identity_only) append_header(out, "accept-encoding", "identity");
   if (!head.credential_name.empty()) append_header(out, head.credential_name, head.credential);
-  if (head.has_body) append_header(out, "content-length", fmt::format_int(head.body_size).str());
+  if (head.has_body) append_header(out, "content-length", static_cast<std::int64_t>(head.body_size));
   out += "\r\n";
   return out;
 }

@@ -129,6 +129,7 @@ class ResponseParser {
 // "HTTP/1.1 200 OK\r\n"; the standard reason phrase.
 void append_status_line(std::string& out, int status);
 void append_header(std::string& out, std::string_view name, std::string_view value);
+void append_header(std::string& out, std::string_view name, std::int64_t value);
 void append_chunk(std::string& out, std::string_view bytes);      // nothing for empty bytes
 void append_last_chunk(std::string& out);
 

@@ -139,6 +139,12 @@ void append_status_line(std::string& out, int status) {
   out += "\r\n";
 }
 
+void append_header(std::string& out, std::string_view name, std::int64_t value) {
+  out.append(name).append(": ");
+  append_number(out, value);
+  out += "\r\n";
+}
+
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+
+#include "base/strings.h"
 
 namespace weir {
 namespace {
@@ -64,14 +65,19 @@ DurationNs until_reset(const Plan& plan, const Decision& decision, std::size_t i
 void append_item(const Plan& plan, const Decision& decision, std::size_t i, TimeNs now, std::string& policy,
                  std::string& state) {
   const PlannedLimit& limit = plan.limits()[i];
-  const char* separator = policy.empty() ? "" : ", ";
-  fmt::format_to(std::back_inserter(policy), "{}\"{}\";q={}", separator, limit.window->item, limit.amount);
-  fmt::format_to(std::back_inserter(state), "{}\"{}\";r={}", separator, limit.window->item,
-                 remaining_of(plan, decision, i));
+  const auto item = [&](std::string& out, std::string_view parameter, std::int64_t value) {
+    out.append(out.empty() ? "\"" : ", \"").append(limit.window->item).append("\";").append(parameter);
+    append_number(out, value);
+  };
+  item(policy, "q=", limit.amount);
+  item(state, "r=", remaining_of(plan, decision, i));
   if (const std::int64_t w = window_seconds(limit); w > 0) {
-    fmt::format_to(std::back_inserter(policy), ";w={}", w);
-    if (const DurationNs until = until_reset(plan, decision, i, now); until > 0)
-      fmt::format_to(std::back_inserter(state), ";t={}", ceil_seconds(until));
+    policy += ";w=";
+    append_number(policy, w);
+    if (const DurationNs until = until_reset(plan, decision, i, now); until > 0) {
+      state += ";t=";
+      append_number(state, ceil_seconds(until));
+    }
   }
   policy += unit_parameter(limit);
 }
@@ -113,7 +119,7 @@ std::string serialize(const Reply& reply, bool head_request, bool keep_alive, in
   append_status_line(out, reply.status);
   if (!reply.body.empty() || reply.status != 204) {
     if (!reply.content_type.empty() && !reply.body.empty()) append_header(out, "content-type", reply.content_type);
-    if (reply.status != 204) append_header(out, "content-length", fmt::format_int(reply.body.size()).str());
+    if (reply.status != 204) append_header(out, "content-length", static_cast<std::int64_t>(reply.body.size()));
   }
   out += reply.headers;
   if (reply.close || !keep_alive) {
@@ -191,14 +197,17 @@ void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& deci
 }
 
 void append_retry_after(DurationNs wait, std::string& out) {
-  append_header(out, "retry-after", fmt::format_int(ceil_seconds(wait)).str());
-  append_header(out, "retry-after-ms",
-                fmt::format_int(std::max<std::int64_t>(1, (wait + kMillisecond - 1) / kMillisecond)).str());
+  append_header(out, "retry-after", ceil_seconds(wait));
+  append_header(out, "retry-after-ms", std::max<std::int64_t>(1, (wait + kMillisecond - 1) / kMillisecond));
   if (wait > kLongWait) append_header(out, "x-should-retry", "false");
 }
 
 std::string decimal_usd(std::int64_t usd_micros) {
-  return fmt::format("{}.{:06}", usd_micros / 1'000'000, usd_micros % 1'000'000);
+  std::string out;
+  append_number(out, usd_micros / 1'000'000);
+  out += '.';
+  append_number(out, usd_micros % 1'000'000, 6);
+  return out;
 }
 
 }  // namespace weir

@@ -16,7 +16,14 @@ HttpLimits request_limits(const Policy& policy) {
   return limits;
 }
 
-std::string request_id_text(Hash128 id) { return fmt::format("req_{:016x}{:016x}", id.high, id.low); }
+std::string request_id_text(Hash128 id) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out = "req_";
+  for (const std::uint64_t half : {id.high, id.low}) {
+    for (int shift = 60; shift >= 0; shift -= 4) out += kDigits[(half >> shift) & 15];
+  }
+  return out;
+}
 
 bool allows(std::string_view allow, std::string_view method) {
   while (!allow.empty()) {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/strings.h"
+#include "policy/suggest.h"
 
 namespace weir {
 namespace {
@@ -244,7 +245,7 @@ Result<WindowRule> parse_window(std::string_view text, AmountUnit unit) {
                   std::string(replacement) + "`");
     }
     return fail(quoted(parts->window) + " is not a window" + [&] {
-      const auto nearest = nearest_word(parts->window, kCalendarWords);
+      const auto nearest = suggestion(parts->window, kCalendarWords);
       return nearest ? "; did you mean `" + amount + "/" + std::string(*nearest) + "`?"
                      : "; write `" + amount + "/1m` (sliding), `" + amount + "/day` (hour day week month) or `" +
                            amount + "/s burst 50`";

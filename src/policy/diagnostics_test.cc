@@ -35,7 +35,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"workers: many", "1:10: error: `workers` must be auto", ""},
         Wrong{"durability: strikt", "1:13: error: `durability` cannot be `strikt`", "did you mean `strict`"},
         Wrong{"drain: 25", "1:8: error:", "`25s`"}, Wrong{"drain: 2h", "1:8: error: `drain` must be 0s to 1h", ""},
-        Wrong{"drain:", "1:7: error: `drain` has no value", ""},
+        Wrong{"drain:", "1:1: error: `drain` has no value", ""},
         Wrong{"timeouts: { header: 10 sec }", "1:21: error:", "not a duration"},
         Wrong{"bounds: { body: 1 }", "1:17: error: `body` must be 1024", ""},
         Wrong{"reservation: { quantile: nan }", "1:26: error: `quantile`", ""},
@@ -58,37 +58,37 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"upstreams: [{ path: /weir/v1/x, kind: http, url: \"http://h\" }]", "1:21: error:", "by Weir itself"},
         Wrong{"upstreams: [{ path: /a/*/b, kind: http, url: \"http://h\" }]", "1:21: error:", "ends in /**"},
         Wrong{"upstreams: [{ path: /a, url: \"http://h\" }]", "1:13: error: this upstream needs `kind`", ""},
-        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { usd: { response_json: a } } }]", "1:66: error: `usd` is a built-in meter", ""},
-        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { x: {} } }]", "1:66: error: meter `x` needs either", ""}));
+        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { usd: { response_json: a } } }]", "1:64: error: `usd` is a built-in meter", ""},
+        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { x: {} } }]", "1:64: error: meter `x` needs either", ""}));
 
 #define LIMIT(body) "limits:\n  - { " body " }"
 INSTANTIATE_TEST_SUITE_P(
     Limits, WrongFile,
     testing::Values(
-        Wrong{LIMIT("name: a, pre: key, meter: requests, allow: 1/1m"), "2:14: error: unknown key `pre`", "did you mean `per`"},
-        Wrong{LIMIT("name: a, per: caler, meter: requests, allow: 1/1m"), "2:19: error: unknown attribute `caler`", "`caller`"},
-        Wrong{LIMIT("name: a, per: key, meter: request, allow: 1/1m"), "2:31: error: unknown meter `request`", "`requests`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/min"), "2:48: error:", "`1/1m`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1m]"), "2:55: error: two amounts for the same window", ""},
-        Wrong{LIMIT("name: a, per: key, meter: concurrency, allow: 5/1m"), "2:51: error: concurrency has no window", "`5`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: { gold: 1/1m }"), "2:50: error: unknown tier `gold`", ""},
-        Wrong{LIMIT("name: Aa, per: key, meter: requests, allow: 1/1m"), "2:11: error: a limit's name", "write `aa`"},
+        Wrong{LIMIT("name: a, pre: key, meter: requests, allow: 1/1m"), "2:16: error: unknown key `pre`", "did you mean `per`"},
+        Wrong{LIMIT("name: a, per: caler, meter: requests, allow: 1/1m"), "2:21: error: unknown attribute `caler`", "`caller`"},
+        Wrong{LIMIT("name: a, per: key, meter: request, allow: 1/1m"), "2:33: error: unknown meter `request`", "`requests`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/min"), "2:50: error:", "`1/1m`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1m]"), "2:57: error: two amounts for the same window", ""},
+        Wrong{LIMIT("name: a, per: key, meter: concurrency, allow: 5/1m"), "2:53: error: concurrency has no window", "`5`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: { gold: 1/1m }"), "2:52: error: unknown tier `gold`", ""},
+        Wrong{LIMIT("name: Aa, per: key, meter: requests, allow: 1/1m"), "2:13: error: a limit's name", "write `aa`"},
         Wrong{LIMIT("name: a, meter: requests, allow: 1/1m"), "2:5: error: this limit needs `per`", ""},
-        Wrong{LIMIT("name: a, per: [key, key], meter: requests, allow: 1/1m"), "2:25: error: `key` appears twice", ""},
-        Wrong{LIMIT("name: a, per: [key, global], meter: requests, allow: 1/1m"), "2:25: error: `global` stands alone", ""},
-        Wrong{LIMIT("name: a, per: key, meter: {usd: 1, tokens: 1}, allow: 1/1m"), "2:31: error: usd cannot be mixed", ""},
-        Wrong{LIMIT("name: a, per: key, meter: {tokens: 0}, allow: 1/1m"), "2:40: error: a weight is", ""},
-        Wrong{LIMIT("name: a, per: key, meter: {concurrency: 2}, allow: 1"), "2:31: error: concurrency cannot be weighted", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, precision: 0"), "2:65: error: `precision` must be", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tier: glod }"), "2:69: error: this can match nothing: no tier `glod`", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { kind: [agent, robot] }"), "2:77: error: this can match nothing: no kind `robot`", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { provider: {not: opnai} }"), "2:73: error:", "no provider `opnai`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { route: /v1/mesages }"), "2:70: error:", "did you mean `/v1/messages`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { method: get }"), "2:71: error:", "did you mean `GET`"},
-        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: b }"), "3:70: error: this can match nothing", "`b`"},
-        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: \"b*\" }"), "3:70: error: this can match nothing", "`b*`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m") "\n  - { name: a, per: key, meter: requests, allow: 1/1m }", "3:11: error: two limits are called `a`", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1h]") "\n  - { name: a-1m, per: key, meter: requests, allow: 1/1m }", "3:11: error: `a-1m` would name both", ""}));
+        Wrong{LIMIT("name: a, per: [key, key], meter: requests, allow: 1/1m"), "2:27: error: `key` appears twice", ""},
+        Wrong{LIMIT("name: a, per: [key, global], meter: requests, allow: 1/1m"), "2:27: error: `global` stands alone", ""},
+        Wrong{LIMIT("name: a, per: key, meter: {usd: 1, tokens: 1}, allow: 1/1m"), "2:33: error: usd cannot be mixed", ""},
+        Wrong{LIMIT("name: a, per: key, meter: {tokens: 0}, allow: 1/1m"), "2:42: error: a weight is", ""},
+        Wrong{LIMIT("name: a, per: key, meter: {concurrency: 2}, allow: 1"), "2:33: error: concurrency cannot be weighted", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, precision: 0"), "2:67: error: `precision` must be", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tier: glod }"), "2:71: error: this can match nothing: no tier `glod`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { kind: [agent, robot] }"), "2:79: error: this can match nothing: no kind `robot`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { provider: {not: opnai} }"), "2:81: error:", "no provider `opnai`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { route: /v1/mesages }"), "2:72: error:", "did you mean `/v1/messages`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { method: get }"), "2:73: error:", "did you mean `GET`"},
+        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: b }"), "3:72: error: this can match nothing", "`b`"},
+        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: \"b*\" }"), "3:72: error: this can match nothing", "`b*`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m") "\n  - { name: a, per: key, meter: requests, allow: 1/1m }", "3:13: error: two limits are called `a`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1h]") "\n  - { name: a-1m, per: key, meter: requests, allow: 1/1m }", "3:13: error: `a-1m` would name both", ""}));
 
 INSTANTIATE_TEST_SUITE_P(
     NotAvailable, WrongFile,
@@ -106,16 +106,16 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"providers: { g: { dialect: gemini, url: \"https://h\" } }", "1:28: error: `dialect: gemini` is not available", ""},
         Wrong{"models: { a: { provider: sim, price: 0, fallback: [b] } }", "1:41: error: `fallback` is not available", ""},
         Wrong{"upstreams: [{ path: /m, kind: mcp, url: \"http://h\", server: s }]", "1:31: error: `kind: mcp` is not available", ""},
-        Wrong{LIMIT("name: a, per: run, meter: requests, allow: 1/1m"), "2:19: error: `run` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tool: x }"), "2:63: error: `tool` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: runs, allow: 1/1m"), "2:31: error: `runs` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: tool_calls, allow: 1/1m"), "2:31: error: `tool_calls` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: []"), "2:50: error: `degrade` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, soft: true"), "2:50: error: `soft` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, layer: plan"), "2:50: error: `layer` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, contextual: true"), "2:50: error: `contextual` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: strip_tool"), "2:61: error: `on_exceed: strip_tool` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: {queue: 2s}"), "2:61: error: `on_exceed: queue` is not available", ""}));
+        Wrong{LIMIT("name: a, per: run, meter: requests, allow: 1/1m"), "2:21: error: `run` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tool: x }"), "2:65: error: `tool` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: runs, allow: 1/1m"), "2:33: error: `runs` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: tool_calls, allow: 1/1m"), "2:33: error: `tool_calls` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: []"), "2:52: error: `degrade` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, soft: true"), "2:52: error: `soft` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, layer: plan"), "2:52: error: `layer` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, contextual: true"), "2:52: error: `contextual` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: strip_tool"), "2:63: error: `on_exceed: strip_tool` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: {queue: 2s}"), "2:63: error: `on_exceed: queue` is not available", ""}));
 
 TEST(DiagnosticsTest, AllErrorsAreReportedInFileOrder) {
   const LoadedPolicy loaded = load("lisen: a\ndrain: 5\nlimits:\n  - { name: X, per: who, meter: what, allow: 1/1m }\n");
@@ -136,13 +136,13 @@ TEST(DiagnosticsTest, SecretsAreNotRepeated) {
 TEST(WarningsTest, DoNotStopAFile) {
   const LoadedPolicy tiers = load(LIMIT("name: a, per: key, meter: requests, allow: { pro: 9/1m, enterprise: 50/1m }"));
   ASSERT_TRUE(tiers.policy);
-  EXPECT_EQ(problems(tiers), "2:48: warning: no amount for tier `free`; it gets the smallest, that of `pro`. Add it, or `default`\n");
+  EXPECT_EQ(problems(tiers), "2:50: warning: no amount for tier `free`; it gets the smallest, that of `pro`. Add it, or `default`\n");
   EXPECT_EQ(tiers.policy->limits[0].allow.back().tier, "");
   EXPECT_EQ(tiers.policy->limits[0].allow.back().windows[0].amount, 9);
 
   const LoadedPolicy split = load(LIMIT("name: a, per: [key, conversation], meter: tokens, allow: 9/1m"));
   ASSERT_TRUE(split.policy);
-  EXPECT_NE(problems(split).find("2:19: warning: `a` is bounded only by `conversation`"), std::string::npos) << problems(split);
+  EXPECT_NE(problems(split).find("2:21: warning: `a` is bounded only by `conversation`"), std::string::npos) << problems(split);
   EXPECT_EQ(problems(load(LIMIT("name: a, per: conversation, meter: tokens, allow: 9/1m") "\n  - { name: b, per: key, meter: tokens, allow: 9/1m }")), "");
 
   EXPECT_NE(problems(load("models: { unpriced-thing: { provider: sim } }")).find("1:11: warning: no price is known"), std::string::npos);

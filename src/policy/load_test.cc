@@ -175,7 +175,7 @@ TEST(BoundsTest, HostileFilesAreRefused) {
   std::string deep = "b0: &b0 [x]\n";
   for (int i = 1; i < 40; ++i) deep += "b" + std::to_string(i) + ": &b" + std::to_string(i) + " [*b" + std::to_string(i - 1) + "]\n";
   EXPECT_NE(problems(load(deep)).find("32 levels"), std::string::npos);
-  EXPECT_NE(problems(load("a: &x [*x]")).find("1:9: error: "), std::string::npos);
+  EXPECT_NE(problems(load("a: &x [*x]")).find("1:8: error: an alias may not contain itself"), std::string::npos);
   EXPECT_FALSE(load(std::string("a: \xFF\xFE", 5)).policy);
   EXPECT_FALSE(load("a: !!binary aGk=").policy);
   EXPECT_FALSE(load("--- {}\n--- {}\n").policy);

@@ -13,9 +13,9 @@ enum class CallerSource : unsigned char { kUser, kKey, kIp };
 
 CallerSource caller_source(const Attributes& a) {
   if (a.consumer == nullptr) return CallerSource::kIp;
-  const bool named_by_user = !a.user_asserted || a.consumer->kind == ConsumerKind::kService;
-  const bool is_user = a.has(Attribute::kUser) && a[Attribute::kUser] == a[Attribute::kCaller];
-  return named_by_user && is_user ? CallerSource::kUser : CallerSource::kKey;
+  if (a.user_asserted && a.consumer->kind == ConsumerKind::kService) return CallerSource::kUser;
+  // What a plain key asserts is a label only: it must not lead to another bucket than the key's own user has.
+  return a.consumer->user.empty() ? CallerSource::kKey : CallerSource::kUser;
 }
 
 // The verified identity that caller-asserted values are nested under.
@@ -138,7 +138,8 @@ bool AttributeReader::asserted(const Attributes& attributes) const {
   if (source_ == Source::kMetadata) return false;
   if (attribute_ == Attribute::kUser) return attributes.user_asserted;
   if (attribute_ == Attribute::kCaller) {
-    return attributes.user_asserted && caller_source(attributes) == CallerSource::kUser;
+    return attributes.user_asserted && attributes.consumer != nullptr &&
+           attributes.consumer->kind == ConsumerKind::kService;
   }
   return is_caller_asserted(attribute_);
 }

@@ -101,14 +101,12 @@ TEST_F(RulesetTest, CounterIdentities) {
   EXPECT_EQ(identities, (std::set<std::string>{"a|caller,tenant|tokens|sliding", "a|caller,tenant|tokens|sliding|1",
                                                "a|caller,tenant|tokens|calendar|day", "a|caller,tenant|tokens|bucket"}));
   for (const CounterSpec& spec : specs_) {
-    if (spec.identity.ends_with("sliding")) EXPECT_EQ(spec.window, kMinute);
-    if (spec.identity.ends_with("sliding|1")) EXPECT_EQ(spec.window, kHour);
+    if (spec.kind != WindowKind::kSliding) continue;
+    EXPECT_EQ(spec.window, spec.identity.ends_with("|1") ? kHour : kMinute);
   }
-  const auto before = specs_[1].identity;
   compile("limits: [{ name: a, per: [caller, tenant], meter: tokens, allow: 99/2m }]");
   ASSERT_EQ(specs_.size(), 1u);
   EXPECT_EQ(specs_[0].identity, "a|caller,tenant|tokens|sliding");   // another length, the same counter
-  EXPECT_EQ(before, "a|caller,tenant|tokens|sliding");
 }
 
 TEST_F(RulesetTest, MatchesByValueGlobListAndNot) {
@@ -252,6 +250,12 @@ TEST_F(RulesetTest, AssertedUsersAreNestedOwnUsersAreNot) {
   EXPECT_FALSE(plan_.subjects()[0].owner);
   attributes_.set(Attribute::kUser, "script");
   EXPECT_EQ(subject(), labelled);
+  // Also for a key with a user of its own: the label must not open a second bucket.
+  use(own);
+  attributes_.user_asserted = true;
+  attributes_.set(Attribute::kUser, "bob");
+  EXPECT_EQ(subject(), ann);
+  EXPECT_FALSE(plan_.subjects()[0].owner);
 }
 
 TEST_F(RulesetTest, MissingAttributes) {

@@ -303,9 +303,4 @@ std::string expand_environment(Yaml& root, const Environment& environment, Repor
   return expander.take_used();
 }
 
-std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
-  const auto nearest = nearest_word(word, candidates);
-  return nearest ? "; did you mean `" + std::string(*nearest) + "`?" : std::string();
-}
-
 }  // namespace weir

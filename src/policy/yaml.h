@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "policy/policy.h"
+#include "policy/suggest.h"
 
 namespace weir {
 
@@ -58,8 +59,5 @@ std::optional<Yaml> parse_yaml(std::string_view text, Reporter& reporter);
 // Replaces ${NAME} and ${NAME:-default} in every value; `$${` stays as a literal `${`. A value that names a variable that
 // is unset or empty, without a default, is removed with its key. Returns what was read, for the policy's version.
 std::string expand_environment(Yaml& root, const Environment& environment, Reporter& reporter);
-
-// "; did you mean `x`?", or nothing.
-std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace weir

@@ -1,10 +1,8 @@
 // The limit headers that each dialect's clients understand (specs/http.md sections 5 and 6).
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <iterator>
 
+#include "base/strings.h"
 #include "providers/errors.h"
 
 namespace weir {
@@ -14,19 +12,28 @@ namespace {
 constexpr DurationNs kMaxReset = 10 * 366 * kDay;
 
 // As Go writes a time.Duration: "12ms", "1s", "1.5s", "6m0s", "1h0m0s". Rounded up to milliseconds.
-std::string go_duration(DurationNs span) {
+void append_go_duration(std::string& out, DurationNs span) {
   const std::int64_t ms = (span + kMillisecond - 1) / kMillisecond;
-  if (ms == 0) return "0s";
-  if (ms < 1000) return fmt::format("{}ms", ms);
-  std::string seconds = fmt::format("{}", ms / 1000 % 60);
-  if (ms % 1000 != 0) {
-    seconds += fmt::format(".{:03}", ms % 1000);
-    while (seconds.back() == '0') seconds.pop_back();
+  if (ms > 0 && ms < 1000) {
+    append_number(out, ms);
+    out += "ms";
+    return;
   }
-  const std::int64_t minutes = ms / 60'000;
-  if (minutes == 0) return seconds + "s";
-  if (minutes < 60) return fmt::format("{}m{}s", minutes, seconds);
-  return fmt::format("{}h{}m{}s", minutes / 60, minutes % 60, seconds);
+  if (ms >= 3'600'000) {
+    append_number(out, ms / 3'600'000);
+    out += 'h';
+  }
+  if (ms >= 60'000) {
+    append_number(out, ms / 60'000 % 60);
+    out += 'm';
+  }
+  append_number(out, ms / 1000 % 60);
+  if (ms % 1000 != 0) {
+    out += '.';
+    append_number(out, ms % 1000, 3);
+    while (out.back() == '0') out.pop_back();
+  }
+  out += 's';
 }
 
 // True if `a` has less of its limit left than `b`.
@@ -66,18 +73,23 @@ void append_limit_headers(ErrorShape shape, std::span<const LimitShare> shares, 
     if (share == nullptr) continue;
     const std::int64_t remaining = std::max<std::int64_t>(0, share->remaining);
     const DurationNs reset = std::clamp<DurationNs>(share->until_reset, 0, kMaxReset);
-    auto to = std::back_inserter(out);
+    const std::string_view prefix = openai ? "x-ratelimit-" : "anthropic-ratelimit-";
+    const auto begin = [&](std::string_view what) {   // OpenAI names what comes first, Anthropic last
+      out.append(prefix).append(openai ? what : name.shown).append("-").append(openai ? name.shown : what).append(": ");
+    };
+    begin("limit");
+    append_number(out, share->limit);
+    out += "\r\n";
+    begin("remaining");
+    append_number(out, remaining);
+    out += "\r\n";
+    begin("reset");
     if (openai) {
-      fmt::format_to(to,
-                     "x-ratelimit-limit-{0}: {1}\r\nx-ratelimit-remaining-{0}: {2}\r\nx-ratelimit-reset-{0}: {3}\r\n",
-                     name.shown, share->limit, remaining, go_duration(reset));
+      append_go_duration(out, reset);
     } else {
-      const TimeNs at = (now + reset + kSecond - 1) / kSecond * kSecond;
-      fmt::format_to(to,
-                     "anthropic-ratelimit-{0}-limit: {1}\r\nanthropic-ratelimit-{0}-remaining: {2}\r\n"
-                     "anthropic-ratelimit-{0}-reset: {3}\r\n",
-                     name.shown, share->limit, remaining, format_rfc3339(at));
+      out += format_rfc3339((now + reset + kSecond - 1) / kSecond * kSecond);
     }
+    out += "\r\n";
   }
 }
 

@@ -1,25 +1,31 @@
 // Exact counting per period. The engine knows no calendar: the caller says which period contains `now`.
+//
+//   Assessment a = assess_calendar(cell, t, quota, cost);
+//   if (!a.refuses) charge_calendar(*cell, {.at = t, .units = cost, .quota = quota});
+//
+// Inline: the hot path.
+#pragma once
+
 #include <algorithm>
 
-#include "engine/windows.h"
+#include "engine/cell.h"
 
 namespace weir::engine {
-namespace {
 
-constexpr DurationNs kHour = 3600 * kSecond;
-constexpr std::uint32_t kHoursMost = 0xFFFF;
+inline constexpr DurationNs kHour = 3600 * kSecond;
+inline constexpr std::uint32_t kHoursMost = 0xFFFF;
 
-std::uint32_t seconds_of(TimeNs t) {
+inline std::uint32_t seconds_of(TimeNs t) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(t / kSecond, 0, 0xFFFF'FFFF));
 }
 
-std::uint32_t hours_of(const Quota& quota) {
+inline std::uint32_t hours_of(const Quota& quota) {
   const DurationNs length = std::max<DurationNs>(quota.period_end - quota.period_start, 0);
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>((length + kHour - 1) / kHour, 1, kHoursMost));
 }
 
 // The period that counts at `t`: the cell's own, or a new one that starts empty.
-std::uint32_t period_at(const CalendarCell* cell, TimeNs t, const Quota& quota) {
+inline std::uint32_t period_at(const CalendarCell* cell, TimeNs t, const Quota& quota) {
   if (t < quota.period_end) {
     const std::uint32_t start = seconds_of(quota.period_start);
     return cell != nullptr && cell->period_s >= start ? cell->period_s : start;
@@ -31,9 +37,7 @@ std::uint32_t period_at(const CalendarCell* cell, TimeNs t, const Quota& quota) 
   return now_s >= cell_end ? now_s : cell->period_s;
 }
 
-}  // namespace
-
-Assessment assess_calendar(const CalendarCell* cell, TimeNs t, const Quota& quota, std::int64_t cost) {
+inline Assessment assess_calendar(const CalendarCell* cell, TimeNs t, const Quota& quota, std::int64_t cost) {
   Assessment result;
   const std::uint32_t period = period_at(cell, t, quota);
   if (cell != nullptr && cell->period_s == period) {
@@ -46,7 +50,7 @@ Assessment assess_calendar(const CalendarCell* cell, TimeNs t, const Quota& quot
   return result;
 }
 
-Booked charge_calendar(CalendarCell& cell, const Booking& booking) {
+inline Booked charge_calendar(CalendarCell& cell, const Booking& booking) {
   const std::uint32_t period = period_at(&cell, booking.at, booking.quota);
   if (cell.period_s != period || cell.hours() == 0) cell.reset(period, hours_of(booking.quota));
   const std::int64_t amount = bookable(cell.total(), booking.units);

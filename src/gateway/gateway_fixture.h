@@ -1,0 +1,577 @@
+// For tests: a gateway without sockets. One World holds a real policy, real counters and fake ports; the test plays the
+// client, the provider, the disk and the clock.
+//
+//   World world;
+//   Connection client(world);
+//   client.say(chat_request(world.agent));
+//   world.upstream().bytes(json_answer(kChatAnswer));
+//   EXPECT_EQ(client.answer().status, 200);
+//   world.expect_quiet();
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "counters/local.h"
+#include "gateway/exchange.h"
+#include "gateway/session.h"
+#include "policy/test_policy.h"
+
+namespace weir {
+
+inline constexpr TimeNs kNoon = 1'795'262'400 * kSecond;   // 2026-11-21T12:00:00Z
+inline constexpr const char* kProviderKey = "sk-provider-secret";
+inline constexpr std::int64_t kChatInputEstimate = 54;     // of chat_request() without further members, see ExchangeTest
+
+inline constexpr std::string_view kTestPolicy = R"(
+providers:
+  openai: { dialect: openai, url: "http://openai.test:8000/v1", key: sk-provider-secret, timeouts: { connect: 2s, first_byte: 5s, idle: 6s, total: 60s } }
+  claude: { dialect: anthropic, url: "http://claude.test", key: sk-provider-secret, timeouts: { connect: 2s, first_byte: 5s, idle: 6s, total: 60s } }
+models:
+  gpt-4o: { provider: openai, price: { input: 2.50, cached_input: 1.25, output: 10.00 } }
+  embed: { provider: openai, price: { input: 1, output: 0 } }
+  "claude-*": { provider: claude, price: { input: 3, cached_input: 0.3, cache_write: 3.75, output: 15 } }
+upstreams:
+  - { path: /api/**, kind: http, url: "http://api.test:3000/base", meters: { units: { response_header: X-Units, estimate: 10 }, rows: { response_json: meta.rows, estimate: 3 } } }
+  - { path: /plain/**, kind: http, url: "http://plain.test" }
+  - { path: /trusting, kind: http, url: "http://plain.test", pass_authorization: true }
+limits:
+  - { name: requests, per: caller, meter: requests, allow: 100/1m }
+  - { name: tokens, per: caller, meter: tokens, allow: 50k/1m }
+  - { name: spend, per: caller, meter: usd, allow: 10/day }
+  - { name: in-flight, per: caller, meter: concurrency, allow: 4 }
+  - { name: units, per: caller, meter: units, allow: 1000/1h }
+  - { name: rows, per: caller, meter: rows, allow: 1000/1h }
+  - { name: bytes, per: caller, meter: bytes_out, allow: 100M/1h }
+trusted_proxies: [10.0.0.0/8, "fd00::/8"]
+auth_failures: { per: ip, allow: 3/1m }
+)";
+
+// What happened, in order: "open", "written", "dial", "upstream", "settle", "client".
+using Trace = std::vector<std::string>;
+
+inline std::ptrdiff_t first_of(const Trace& trace, std::string_view what) {
+  return std::find(trace.begin(), trace.end(), what) - trace.begin();
+}
+inline std::ptrdiff_t last_of(const Trace& trace, std::string_view what) {
+  return trace.rend() - std::find(trace.rbegin(), trace.rend(), what) - 1;
+}
+
+class FakeClient final : public ClientPort {
+ public:
+  explicit FakeClient(Trace& trace) : trace_(trace) {}
+  void send(std::string_view bytes) override {
+    EXPECT_FALSE(aborted || closing) << "sent after the end: " << bytes;
+    if (!bytes.empty()) trace_.emplace_back("client");
+    sent += bytes;
+  }
+  std::size_t unsent() const override { return unsent_bytes; }
+  void want_read(bool on) override { reading = on; }
+  void set_deadline(TimeNs at) override { deadline = at; }
+  void close_after_send() override { closing = true; }
+  void abort() override { aborted = true; }
+
+  std::string sent;
+  std::size_t unsent_bytes = 0;   // what the kernel has not taken, for back-pressure
+  bool reading = true, closing = false, aborted = false;
+  TimeNs deadline = 0;
+
+ private:
+  Trace& trace_;
+};
+
+class World;
+
+class FakeUpstream final : public UpstreamPort {
+ public:
+  FakeUpstream(World& world, const Origin& at, UpstreamEvents& events, bool from_pool)
+      : origin(at), was_reused(from_pool), world_(world), events_(&events) {}
+  void send(std::string_view bytes) override;
+  void want_read(bool on) override { reading = on; }
+  void set_deadline(TimeNs at) override { deadline = at; }
+  bool reused() const override { return was_reused; }
+  void release(bool may_be_reused) override {
+    EXPECT_FALSE(released) << "released twice";
+    released = true;
+    reusable = may_be_reused;
+    events_ = nullptr;
+  }
+
+  // The provider's moves, each a turn of its own.
+  void bytes(std::string_view bytes);
+  void bytes_within_turn(std::string_view bytes) {
+    if (events_ != nullptr) events_->on_upstream_bytes(bytes);
+  }
+  void eof();
+  void eof_within_turn() {
+    if (events_ != nullptr) events_->on_upstream_eof();
+  }
+  void fail(UpstreamFailure failure, const std::string& detail = {});
+  void expire();
+
+  const Origin origin;
+  const bool was_reused;
+  std::string sent;
+  bool reading = true, released = false, reusable = false;
+  TimeNs deadline = 0;
+
+ private:
+  World& world_;
+  UpstreamEvents* events_;
+};
+
+class FakeJournal final : public Journal {
+ public:
+  struct Opened {
+    Hash128 id;
+    UsageRow row;
+    std::size_t effects = 0;
+  };
+  explicit FakeJournal(Trace& trace) : trace_(trace) {}
+  void open(Hash128 id, const UsageRow& row, std::span<const Effect> effects) override {
+    trace_.emplace_back("open");
+    opens.push_back({id, row, effects.size()});
+  }
+  void top_up(Hash128, std::span<const Effect>) override { ADD_FAILURE() << "no top-ups in this version"; }
+  void settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) override {
+    trace_.emplace_back("settle");
+    settles.push_back({id, row, effects.size()});
+  }
+  void audit(const AuditRow& row) override { audits.push_back(row); }
+  void when_written(JournalEvents& events) override { waiting_.push_back(&events); }
+  void forget(JournalEvents& events) override {
+    std::erase(waiting_, &events);
+    std::erase(telling_, &events);
+  }
+  bool pending() const { return !waiting_.empty(); }
+  void flush(bool ok = true) {
+    trace_.emplace_back("written");
+    telling_.assign(waiting_.begin(), waiting_.end());
+    waiting_.clear();
+    while (!telling_.empty()) {
+      JournalEvents* next = telling_.front();
+      telling_.pop_front();
+      next->on_written(ok);
+    }
+  }
+
+  std::vector<Opened> opens, settles;
+  std::vector<AuditRow> audits;
+
+ private:
+  Trace& trace_;
+  std::vector<JournalEvents*> waiting_;
+  std::deque<JournalEvents*> telling_;
+};
+
+// Counters whose answers come when the test says so. The state changes at once, as in a store far away.
+class DeferredCounters final : public Counters {
+ public:
+  explicit DeferredCounters(Limiter& limiter) : limiter_(limiter) {}
+  bool deferred = false;
+  CountersStatus status = CountersStatus::kOk;   // of admissions
+
+  CounterId define(const CounterSpec& spec) override { return limiter_.define(spec); }
+  void admit(const AdmitRequest& request, AdmissionEvents& events) override {
+    Late late{.admission = &events, .settlement = nullptr, .status = status, .decision = {}, .effects = {}};
+    AdmitRequest with_effects = request;
+    with_effects.effects = &late.effects;
+    if (status == CountersStatus::kOk) limiter_.admit(with_effects, late.decision);
+    arrive(std::move(late));
+  }
+  void peek(const AdmitRequest& request, AdmissionEvents& events) override {
+    Late late{.admission = &events, .settlement = nullptr, .status = status, .decision = {}, .effects = {}};
+    if (status == CountersStatus::kOk) limiter_.peek(request, late.decision);
+    arrive(std::move(late));
+  }
+  void top_up(Hash128, std::span<const std::int64_t>, TimeNs, AdmissionEvents&) override {
+    ADD_FAILURE() << "no top-ups in this version";
+  }
+  void settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now, SettlementEvents& events) override {
+    Late late{.admission = nullptr, .settlement = &events, .status = CountersStatus::kOk, .decision = {}, .effects = {}};
+    outcomes.push_back(limiter_.settle(id, actual, now, &late.effects).outcome);
+    arrive(std::move(late));
+  }
+  void cancel(Hash128 id, TimeNs now, SettlementEvents& events) override {
+    Late late{.admission = nullptr, .settlement = &events, .status = CountersStatus::kOk, .decision = {}, .effects = {}};
+    outcomes.push_back(limiter_.cancel(id, now, &late.effects).outcome);
+    arrive(std::move(late));
+  }
+  void forget(const void* events) override {
+    std::erase_if(waiting_, [&](const Late& l) { return l.admission == events || l.settlement == events; });
+  }
+  std::size_t waiting() const { return waiting_.size(); }
+  // Delivers the oldest answer.
+  void answer() {
+    if (waiting_.empty()) {
+      ADD_FAILURE() << "the counters were not asked";
+      return;
+    }
+    const Late late = std::move(waiting_.front());
+    waiting_.pop_front();
+    deliver(late);
+  }
+
+  std::vector<Outcome> outcomes;   // of every settlement: all must be kDone
+
+ private:
+  struct Late {
+    AdmissionEvents* admission;
+    SettlementEvents* settlement;
+    CountersStatus status;
+    Decision decision;
+    std::vector<Effect> effects;
+  };
+  void arrive(Late late) {
+    if (deferred) {
+      waiting_.push_back(std::move(late));
+    } else {
+      deliver(late);
+    }
+  }
+  static void deliver(const Late& late) {
+    if (late.admission != nullptr) {
+      late.admission->on_decision(late.status, late.decision, late.effects);
+    } else {
+      late.settlement->on_settled(late.status, Outcome::kDone, late.effects);
+    }
+  }
+
+  Limiter& limiter_;
+  std::deque<Late> waiting_;
+};
+
+// Stands in for src/api: answers models at once, `me` when the test says so.
+class FakeEndpoints final : public OwnEndpoints {
+ public:
+  bool needs_identity(const Target& target) const override {
+    return target.kind == TargetKind::kModels || target.kind == TargetKind::kMe;
+  }
+  void handle(Services&, const OwnRequest& request, ReplyEvents& events) override {
+    if (request.target.kind == TargetKind::kMe) {
+      waiting = &events;
+    } else {
+      events.on_reply({.status = 200, .content_type = "text/plain", .headers = {}, .body = std::string(request.target.route)});
+    }
+  }
+  void forget(ReplyEvents& events) override {
+    EXPECT_EQ(waiting, &events);
+    waiting = nullptr;
+  }
+  ReplyEvents* waiting = nullptr;
+};
+
+class World final : private Dialer {
+ public:
+  explicit World(std::string_view yaml = kTestPolicy) {
+    secret_.fill(7);
+    use_policy(yaml);
+    const AuthFailures& auth = services.rules->policy().auth_failures;
+    services.now = kNoon;
+    services.key_hasher = &hasher_;
+    services.secret = &secret_;
+    services.counters = &counters;
+    services.auth_failures = &auth_limiter_;
+    services.auth_failure_counter = auth_limiter_.define({.identity = "auth", .kind = WindowKind::kSliding, .window = auth.window});
+    services.journal = &journal;
+    services.audit_sum = &audit_sum_;
+    services.dialer = this;
+    services.metrics = &book;
+    services.health = &health;
+    services.buffers = &buffers;
+    services.endpoints = &endpoints;
+    services.next_id = [this] { return Hash128{1, ++ids_}; };
+    agent = add_key({.name = "agent-1", .tenant = "acme", .tier = "free"});
+    human = add_key({.name = "human-1", .tenant = "acme", .user = "ann", .kind = ConsumerKind::kHuman});
+    service = add_key({.name = "service-1", .tenant = "acme", .kind = ConsumerKind::kService});
+    revoked = add_key({.name = "revoked-1", .status = ConsumerStatus::kRevoked});
+  }
+
+  ~World() override {
+    for (Exchange* exchange : services.graveyard) delete exchange;
+    EXPECT_TRUE(services.live.empty()) << "an exchange is still alive at the end of the test";
+  }
+
+  void use_policy(std::string_view yaml) {
+    services.rules = Ruleset::compile(must_load(yaml), [this](const CounterSpec& s) { return limiter.define(s); }, secret_);
+  }
+
+  std::string add_key(Consumer consumer) {
+    std::array<unsigned char, 24> random{};
+    random.fill(static_cast<unsigned char>(++keys_));
+    const std::string key = make_key(random);
+    consumer.id = keys_;
+    auto snapshot = std::make_shared<ConsumerSnapshot>(services.consumers ? *services.consumers : ConsumerSnapshot());
+    snapshot->add({hasher_.hash(key), std::make_shared<const Consumer>(std::move(consumer))});
+    services.consumers = snapshot;
+    return key;
+  }
+
+  // The end of a worker's turn.
+  void turn() {
+    for (int i = 0; i < 8 && journal.pending(); ++i) journal.flush(disk_ok);
+    clean();
+  }
+  // Ends a turn without the disk having answered.
+  void clean() {
+    for (Exchange* exchange : std::exchange(services.graveyard, {})) delete exchange;
+  }
+  void pass(DurationNs time) { services.now += time; }
+
+  FakeUpstream& upstream() {
+    EXPECT_FALSE(dialed.empty()) << "nothing was sent upstream";
+    return *dialed.back();
+  }
+
+  // What a caller's limit says now.
+  Verdict state(const std::string& key, std::string_view limit) {
+    const std::string authorization = "Bearer " + key;
+    Headers headers{{{"authorization", authorization}}};
+    const Identity identity = identify(services, headers, "192.0.2.1");
+    Attributes attributes;
+    fill_attributes(identity, headers, attributes);
+    Plan plan;
+    EXPECT_FALSE(services.rules->plan(attributes, {}, services.now, plan));
+    Decision decision;
+    limiter.peek({.subjects = plan.subjects(), .demands = plan.demands(), .now = services.now}, decision);
+    for (std::size_t i = 0; i < plan.limits().size(); ++i) {
+      if (plan.limits()[i].rule->name == limit) return decision.verdicts[i];
+    }
+    ADD_FAILURE() << "no limit " << limit;
+    return {};
+  }
+  std::int64_t used(std::string_view limit) { return state(agent, limit).used; }
+  std::int64_t reserved(std::string_view limit) { return state(agent, limit).reserved; }
+
+  const UsageRow& row() {
+    static const UsageRow kNothing;
+    EXPECT_FALSE(journal.settles.empty());
+    return journal.settles.empty() ? kNothing : journal.settles.back().row;
+  }
+
+  // Nothing is under way and nothing was lost: call when every request of a test is over.
+  void expect_quiet() {
+    turn();
+    EXPECT_TRUE(services.live.empty());
+    EXPECT_EQ(limiter.stats().open_reservations, 0u);
+    EXPECT_EQ(book.requests_in_flight.value(), 0);
+    EXPECT_EQ(counters.waiting(), 0u);
+    for (const auto& call : dialed) EXPECT_TRUE(call->released);
+    for (const Outcome outcome : counters.outcomes) EXPECT_EQ(outcome, Outcome::kDone);
+    ASSERT_EQ(journal.opens.size(), journal.settles.size());
+    for (const FakeJournal::Opened& open : journal.opens) {
+      EXPECT_EQ(std::count_if(journal.settles.begin(), journal.settles.end(), [&](const auto& s) { return s.id == open.id; }), 1);
+    }
+    EXPECT_EQ(reserved("tokens"), 0);
+    EXPECT_EQ(reserved("in-flight") + used("in-flight"), 0);
+    EXPECT_EQ(buffers.used.load(), 0);
+  }
+
+  Trace trace;
+  Limiter limiter;
+  DeferredCounters counters{limiter};
+  FakeJournal journal{trace};
+  Metrics metrics;
+  MetricsBook book{metrics};
+  Health health;
+  BufferBudget buffers;
+  FakeEndpoints endpoints;
+  Services services;
+  bool disk_ok = true;
+  bool pool_has_one = false;               // the next dial that may comes from the pool
+  std::deque<std::unique_ptr<FakeUpstream>> dialed;
+  std::string agent, human, service, revoked;
+
+ private:
+  UpstreamPort* dial(const Origin& origin, UpstreamEvents& events, bool fresh) override {
+    trace.emplace_back("dial");
+    const bool reused = !fresh && std::exchange(pool_has_one, false);
+    dialed.push_back(std::make_unique<FakeUpstream>(*this, origin, events, reused));
+    return dialed.back().get();
+  }
+
+  KeyHasher hasher_{"a secret of the tests"};
+  SubjectSecret secret_{};
+  Limiter auth_limiter_;
+  AuditSum audit_sum_;
+  std::uint64_t ids_ = 0;
+  int keys_ = 0;
+};
+
+inline void FakeUpstream::send(std::string_view bytes) {
+  world_.trace.emplace_back("upstream");
+  sent += bytes;
+}
+inline void FakeUpstream::bytes(std::string_view bytes) {
+  bytes_within_turn(bytes);
+  world_.turn();
+}
+inline void FakeUpstream::eof() {
+  eof_within_turn();
+  world_.turn();
+}
+inline void FakeUpstream::fail(UpstreamFailure failure, const std::string& detail) {
+  if (events_ != nullptr) events_->on_upstream_failed(failure, detail);
+  world_.turn();
+}
+inline void FakeUpstream::expire() {
+  if (events_ != nullptr) events_->on_upstream_deadline();
+  world_.turn();
+}
+
+// One message that the client (or the provider) received.
+struct Received {
+  int status = 0;
+  std::map<std::string, std::string> fields;   // lower-case names
+  std::string body;
+  bool complete = false;
+  bool keep_alive = false;
+  const std::string& operator[](const std::string& name) const {
+    static const std::string kAbsent = "(absent)";
+    const auto found = fields.find(name);
+    return found == fields.end() ? kAbsent : found->second;
+  }
+};
+
+class BodyCollector final : public BodySink {
+ public:
+  explicit BodyCollector(std::string& out) : out_(out) {}
+  void on_body(std::string_view bytes) override { out_ += bytes; }
+
+ private:
+  std::string& out_;
+};
+
+inline std::vector<Received> read_answers(std::string_view bytes, bool closed, bool head_request = false) {
+  std::vector<Received> out;
+  while (!bytes.empty()) {
+    HttpLimits limits;
+    limits.body = std::size_t{1} << 30;
+    ResponseParser parser(limits, head_request);
+    Received one;
+    BodyCollector body(one.body);
+    while (!bytes.empty() && parser.state() != MessageState::kComplete && parser.state() != MessageState::kFault) {
+      bytes.remove_prefix(parser.feed(bytes, body));
+    }
+    if (closed) parser.finish();
+    EXPECT_FALSE(parser.state() == MessageState::kFault && parser.fault().message != std::string("connection closed in the middle of a response"))
+        << parser.fault().message;
+    one.status = parser.head().status;
+    for (const Header& field : parser.head().headers.fields) one.fields[to_lower(field.name)] = std::string(field.value);
+    one.complete = parser.state() == MessageState::kComplete;
+    one.keep_alive = parser.head().keep_alive;
+    out.push_back(std::move(one));
+    if (parser.state() == MessageState::kFault) break;
+  }
+  return out;
+}
+
+// A client and its session.
+class Connection {
+ public:
+  explicit Connection(World& world, std::string peer = "192.0.2.1", Session::Listener listener = Session::Listener::kData)
+      : port(world.trace), world_(world), session(std::make_unique<Session>(world.services, port, std::move(peer), listener)) {}
+
+  void say(std::string_view bytes) {
+    session->on_bytes(bytes);
+    world_.turn();
+  }
+  void leave() {
+    session->on_closed();
+    world_.turn();
+    session.reset();
+  }
+  std::vector<Received> answers(bool head_request = false) const {
+    return read_answers(port.sent, port.closing || port.aborted, head_request);
+  }
+  Received answer(bool head_request = false) const {
+    const std::vector<Received> all = answers(head_request);
+    EXPECT_EQ(all.size(), 1u) << port.sent;
+    return all.empty() ? Received{} : all.back();
+  }
+
+  FakeClient port;
+
+ private:
+  World& world_;
+
+ public:
+  std::unique_ptr<Session> session;
+};
+
+// --- what clients and providers say ---------------------------------------------------------------------------------
+
+inline std::string request(std::string_view method, std::string_view path, std::string_view key, std::string_view body = {},
+                           std::string_view fields = {}) {
+  std::string out;
+  out.append(method).append(" ").append(path).append(" HTTP/1.1\r\nhost: weir.test\r\n");
+  if (!key.empty()) append_header(out, "authorization", std::string("Bearer ").append(key));
+  out += fields;
+  if (!body.empty()) append_header(out, "content-length", std::to_string(body.size()));
+  return out.append("\r\n").append(body);
+}
+
+inline constexpr std::string_view kChat = R"({"model":"gpt-4o","max_tokens":100,"messages":[{"role":"user","content":"Say hi."}]})";
+inline constexpr std::string_view kChatStream =
+    R"({"model":"gpt-4o","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Say hi."}]})";
+inline constexpr std::string_view kMessage =
+    R"({"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":"Say hi."}]})";
+inline constexpr std::string_view kMessageStream =
+    R"({"model":"claude-x","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Say hi."}]})";
+
+inline std::string chat_request(std::string_view key, std::string_view body = kChat, std::string_view fields = {}) {
+  return request("POST", "/v1/chat/completions", key, body, fields);
+}
+
+inline std::string response(std::string_view status, std::string_view type, std::string_view body, std::string_view fields = {}) {
+  std::string out = "HTTP/1.1 ";
+  out.append(status).append("\r\n");
+  append_header(out, "content-type", type);
+  append_header(out, "content-length", std::to_string(body.size()));
+  return out.append(fields).append("\r\n").append(body);
+}
+inline std::string json_answer(std::string_view body, std::string_view fields = {}) {
+  return response("200 OK", "application/json", body, fields);
+}
+
+inline constexpr std::string_view kChatAnswer =
+    R"({"id":"c1","object":"chat.completion","model":"gpt-4o-2024-08-06","choices":[{"index":0,"message":{"role":"assistant","content":"Hi."},)"
+    R"("finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}})";
+
+inline constexpr std::string_view kStreamHead = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+inline std::string chunk(std::string_view bytes) {
+  std::string out;
+  append_chunk(out, bytes);
+  return out;
+}
+
+// The events of an OpenAI stream of "Hi there."; the usage event is the one that may be hidden.
+inline constexpr std::string_view kDelta1 = "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+inline constexpr std::string_view kDelta2 = "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" there.\"}}]}\n\n";
+inline constexpr std::string_view kUsageEvent =
+    "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":4,\"total_tokens\":15}}\n\n";
+inline constexpr std::string_view kDone = "data: [DONE]\n\n";
+
+inline std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
+
+inline testing::AssertionResult has(std::string_view text, std::string_view part) {
+  if (text.find(part) != std::string_view::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "`" << part << "` is not in: " << text;
+}
+
+}  // namespace weir

@@ -1,0 +1,17 @@
+// Suggestions for misspelt words. Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+// The candidate meant by `word`, if one is near enough; two swapped letters ("pre" for "per") count as near.
+std::optional<std::string_view> suggestion(std::string_view word, std::span<const std::string_view> candidates);
+
+// "; did you mean `x`?", or nothing.
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace weir
