@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (weir::to_string(diagnostic).empty()) __builtin_trap();
   }
   if (!loaded.policy) {
-    if (loaded.diagnostics.empty()) __builtin_trap();   // refused without a reason
+    if (loaded.diagnostics.empty()) __builtin_trap();  // refused without a reason
     return 0;
   }
   weir::CounterId next = 0;

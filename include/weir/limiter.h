@@ -50,8 +50,9 @@ enum class WindowKind : std::uint8_t {
 struct CounterSpec {
   std::string identity;
   WindowKind kind = WindowKind::kSliding;
-  DurationNs window = 0;          // kSliding: 1 ms to 366 days
-  std::uint16_t precision = 60;   // kSliding: ring buckets, 1 to 1000; at least precision/(precision+1) of the amount is usable
+  DurationNs window = 0;  // kSliding: 1 ms to 366 days
+  std::uint16_t precision =
+      60;  // kSliding: ring buckets, 1 to 1000; at least precision/(precision+1) of the amount is usable
 };
 
 using CounterId = std::uint32_t;
@@ -64,9 +65,9 @@ struct RefillRate {
 
 // How much a counter may hold for this request. Amounts are arguments, not state: they change freely at any time.
 struct Quota {
-  std::int64_t amount = 0;    // limit, burst, or most in flight
-  RefillRate rate{};          // kBucket
-  TimeNs period_start = 0;    // kCalendar: the period that contains `now`
+  std::int64_t amount = 0;  // limit, burst, or most in flight
+  RefillRate rate{};        // kBucket
+  TimeNs period_start = 0;  // kCalendar: the period that contains `now`
   TimeNs period_end = 0;
 };
 
@@ -80,49 +81,49 @@ struct Subject {
 
 struct Demand {
   CounterId counter = 0;
-  std::uint8_t subject = 0;   // index into AdmitRequest::subjects
-  bool hold = false;          // reserved until settled; otherwise spent at once. kConcurrency is always held
-  bool shadow = false;        // decides the same, refuses nothing; charged only when it would have admitted
+  std::uint8_t subject = 0;  // index into AdmitRequest::subjects
+  bool hold = false;         // reserved until settled; otherwise spent at once. kConcurrency is always held
+  bool shadow = false;       // decides the same, refuses nothing; charged only when it would have admitted
   std::int64_t cost = 0;
   Quota quota{};
 };
 
 // The state of one demand's counter, as of `now`, before this request's own cost.
 struct Verdict {
-  bool refuses = false;             // used + reserved + cost > amount (also set for shadow demands)
-  std::int64_t used = 0;            // settled; may exceed the amount ("debt")
-  std::int64_t reserved = 0;        // held by open reservations
-  DurationNs retry_after = 0;       // refuses: time until this demand alone would be admitted; kNever if it never can be
-  TimeNs reset_at = 0;              // first instant at which more becomes available; 0 if nothing is in use or unknown
+  bool refuses = false;        // used + reserved + cost > amount (also set for shadow demands)
+  std::int64_t used = 0;       // settled; may exceed the amount ("debt")
+  std::int64_t reserved = 0;   // held by open reservations
+  DurationNs retry_after = 0;  // refuses: time until this demand alone would be admitted; kNever if it never can be
+  TimeNs reset_at = 0;         // first instant at which more becomes available; 0 if nothing is in use or unknown
 };
 
 struct Decision {
   bool admitted = false;
-  bool table_full = false;          // refused because no room for a new subject is left; every verdict is empty
+  bool table_full = false;  // refused because no room for a new subject is left; every verdict is empty
   // The id was known, nothing was charged. While it is open or expired this is the original decision again; of a closed
   // one only that it was admitted is remembered, and the verdicts are empty.
   bool replayed = false;
-  DurationNs retry_after = 0;       // the largest of the refusing demands'
-  std::uint8_t count = 0;           // number of verdicts = number of demands
+  DurationNs retry_after = 0;                   // the largest of the refusing demands'
+  std::uint8_t count = 0;                       // number of verdicts = number of demands
   std::array<Verdict, kMaxDemands> verdicts{};  // only the first `count` are set
 };
 
 // One change of one counter, as the journal stores it and as replay() applies it.
 struct Effect {
   Hash128 subject{};
-  std::uint64_t counter = 0;        // counter_hash(identity)
-  TimeNs at = 0;                    // instant the charge belongs to
-  std::int64_t amount = 0;          // units (kBucket: nanoseconds of theoretical arrival time); negative gives back
-  TimeNs period_start = 0;          // kCalendar
-  std::uint32_t epoch = 0;          // snapshot epoch of the record when this was applied
+  std::uint64_t counter = 0;  // counter_hash(identity)
+  TimeNs at = 0;              // instant the charge belongs to
+  std::int64_t amount = 0;    // units (kBucket: nanoseconds of theoretical arrival time); negative gives back
+  TimeNs period_start = 0;    // kCalendar
+  std::uint32_t epoch = 0;    // snapshot epoch of the record when this was applied
 };
 
 struct AdmitRequest {
   std::span<const Subject> subjects{};
   std::span<const Demand> demands{};
   TimeNs now = 0;
-  Hash128 id{};                         // none: nothing to settle later; `hold` demands are then spent
-  TimeNs deadline = 0;                  // of the reservation; after it expire() charges money and frees concurrency
+  Hash128 id{};                            // none: nothing to settle later; `hold` demands are then spent
+  TimeNs deadline = 0;                     // of the reservation; after it expire() charges money and frees concurrency
   std::vector<Effect>* effects = nullptr;  // appended to, if given
   // False: the id is forgotten as soon as its reservation is settled or cancelled (a repeat answers kUnknown, and
   // admitting it again charges again). For callers that never repeat themselves.
@@ -136,11 +137,12 @@ struct SettleResult {
 };
 
 struct LimiterOptions {
-  std::size_t max_bytes = std::size_t{1} << 30;   // of counters; beyond it new subjects are refused, live ones never evicted
-  std::size_t max_reservations = 1'000'000;       // open at once; beyond it admissions with an id are refused as table_full
-  std::size_t max_closed = 1'000'000;             // closed ids remembered, so that repeats are answered; 30 bytes each
+  std::size_t max_bytes =
+      std::size_t{1} << 30;                  // of counters; beyond it new subjects are refused, live ones never evicted
+  std::size_t max_reservations = 1'000'000;  // open at once; beyond it admissions with an id are refused as table_full
+  std::size_t max_closed = 1'000'000;        // closed ids remembered, so that repeats are answered; 30 bytes each
   DurationNs remember_closed = 3600ll * 1'000'000'000;
-  std::uint32_t stripes = 4096;                   // power of two
+  std::uint32_t stripes = 4096;  // power of two
 };
 
 struct LimiterStats {
@@ -176,7 +178,8 @@ class Limiter {
   // that were not held; concurrency is released whatever it says). An overrun is charged at `now` and may exceed the
   // amount; a surplus is given back newest charge first, and never what has left its window. Exactly once per id; after
   // expiry still once, adjusting what expiry had charged.
-  SettleResult settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now, std::vector<Effect>* effects = nullptr);
+  SettleResult settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now,
+                      std::vector<Effect>* effects = nullptr);
   // Gives back everything that was held (spent demands stay spent).
   SettleResult cancel(Hash128 id, TimeNs now, std::vector<Effect>* effects = nullptr);
   // Closes reservations whose deadline has passed, at most `most` of them; calls `expired` for each, outside all locks.

@@ -153,7 +153,7 @@ void Admission::locate_all() {
       Place& place = places_[step.place];
       step.cell = place.record == nullptr ? nullptr
                                           : engine_.find_next_cell(*place.stripe, place.record, *step.def, place.cursor,
-                                                              demand.quota.amount, converted);
+                                                                   demand.quota.amount, converted);
     }
   }
 }
@@ -262,9 +262,13 @@ void Admission::commit(std::vector<Effect>* effects, Reservation* reservation, b
     }
     if (!step.charges) continue;
     Place& place = places_[step.place];
-    const Booked booked = charge(
-        *step.def, *step.cell,
-        {.at = place.t, .units = demand.cost, .span = step.span, .pending = step.pending, .hold = holds, .quota = quota});
+    const Booked booked = charge(*step.def, *step.cell,
+                                 {.at = place.t,
+                                  .units = demand.cost,
+                                  .span = step.span,
+                                  .pending = step.pending,
+                                  .hold = holds,
+                                  .quota = quota});
     place.record->last_t = place.t;
     if (effects != nullptr && step.def->kind != WindowKind::kConcurrency) {
       effects->push_back({.subject = place.key,

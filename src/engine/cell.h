@@ -116,7 +116,7 @@ struct Assessment {
 struct Booking {
   TimeNs at = 0;
   std::int64_t units = 0;
-  DurationNs span = 0;  // bucket: of units and pending, as assessed
+  DurationNs span = 0;       // bucket: of units and pending, as assessed
   std::int64_t pending = 0;  // units the same request has booked on this cell before
   bool hold = false;
   const Quota& quota;

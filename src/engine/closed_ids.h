@@ -41,7 +41,7 @@ class ClosedIds {
   static constexpr int kAtBits = 30;
   static constexpr int kNoteBits = 5;
   static constexpr std::uint32_t kAtMask = (1u << (32 - kNoteBits)) - 1;  // 4 years, then it wraps
-  using Entry = std::array<std::uint32_t, 5>;                              // id, instant and note: 20 bytes
+  using Entry = std::array<std::uint32_t, 5>;                             // id, instant and note: 20 bytes
 
   static std::uint32_t tag_of(const Hash128& id) {
     return static_cast<std::uint32_t>((HashOfKey{}(id) >> 24 & 0xFFFF'FFFF) * kFreeTag >> 32);

@@ -28,7 +28,7 @@ struct Def {
   std::uint16_t precision = 0;
   std::uint16_t buckets = 0;  // of the ring: precision + 1
   DurationNs window = 0;
-  DurationNs width = 1;             // of one bucket: window / precision, rounded up
+  DurationNs width = 1;               // of one bucket: window / precision, rounded up
   std::uint64_t width_inverse = 0;    // floor((2^64 - 1) / width)
   std::uint64_t buckets_inverse = 0;  // floor((2^64 - 1) / buckets)
   Identity* identity = nullptr;

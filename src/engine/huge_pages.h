@@ -17,7 +17,8 @@ inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
 // `bytes` is a multiple of 4096. From one huge page on, the mapping starts at one.
 inline char* map_aligned(std::size_t bytes) {
   const std::size_t slack = bytes >= kHugePage ? kHugePage : 0;
-  void* mapped = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mapped =
+      mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
   auto* memory = static_cast<char*>(mapped);
   if (slack == 0) return memory;

@@ -1,6 +1,6 @@
 // Memory of the stripes' indexes, laid out so that the kernel can back it with huge pages: one range of addresses per
-// size, in which every stripe has its fixed place. Stripes grow at about the same time, and memory that all of them have
-// left goes back to the system.
+// size, in which every stripe has its fixed place. Stripes grow at about the same time, and memory that all of them
+// have left goes back to the system.
 //
 //   IndexMemory memory(4096);
 //   std::uint64_t* slots = memory.take(stripe_number, 64);   // zeroed; nullptr: the system has no memory
@@ -38,7 +38,7 @@ class IndexMemory {
   struct Range {
     char* base = nullptr;
     std::size_t bytes = 0;
-    std::size_t part_bytes = 0;                // what goes back to the system at once
+    std::size_t part_bytes = 0;               // what goes back to the system at once
     std::unique_ptr<std::uint32_t[]> in_use;  // indexes per part
   };
   Range& range_of(std::uint32_t slots);

@@ -70,7 +70,8 @@ TEST(Limiter, RemembersSoManyClosedIdsAndNoMore) {
   Limiter limiter({.max_closed = kMost});
   const CounterId counter = sliding(limiter, "tokens", 60 * kSecond);
   for (std::uint64_t i = 1; i <= 4 * kMost; ++i) {
-    admit(limiter, {.counter = counter, .amount = 1'000'000, .hold = true, .id = {i * 0x9E3779B97F4A7C15ull, i}}, at(0));
+    admit(limiter, {.counter = counter, .amount = 1'000'000, .hold = true, .id = {i * 0x9E3779B97F4A7C15ull, i}},
+          at(0));
     ASSERT_EQ(limiter.cancel({i * 0x9E3779B97F4A7C15ull, i}, at(0)).outcome, Outcome::kDone);
   }
   std::uint64_t repeated = 0, oldest = 4 * kMost;

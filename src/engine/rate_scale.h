@@ -40,7 +40,8 @@ class RateScale {
   std::int64_t units_within(DurationNs ns, std::int64_t limit, DurationNs limit_span, DurationNs& next_span) const {
     if (ns < 0) return 0;
     if (ns >= limit_span) return limit;
-    // ns < span(limit), so ns << shift_ is less than limit * multiplier_, and the estimate is off by a few units at most.
+    // ns < span(limit), so ns << shift_ is less than limit * multiplier_, and the estimate is off by a few units at
+    // most.
     const double estimate = static_cast<double>(ns) * units_per_ns_;
     auto units = estimate >= static_cast<double>(limit) ? limit : static_cast<std::int64_t>(estimate);
     const u128 most = static_cast<u128>(ns) << shift_;

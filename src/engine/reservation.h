@@ -4,8 +4,8 @@
 //   std::lock_guard guard(shelf.lock);
 //   Reservation* reservation = shelf.find(id);
 //
-// A shelf's lock is taken before the locks of any subject stripe. Of closed reservations only the ids are remembered, of
-// expired ones everything, for a time and up to a number; then they are forgotten, oldest first.
+// A shelf's lock is taken before the locks of any subject stripe. Of closed reservations only the ids are remembered,
+// of expired ones everything, for a time and up to a number; then they are forgotten, oldest first.
 #pragma once
 
 #include <atomic>
@@ -47,8 +47,8 @@ enum class State : std::uint8_t { kOpen, kExpired };
 struct Reservation : WheelEntry {
   Hash128 id;
   State state = State::kOpen;
-  bool remember = true;          // once it is closed
-  std::uint8_t count = 0;        // of verdicts; at most as many demands are held
+  bool remember = true;    // once it is closed
+  std::uint8_t count = 0;  // of verdicts; at most as many demands are held
   std::uint8_t held_count = 0;
   TimeNs expired_at = 0;
 

@@ -34,8 +34,8 @@ std::vector<Charge> contents_words(const Def& def, const RingCell& cell, TimeNs 
   std::vector<Charge> result;
   walk_ring<Word>(def, cell, cell.oldest, 0, [&](std::int64_t age, const Word& word) {
     if (word == 0) return true;
-    result.push_back({.at = std::min((cell.head - age + 1) * def.width - 1, newest),
-                      .amount = static_cast<std::int64_t>(word)});
+    result.push_back(
+        {.at = std::min((cell.head - age + 1) * def.width - 1, newest), .amount = static_cast<std::int64_t>(word)});
     return true;
   });
   return result;

@@ -4,8 +4,8 @@
 //   Assessment a = assess_ring(def, cell, t, amount, cost);   // reads the header only, unless something has left
 //   if (!a.refuses) charge_ring(def, cell, booking);          // touches one bucket, unless something has left
 //
-// Bucket number b lives in word b % (k + 1), so a caller can fetch it before it has seen the cell. What a decision needs
-// is in the header: the sum, and where the oldest bucket that is not empty lies. Inline: the hot path.
+// Bucket number b lives in word b % (k + 1), so a caller can fetch it before it has seen the cell. What a decision
+// needs is in the header: the sum, and where the oldest bucket that is not empty lies. Inline: the hot path.
 #pragma once
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 //   SpinLock lock;
 //   std::lock_guard guard(lock);
 //
-// Any thread may use it. Not recursive, not fair. Who waits long lets other threads run, so that a holder the kernel has
-// put aside comes back; nobody sleeps, because waking a sleeper would make every release as dear as taking.
+// Any thread may use it. Not recursive, not fair. Who waits long lets other threads run, so that a holder the kernel
+// has put aside comes back; nobody sleeps, because waking a sleeper would make every release as dear as taking.
 #pragma once
 
 #include <atomic>

@@ -120,7 +120,8 @@ void Exchange::plan_and_admit() {
                              .demands = plan_.demands(),
                              .now = services_.now,
                              .id = request_.id,
-                             .deadline = services_.now + total + kReservationGrace},
+                             .deadline = services_.now + total + kReservationGrace,
+                             .remember = false},   // an exchange settles once by itself
                             *this);
 }
 

@@ -1,6 +1,7 @@
 // For tests: a gateway without sockets. One World holds a real policy, real counters and fake ports; the test plays the
 // client, the provider, the disk and the clock.
 //
+//   using namespace stage;
 //   World world;
 //   Connection client(world);
 //   client.say(chat_request(world.agent));
@@ -21,16 +22,15 @@
 #include <utility>
 #include <vector>
 
-#include "counters/local.h"
+#include "base/strings.h"
 #include "gateway/exchange.h"
 #include "gateway/session.h"
 #include "policy/test_policy.h"
 
-namespace weir {
+namespace weir::stage {
 
 inline constexpr TimeNs kNoon = 1'795'262'400 * kSecond;   // 2026-11-21T12:00:00Z
 inline constexpr const char* kProviderKey = "sk-provider-secret";
-inline constexpr std::int64_t kChatInputEstimate = 54;     // of chat_request() without further members, see ExchangeTest
 
 inline constexpr std::string_view kTestPolicy = R"(
 providers:
@@ -574,4 +574,4 @@ inline testing::AssertionResult has(std::string_view text, std::string_view part
   return testing::AssertionFailure() << "`" << part << "` is not in: " << text;
 }
 
-}  // namespace weir
+}  // namespace weir::stage

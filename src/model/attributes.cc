@@ -8,8 +8,8 @@ namespace weir {
 namespace {
 
 constexpr std::array<std::string_view, kAttributeCount> kNames = {
-    "key",  "tenant", "user", "caller", "tier",  "kind",     "ip",    "team", "app",    "conversation",
-    "run",  "agent",  "depth", "task",  "model", "provider", "route", "tool", "server", "method"};
+    "key", "tenant", "user",  "caller", "tier",  "kind",     "ip",    "team", "app",    "conversation",
+    "run", "agent",  "depth", "task",   "model", "provider", "route", "tool", "server", "method"};
 
 }  // namespace
 
@@ -31,8 +31,10 @@ bool is_caller_asserted(Attribute attribute) {
     case Attribute::kRun:
     case Attribute::kAgent:
     case Attribute::kDepth:
-    case Attribute::kTask: return true;
-    default: return false;
+    case Attribute::kTask:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -12,8 +12,26 @@
 namespace weir {
 
 enum class Attribute : std::uint8_t {
-  kKey, kTenant, kUser, kCaller, kTier, kKind, kIp, kTeam, kApp, kConversation, kRun, kAgent, kDepth, kTask,
-  kModel, kProvider, kRoute, kTool, kServer, kMethod,
+  kKey,
+  kTenant,
+  kUser,
+  kCaller,
+  kTier,
+  kKind,
+  kIp,
+  kTeam,
+  kApp,
+  kConversation,
+  kRun,
+  kAgent,
+  kDepth,
+  kTask,
+  kModel,
+  kProvider,
+  kRoute,
+  kTool,
+  kServer,
+  kMethod,
 };
 inline constexpr std::size_t kAttributeCount = 20;
 
@@ -25,10 +43,10 @@ std::optional<Attribute> attribute_from(std::string_view name);
 bool is_caller_asserted(Attribute attribute);
 
 struct Attributes {
-  std::array<std::string_view, kAttributeCount> values;   // empty view with null data = absent
-  const Consumer* consumer = nullptr;                     // null: anonymous
-  bool user_asserted = false;                             // `user` came from a header or the body
-  std::function<std::string_view(std::string_view name)> header;   // lower-case name; null data = absent
+  std::array<std::string_view, kAttributeCount> values;           // empty view with null data = absent
+  const Consumer* consumer = nullptr;                             // null: anonymous
+  bool user_asserted = false;                                     // `user` came from a header or the body
+  std::function<std::string_view(std::string_view name)> header;  // lower-case name; null data = absent
 
   std::string_view operator[](Attribute a) const { return values[static_cast<std::size_t>(a)]; }
   void set(Attribute a, std::string_view value) { values[static_cast<std::size_t>(a)] = value; }

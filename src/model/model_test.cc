@@ -47,9 +47,18 @@ TEST(NamesTest, AreThoseOfTheLedger) {
 }
 
 TEST(MachineJsonTest, WritesEveryMember) {
-  Refusal r{.limit = "tokens", .layer = "budget", .per = {{"tenant", "acme\"x"}}, .meter = "tokens",
-            .allowed = "50000", .used = "48210", .reserved = "1100", .requested = "2600", .window = "1m",
-            .retry_after_s = 31.2, .reset_at = 1'700'000'000 * kSecond + 250 * kMillisecond, .also = {"spend"}};
+  Refusal r{.limit = "tokens",
+            .layer = "budget",
+            .per = {{"tenant", "acme\"x"}},
+            .meter = "tokens",
+            .allowed = "50000",
+            .used = "48210",
+            .reserved = "1100",
+            .requested = "2600",
+            .window = "1m",
+            .retry_after_s = 31.2,
+            .reset_at = 1'700'000'000 * kSecond + 250 * kMillisecond,
+            .also = {"spend"}};
   EXPECT_EQ(machine_json(r),
             R"({"limit":"tokens","layer":"budget","per":{"tenant":"acme\"x"},"meter":"tokens","allowed":50000,)"
             R"("window":"1m","used":48210,"reserved":1100,"requested":2600,"retry_after":31.2,)"

@@ -14,11 +14,11 @@ namespace weir {
 struct Usage {
   std::int64_t input_uncached = 0;
   std::int64_t cache_read = 0;
-  std::int64_t cache_write = 0;       // both lifetimes together
+  std::int64_t cache_write = 0;  // both lifetimes together
   std::int64_t output_visible = 0;
   std::int64_t reasoning = 0;
-  std::int64_t audio_in = 0;          // of the input
-  std::int64_t audio_out = 0;         // of the output
+  std::int64_t audio_in = 0;   // of the input
+  std::int64_t audio_out = 0;  // of the output
 
   std::int64_t input() const { return input_uncached + cache_read + cache_write; }
   std::int64_t output() const { return output_visible + reasoning; }
@@ -33,15 +33,15 @@ const char* to_string(Settled settled);
 
 // One admitted request, as `weir usage` shows it.
 struct UsageRow {
-  TimeNs time = 0;                    // of admission
+  TimeNs time = 0;  // of admission
   std::string request_id;
   std::string key, tenant, user, tier, kind, conversation, run, agent, model, provider, route;
-  std::int32_t status = 0;            // HTTP status given to the client; 0 unknown
+  std::int32_t status = 0;  // HTTP status given to the client; 0 unknown
   Usage usage;
   std::int64_t usd_micros = 0;
   std::int64_t reserved_tokens = 0;
   std::int32_t tool_calls = 0;
-  std::string degraded;               // as in X-Weir-Degraded; empty if not
+  std::string degraded;  // as in X-Weir-Degraded; empty if not
   std::int32_t attempts = 0;
   Settled settled = Settled::kUsage;
   bool operator==(const UsageRow&) const = default;
@@ -53,14 +53,14 @@ const char* to_string(AuditEvent event);
 // One refusal or other event a reviewer may ask about, as `weir audit` shows it.
 struct AuditRow {
   TimeNs time = 0;
-  std::string request_id;             // of the first, when count > 1
+  std::string request_id;  // of the first, when count > 1
   std::string key;
   AuditEvent event = AuditEvent::kRefused;
   std::string layer, limit;
   std::string per_json = "{}";
-  std::string used, reserved, requested, allowed;   // decimal numbers as shown to the caller; empty = null
-  double retry_after_s = -1;          // negative = null
-  std::int64_t count = 1;             // refusals this row stands for
+  std::string used, reserved, requested, allowed;  // decimal numbers as shown to the caller; empty = null
+  double retry_after_s = -1;                       // negative = null
+  std::int64_t count = 1;                          // refusals this row stands for
   std::string evidence;
   std::string config_version;
   bool operator==(const AuditRow&) const = default;

@@ -10,14 +10,17 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxHost = 253;   // RFC 1035 section 2.3.4
+constexpr std::size_t kMaxHost = 253;  // RFC 1035 section 2.3.4
 
-std::string quoted(std::string_view text) { return "`" + std::string(text.substr(0, 200)) + "`"; }
+std::string quoted(std::string_view text) {
+  return "`" + std::string(text.substr(0, 200)) + "`";
+}
 
 bool is_host_name(std::string_view host) {
   if (host.empty() || host.size() > kMaxHost || host.front() == '.' || host.front() == '-') return false;
   return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
   });
 }
 
@@ -65,9 +68,11 @@ HostPort split_host_port(std::string_view text) {
 Result<Endpoint> parse_endpoint(std::string_view text) {
   const HostPort parts = split_host_port(text);
   if (parts.ok && parts.port) return Endpoint{std::string(parts.host), *parts.port};
-  if (parse_decimal(text)) return fail(quoted(text) + " is not an address; write `127.0.0.1:" + std::string(text.substr(0, 5)) + "`");
+  if (parse_decimal(text))
+    return fail(quoted(text) + " is not an address; write `127.0.0.1:" + std::string(text.substr(0, 5)) + "`");
   if (text.starts_with(":") && parse_decimal(text.substr(1))) {
-    return fail(quoted(text) + " is not an address; write `0.0.0.0" + std::string(text.substr(0, 6)) + "` for every interface");
+    return fail(quoted(text) + " is not an address; write `0.0.0.0" + std::string(text.substr(0, 6)) +
+                "` for every interface");
   }
   if (parts.ok) return fail(quoted(text) + " has no port; write `" + std::string(text) + ":8080`");
   return fail(quoted(text) + " is not an address; write host:port, as in `127.0.0.1:8080` or `[::1]:8080`");

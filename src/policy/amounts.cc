@@ -24,12 +24,27 @@ constexpr std::array<UnitName, 5> kUnits = {
     {{"ms", kMillisecond}, {"s", kSecond}, {"m", kMinute}, {"h", kHour}, {"d", kDay}}};
 
 // Words people write for a unit, and the unit to write.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kOtherUnits = {{
-    {"sec", "s"}, {"secs", "s"}, {"second", "s"}, {"seconds", "s"}, {"min", "m"}, {"mins", "m"}, {"minute", "m"},
-    {"minutes", "m"}, {"hr", "h"}, {"hrs", "h"}, {"hours", "h"}, {"days", "d"}, {"w", "7d"}, {"weeks", "7d"},
-    {"year", "365d"}, {"y", "365d"}, {"millis", "ms"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kOtherUnits = {{{"sec", "s"},
+                                                                                        {"secs", "s"},
+                                                                                        {"second", "s"},
+                                                                                        {"seconds", "s"},
+                                                                                        {"min", "m"},
+                                                                                        {"mins", "m"},
+                                                                                        {"minute", "m"},
+                                                                                        {"minutes", "m"},
+                                                                                        {"hr", "h"},
+                                                                                        {"hrs", "h"},
+                                                                                        {"hours", "h"},
+                                                                                        {"days", "d"},
+                                                                                        {"w", "7d"},
+                                                                                        {"weeks", "7d"},
+                                                                                        {"year", "365d"},
+                                                                                        {"y", "365d"},
+                                                                                        {"millis", "ms"}}};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::size_t digits_at_start(std::string_view text) {
   std::size_t n = 0;
@@ -39,14 +54,20 @@ std::size_t digits_at_start(std::string_view text) {
 
 std::optional<std::int64_t> suffix_factor(char c) {
   switch (c) {
-    case 'k': return 1'000;
-    case 'M': return 1'000'000;
-    case 'G': return 1'000'000'000;
-    default: return std::nullopt;
+    case 'k':
+      return 1'000;
+    case 'M':
+      return 1'000'000;
+    case 'G':
+      return 1'000'000'000;
+    default:
+      return std::nullopt;
   }
 }
 
-std::string quoted(std::string_view text) { return "`" + std::string(text.substr(0, 80)) + "`"; }
+std::string quoted(std::string_view text) {
+  return "`" + std::string(text.substr(0, 80)) + "`";
+}
 
 Result<std::int64_t> not_an_amount(std::string_view text, AmountUnit unit) {
   if (!text.empty() && text[0] == '-') return fail(quoted(text) + " is negative; amounts are 0 or more");
@@ -61,7 +82,8 @@ Result<std::int64_t> not_an_amount(std::string_view text, AmountUnit unit) {
   if (!text.empty() && (text.back() == 'K' || text.back() == 'm' || text.back() == 'g')) {
     std::string plain(text);
     plain.back() = text.back() == 'K' ? 'k' : text.back() == 'm' ? 'M' : 'G';
-    if (digits_at_start(text) + 1 == text.size()) return fail(quoted(text) + " is not an amount; write " + quoted(plain));
+    if (digits_at_start(text) + 1 == text.size())
+      return fail(quoted(text) + " is not an amount; write " + quoted(plain));
   }
   return fail(quoted(text) + " is not an amount; write a number such as " +
               (unit == AmountUnit::kUsd ? "`2.50` (dollars)" : "`500`, `50k` or `2M`"));
@@ -81,11 +103,14 @@ Result<DurationNs> parse_window_length(std::string_view text, std::string_view a
   }
   for (const auto& [word, replacement] : kOtherUnits) {
     if (unit != word) continue;
-    const std::string better = is_digit(replacement[0]) ? std::string(replacement) : std::string(number) + std::string(replacement);
+    const std::string better =
+        is_digit(replacement[0]) ? std::string(replacement) : std::string(number) + std::string(replacement);
     return fail(quoted(unit) + " is not a unit; write `" + std::string(amount) + "/" + better + "`");
   }
-  if (unit.empty()) return fail("a window needs a unit; write `" + std::string(amount) + "/" + std::string(number) + "s`");
-  return fail(quoted(text) + " is not a window; units are ms s m h d, as in `20/1m`, or a calendar word, as in `10/day`");
+  if (unit.empty())
+    return fail("a window needs a unit; write `" + std::string(amount) + "/" + std::string(number) + "s`");
+  return fail(quoted(text) +
+              " is not a window; units are ms s m h d, as in `20/1m`, or a calendar word, as in `10/day`");
 }
 
 // Splits "10/s burst 50" and "10k/month anchor metadata.x" at the first space after the window.
@@ -99,7 +124,8 @@ Result<Parts> split(std::string_view text, AmountUnit unit) {
   if (slash == std::string_view::npos) {
     const std::size_t per = text.find(" per ");
     if (per != std::string_view::npos) {
-      return fail(quoted(text) + " is not an amount per window; write `" + std::string(trim(text.substr(0, per))) + "/1m`");
+      return fail(quoted(text) + " is not an amount per window; write `" + std::string(trim(text.substr(0, per))) +
+                  "/1m`");
     }
     if (unit == AmountUnit::kConcurrency) {
       parts.amount = text;
@@ -194,7 +220,8 @@ Result<std::int64_t> parse_usd(std::string_view text) {
   const auto whole = parse_decimal(number.substr(0, whole_digits));
   std::int64_t micros = fraction.empty() ? 0 : *parse_decimal(fraction);
   for (std::size_t i = fraction.size(); i < 6 && !fraction.empty(); ++i) micros *= 10;
-  if (!whole || *whole > kMaxAmount / 1'000'000) return fail(quoted(text) + " is too large; at most 9007199254 dollars");
+  if (!whole || *whole > kMaxAmount / 1'000'000)
+    return fail(quoted(text) + " is too large; at most 9007199254 dollars");
   micros += *whole * 1'000'000;
   if (micros > kMaxAmount / factor) return fail(quoted(text) + " is too large; at most 9007199254 dollars");
   return micros * factor;
@@ -211,7 +238,8 @@ Result<std::int64_t> parse_amount(std::string_view text, AmountUnit unit) {
     }
     if (micros) return fail("fractions are for usd; write a whole number");
   }
-  if (digits == 0 || suffix.size() > 1 || (!suffix.empty() && !suffix_factor(suffix[0]))) return not_an_amount(text, unit);
+  if (digits == 0 || suffix.size() > 1 || (!suffix.empty() && !suffix_factor(suffix[0])))
+    return not_an_amount(text, unit);
   const auto number = parse_decimal(text.substr(0, digits));
   const std::int64_t factor = suffix.empty() ? 1 : *suffix_factor(suffix[0]);
   if (!number || *number > kMaxAmount / factor) return fail(quoted(text) + " is too large; at most 9007199254740992");
@@ -270,7 +298,8 @@ Result<DurationNs> parse_duration(std::string_view text) {
   }
   for (const auto& [word, replacement] : kOtherUnits) {
     if (unit == word && count && !is_digit(replacement[0])) {
-      return fail(quoted(text) + " is not a duration; write `" + std::to_string(*count) + std::string(replacement) + "`");
+      return fail(quoted(text) + " is not a duration; write `" + std::to_string(*count) + std::string(replacement) +
+                  "`");
     }
   }
   if (count && unit.empty()) return fail(quoted(text) + " has no unit; write `" + std::string(text) + "s`");
@@ -321,13 +350,18 @@ double refill_per_ns(const WindowRule& window) {
   DurationNs length = window.length;
   double amount = static_cast<double>(window.amount);
   switch (window.kind) {
-    case WindowKind::kConcurrency: return amount;
-    case WindowKind::kBucket: return static_cast<double>(window.rate.units) / static_cast<double>(window.rate.per);
+    case WindowKind::kConcurrency:
+      return amount;
+    case WindowKind::kBucket:
+      return static_cast<double>(window.rate.units) / static_cast<double>(window.rate.per);
     case WindowKind::kCalendar:
-      length = window.calendar == "hour" ? kHour : window.calendar == "day" ? kDay
-             : window.calendar == "week" ? 7 * kDay : 30 * kDay;
+      length = window.calendar == "hour"   ? kHour
+               : window.calendar == "day"  ? kDay
+               : window.calendar == "week" ? 7 * kDay
+                                           : 30 * kDay;
       break;
-    case WindowKind::kSliding: break;
+    case WindowKind::kSliding:
+      break;
   }
   return amount / static_cast<double>(std::max<DurationNs>(length, 1));
 }

@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
 struct Bad {
   const char* text;
   AmountUnit unit;
-  const char* says;   // part of the message: what to write instead
+  const char* says;  // part of the message: what to write instead
 };
 
 class BadWindow : public testing::TestWithParam<Bad> {};
@@ -66,23 +66,25 @@ TEST_P(BadWindow, SaysWhatToWrite) {
 
 INSTANTIATE_TEST_SUITE_P(
     Grammar, BadWindow,
-    testing::Values(Bad{"20/min", kCount, "write `20/1m`"}, Bad{"20/minute", kCount, "write `20/1m`"},
-                    Bad{"20/2min", kCount, "write `20/2m`"}, Bad{"20/m", kCount, "`20/1m` for a sliding window or `20/m burst 20`"},
-                    Bad{"20 per minute", kCount, "write `20/1m`"}, Bad{"20", kCount, "`20/1m` or `20/day`"},
-                    Bad{"20/60", kCount, "write `20/60s`"}, Bad{"20/2w", kCount, "write `20/7d`"},
-                    Bad{"10/days", kCount, "`10/1d`"}, Bad{"10/dya", kCount, "did you mean `10/day`"},
-                    Bad{"10/fortnight", kCount, "hour day week month"}, Bad{"1.5/1m", kCount, "fractions are for usd"},
-                    Bad{"1.5k/1m", kCount, "write `1500`"}, Bad{"50_000/1m", kCount, "write `50000`"},
-                    Bad{"50K/1m", kCount, "write `50k`"}, Bad{"-5/1m", kCount, "negative"}, Bad{"$5/day", kUsd, "without the dollar"},
-                    Bad{"5/367d", kCount, "at most 366d"}, Bad{"5/0s", kCount, "at least 1ms"},
-                    Bad{"5/99999999999999999999d", kCount, "at most 366d"}, Bad{"9007199254740993/1m", kCount, "too large"},
-                    Bad{"99999999999999999999/1m", kCount, "too large"}, Bad{"9007199255/day", kUsd, "too large"},
-                    Bad{"1.0000001/day", kUsd, "6 decimals"}, Bad{"10/d burst 50", kCount, "10/s burst 50"},
-                    Bad{"10/s burst", kCount, "needs a burst"}, Bad{"10/s burst x", kCount, "needs a burst"},
-                    Bad{"0/s burst 5", kCount, "at least 1"}, Bad{"{metadata.x}/s burst 5", kCount, "plain numbers"},
-                    Bad{"10/week anchor metadata.x", kCount, "only months"}, Bad{"10/month from metadata.x", kCount, "anchor metadata."},
-                    Bad{"10/1m extra", kCount, "not understood"}, Bad{"16/1m", AmountUnit::kConcurrency, "write `16`"},
-                    Bad{"{x}/1m", kCount, "{metadata.NAME}"}, Bad{"/1m", kCount, "not an amount"}, Bad{"", kCount, "has no window"}));
+    testing::Values(
+        Bad{"20/min", kCount, "write `20/1m`"}, Bad{"20/minute", kCount, "write `20/1m`"},
+        Bad{"20/2min", kCount, "write `20/2m`"}, Bad{"20/m", kCount, "`20/1m` for a sliding window or `20/m burst 20`"},
+        Bad{"20 per minute", kCount, "write `20/1m`"}, Bad{"20", kCount, "`20/1m` or `20/day`"},
+        Bad{"20/60", kCount, "write `20/60s`"}, Bad{"20/2w", kCount, "write `20/7d`"},
+        Bad{"10/days", kCount, "`10/1d`"}, Bad{"10/dya", kCount, "did you mean `10/day`"},
+        Bad{"10/fortnight", kCount, "hour day week month"}, Bad{"1.5/1m", kCount, "fractions are for usd"},
+        Bad{"1.5k/1m", kCount, "write `1500`"}, Bad{"50_000/1m", kCount, "write `50000`"},
+        Bad{"50K/1m", kCount, "write `50k`"}, Bad{"-5/1m", kCount, "negative"},
+        Bad{"$5/day", kUsd, "without the dollar"}, Bad{"5/367d", kCount, "at most 366d"},
+        Bad{"5/0s", kCount, "at least 1ms"}, Bad{"5/99999999999999999999d", kCount, "at most 366d"},
+        Bad{"9007199254740993/1m", kCount, "too large"}, Bad{"99999999999999999999/1m", kCount, "too large"},
+        Bad{"9007199255/day", kUsd, "too large"}, Bad{"1.0000001/day", kUsd, "6 decimals"},
+        Bad{"10/d burst 50", kCount, "10/s burst 50"}, Bad{"10/s burst", kCount, "needs a burst"},
+        Bad{"10/s burst x", kCount, "needs a burst"}, Bad{"0/s burst 5", kCount, "at least 1"},
+        Bad{"{metadata.x}/s burst 5", kCount, "plain numbers"}, Bad{"10/week anchor metadata.x", kCount, "only months"},
+        Bad{"10/month from metadata.x", kCount, "anchor metadata."}, Bad{"10/1m extra", kCount, "not understood"},
+        Bad{"16/1m", AmountUnit::kConcurrency, "write `16`"}, Bad{"{x}/1m", kCount, "{metadata.NAME}"},
+        Bad{"/1m", kCount, "not an amount"}, Bad{"", kCount, "has no window"}));
 
 TEST(WindowTest, ReadsAmountsOfTheKey) {
   const auto window = parse_window("{metadata.requestsPerMinute}/1m", kCount);

@@ -2,7 +2,8 @@
 
 namespace weir {
 
-// Read by the same loader as any file. A provider whose key is not in the environment is left out, and its models with it.
+// Read by the same loader as any file. A provider whose key is not in the environment is left out, and its models with
+// it.
 std::string_view built_in_yaml() {
   return R"(
 providers:

@@ -78,7 +78,8 @@ Period month_period(const date::time_zone& zone, TimeNs now, std::optional<TimeN
     return first_instant(zone, LocalNs(date_of.time_since_epoch()) + time_of_day);
   };
   const date::year_month_day today(date::floor<days>(local_time(zone, now)));
-  const std::int64_t index = static_cast<int>(today.year()) * 12 + static_cast<int>(static_cast<unsigned>(today.month())) - 1;
+  const std::int64_t index =
+      static_cast<int>(today.year()) * 12 + static_cast<int>(static_cast<unsigned>(today.month())) - 1;
   return find_period(index, now, boundary);
 }
 
@@ -100,7 +101,8 @@ struct CachedPeriod {
 
 }  // namespace
 
-Result<Period> calendar_period(std::string_view word, const std::string& zone, TimeNs now, std::optional<TimeNs> anchor) {
+Result<Period> calendar_period(std::string_view word, const std::string& zone, TimeNs now,
+                               std::optional<TimeNs> anchor) {
   if (now < 0 || now > kLastInstant || (anchor && (*anchor < 0 || *anchor > kLastInstant))) {
     return fail("calendar periods are known from 1970 to 2200");
   }
@@ -120,8 +122,9 @@ Result<Period> cached_calendar_period(std::string_view word, const std::string& 
                                       std::optional<TimeNs> anchor) {
   thread_local std::array<CachedPeriod, kMaxCachedPeriods> cache;
   const TimeNs anchor_key = anchor.value_or(-1);
-  const std::size_t hash = std::hash<std::string_view>{}(zone) ^ (std::hash<std::string_view>{}(word) << 1) ^
-                           static_cast<std::size_t>(static_cast<std::uint64_t>(anchor_key) * 0x9E3779B97F4A7C15ull >> 40);
+  const std::size_t hash =
+      std::hash<std::string_view>{}(zone) ^ (std::hash<std::string_view>{}(word) << 1) ^
+      static_cast<std::size_t>(static_cast<std::uint64_t>(anchor_key) * 0x9E3779B97F4A7C15ull >> 40);
   CachedPeriod& slot = cache[hash % kMaxCachedPeriods];
   if (now >= slot.period.start && now < slot.period.end && slot.anchor == anchor_key && slot.zone == zone &&
       slot.word == word) {
@@ -133,11 +136,11 @@ Result<Period> cached_calendar_period(std::string_view word, const std::string& 
 }
 
 std::string format_local(TimeNs at, TimeNs now, const std::string& zone) {
-  LocalNs local{nanoseconds(at)};
+  LocalNs local;
   try {
     local = local_time(*date::locate_zone(zone), at);
   } catch (const std::exception&) {
-    // Shown in UTC then.
+    local = LocalNs{nanoseconds(at)};
   }
   const auto midnight = date::floor<days>(local);
   const date::year_month_day day(midnight);

@@ -3,7 +3,8 @@
 //
 //   Result<Period> period = cached_calendar_period("day", "Europe/Berlin", now, std::nullopt);
 //
-// Safe from any thread: the cache is the thread's own, bounded (kMaxCachedPeriods), and holds no more than pure answers.
+// Safe from any thread: the cache is the thread's own, bounded (kMaxCachedPeriods), and holds no more than pure
+// answers.
 #pragma once
 
 #include "policy/policy.h"

@@ -10,7 +10,8 @@ namespace {
 // 2024-03-10T01:02:03Z and so on.
 TimeNs at(int year, unsigned month, unsigned day, int hour = 0, int minute = 0) {
   const date::sys_days days = date::year(year) / date::month(month) / date::day(day);
-  return (days.time_since_epoch() + std::chrono::hours(hour) + std::chrono::minutes(minute)) / std::chrono::nanoseconds(1);
+  return (days.time_since_epoch() + std::chrono::hours(hour) + std::chrono::minutes(minute)) /
+         std::chrono::nanoseconds(1);
 }
 
 Period period(std::string_view word, const std::string& zone, TimeNs now, std::optional<TimeNs> anchor = std::nullopt) {
@@ -19,8 +20,9 @@ Period period(std::string_view word, const std::string& zone, TimeNs now, std::o
   return out.value_or(Period{});
 }
 
-const std::vector<std::string> kZones = {"UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",
-                                         "America/Havana", "Africa/Cairo", "America/Santiago", "Asia/Gaza", "Pacific/Apia"};
+const std::vector<std::string> kZones = {
+    "UTC",          "Europe/Berlin",    "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana",
+    "Africa/Cairo", "America/Santiago", "Asia/Gaza",        "Pacific/Apia"};
 
 TEST(CalendarTest, DaysFollowTheZone) {
   const Period p = period("day", "Europe/Berlin", at(2026, 11, 20, 23, 30));
@@ -36,7 +38,7 @@ TEST(CalendarTest, DaysOfClockChangesHave23And25Hours) {
 }
 
 TEST(CalendarTest, WeeksStartOnMonday) {
-  const Period p = period("week", "UTC", at(2026, 11, 20, 10));   // a Friday
+  const Period p = period("week", "UTC", at(2026, 11, 20, 10));  // a Friday
   EXPECT_EQ(p.start, at(2026, 11, 16));
   EXPECT_EQ(p.end, at(2026, 11, 23));
   EXPECT_EQ(period("week", "UTC", at(2026, 11, 16)).start, at(2026, 11, 16));

@@ -14,7 +14,8 @@ namespace {
 
 // Is there a value that this term's patterns accept among `globs`?
 bool meets(const MatchTerm& term, std::string_view glob) {
-  return std::any_of(term.patterns.begin(), term.patterns.end(), [&](const std::string& p) { return globs_overlap(p, glob); });
+  return std::any_of(term.patterns.begin(), term.patterns.end(),
+                     [&](const std::string& p) { return globs_overlap(p, glob); });
 }
 
 class LimitChecker {
@@ -45,7 +46,7 @@ class LimitChecker {
 
  private:
   void check_names() {
-    std::map<std::string, std::string> items;   // RateLimit item -> limit
+    std::map<std::string, std::string> items;  // RateLimit item -> limit
     std::set<std::string> names;
     for (std::size_t i = 0; i < policy_.limits.size(); ++i) {
       const LimitRule& rule = policy_.limits[i];
@@ -82,13 +83,15 @@ class LimitChecker {
     for (const Yaml& item : value.items) {
       if (item.text == pattern) at = &item;
     }
-    reporter_.error(*at, "this can match nothing: no " + std::string(what) + " `" + pattern + "`" + did_you_mean(pattern, known));
+    reporter_.error(
+        *at, "this can match nothing: no " + std::string(what) + " `" + pattern + "`" + did_you_mean(pattern, known));
   }
 
   void check_each(const MatchTerm& term, const LimitSource& source, std::string_view what,
                   const std::vector<std::string_view>& known) {
     for (const std::string& pattern : term.patterns) {
-      const bool any = std::any_of(known.begin(), known.end(), [&](std::string_view k) { return globs_overlap(pattern, k); });
+      const bool any =
+          std::any_of(known.begin(), known.end(), [&](std::string_view k) { return globs_overlap(pattern, k); });
       if (!any) refuse(term, source, pattern, what, known);
     }
   }
@@ -113,7 +116,8 @@ class LimitChecker {
     } else if (term.attribute == "method") {
       for (const std::string& pattern : term.patterns) {
         const bool upper = std::none_of(pattern.begin(), pattern.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-        if (!upper) refuse(term, source, pattern, "method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"});
+        if (!upper)
+          refuse(term, source, pattern, "method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"});
       }
     }
   }
@@ -131,8 +135,9 @@ class LimitChecker {
       return meets(*provider, m.provider) && (model == nullptr || meets(*model, m.pattern));
     });
     if (any || reporter_.failed()) return;
-    reporter_.error(*source.match, "this can match nothing: no rule under `models` routes " +
-                                       std::string(model != nullptr ? "that model to that provider" : "to that provider"));
+    reporter_.error(*source.match,
+                    "this can match nothing: no rule under `models` routes " +
+                        std::string(model != nullptr ? "that model to that provider" : "to that provider"));
   }
 
   // A tier that a map leaves out gets the map's smallest amounts.
@@ -157,8 +162,8 @@ class LimitChecker {
       if (!has(tier.name)) missing += (missing.empty() ? "`" : ", `") + tier.name + "`";
     }
     if (!missing.empty()) {
-      reporter_.warning(*source.allow, "no amount for tier " + missing + "; it gets the smallest, that of `" + smallest->tier +
-                                           "`. Add it, or `default`");
+      reporter_.warning(*source.allow, "no amount for tier " + missing + "; it gets the smallest, that of `" +
+                                           smallest->tier + "`. Add it, or `default`");
     }
     TierAllowance fallback{"", smallest->windows};
     rule.allow.push_back(std::move(fallback));
@@ -179,8 +184,9 @@ class LimitChecker {
     });
     if (bounded) return;
     const auto name = std::find_if(rule.per.begin(), rule.per.end(), is_asserted);
-    reporter_.warning(*source.per, "`" + rule.name + "` is bounded only by `" + *name + "`, which callers choose freely; add a limit of `" +
-                                       rule.meter_name + "` per caller beside it");
+    reporter_.warning(*source.per, "`" + rule.name + "` is bounded only by `" + *name +
+                                       "`, which callers choose freely; add a limit of `" + rule.meter_name +
+                                       "` per caller beside it");
   }
 
   Policy& policy_;

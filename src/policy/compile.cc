@@ -41,21 +41,28 @@ CompiledTerm make_term(const MatchTerm& term) {
 
 std::string_view kind_name(WindowKind kind) {
   switch (kind) {
-    case WindowKind::kSliding: return "sliding";
-    case WindowKind::kBucket: return "bucket";
-    case WindowKind::kCalendar: return "calendar";
-    case WindowKind::kConcurrency: return "concurrency";
+    case WindowKind::kSliding:
+      return "sliding";
+    case WindowKind::kBucket:
+      return "bucket";
+    case WindowKind::kCalendar:
+      return "calendar";
+    case WindowKind::kConcurrency:
+      return "concurrency";
   }
   return "";
 }
 
 // Names the counters of one limit. A counter keeps its usage while its identity stays: sliding windows and buckets are
-// numbered from the shortest, so that a changed length is still the same counter, and calendar windows carry their word.
+// numbered from the shortest, so that a changed length is still the same counter, and calendar windows carry their
+// word.
 class CounterNames {
  public:
-  explicit CounterNames(const LimitRule& rule) : prefix_(rule.name + "|" + scope_name(rule) + "|" + rule.meter_name + "|") {
+  explicit CounterNames(const LimitRule& rule)
+      : prefix_(rule.name + "|" + scope_name(rule) + "|" + rule.meter_name + "|") {
     for (const TierAllowance& allowance : rule.allow) {
-      for (const WindowRule& window : allowance.windows) lengths_[static_cast<std::size_t>(window.kind)].insert(window.length);
+      for (const WindowRule& window : allowance.windows)
+        lengths_[static_cast<std::size_t>(window.kind)].insert(window.length);
     }
   }
   std::string identity(const WindowRule& window) const {
@@ -80,7 +87,8 @@ CompiledLimit make_limit(const LimitRule& rule, const Ruleset::Define& define) {
   out.rule = &rule;
   out.unit = unit_of(rule);
   out.override_key = "limits." + rule.name;
-  out.hold = !std::all_of(rule.meter.begin(), rule.meter.end(), [](const MeterTerm& t) { return t.kind == MeterKind::kRequests; });
+  out.hold = !std::all_of(rule.meter.begin(), rule.meter.end(),
+                          [](const MeterTerm& t) { return t.kind == MeterKind::kRequests; });
   for (const MatchTerm& term : rule.match) out.terms.push_back(make_term(term));
   const CounterNames names(rule);
   for (const TierAllowance& allowance : rule.allow) {
@@ -93,7 +101,9 @@ CompiledLimit make_limit(const LimitRule& rule, const Ruleset::Define& define) {
     }
     out.allow.push_back(std::move(compiled));
   }
-  std::stable_partition(out.allow.begin(), out.allow.end(), [](const CompiledAllowance& a) { return !a.tier.empty(); });
+  // The amounts for every tier last: they hold when no other tier does.
+  const auto everyone = std::find_if(out.allow.begin(), out.allow.end(), [](const auto& a) { return a.tier.empty(); });
+  if (everyone != out.allow.end()) std::rotate(everyone, everyone + 1, out.allow.end());
   return out;
 }
 
@@ -155,7 +165,8 @@ std::shared_ptr<const Ruleset> Ruleset::compile(std::shared_ptr<const Policy> po
       continue;
     }
     const Attribute attribute = term->attribute.attribute();
-    auto index = std::find_if(c.indexes.begin(), c.indexes.end(), [&](const LimitIndex& i) { return i.attribute == attribute; });
+    auto index =
+        std::find_if(c.indexes.begin(), c.indexes.end(), [&](const LimitIndex& i) { return i.attribute == attribute; });
     if (index == c.indexes.end()) index = c.indexes.insert(index, LimitIndex{attribute, {}});
     for (const std::string& value : term->literals) index->by_value[value].push_back(number);
   }

@@ -16,14 +16,14 @@
 
 namespace weir {
 
-inline constexpr std::size_t kMaxLimits = 1'000;   // of one policy
+inline constexpr std::size_t kMaxLimits = 1'000;  // of one policy
 
 // An attribute by name, resolved once: "model", "metadata.plan", "header.x-team".
 class AttributeReader {
  public:
   explicit AttributeReader(std::string_view name);
-  std::string_view value(const Attributes& attributes) const;   // null data = absent
-  bool asserted(const Attributes& attributes) const;            // by the caller, for this request
+  std::string_view value(const Attributes& attributes) const;  // null data = absent
+  bool asserted(const Attributes& attributes) const;           // by the caller, for this request
   bool is(Attribute attribute) const { return source_ == Source::kAttribute && attribute_ == attribute; }
   bool indexable() const { return source_ == Source::kAttribute; }
   Attribute attribute() const { return attribute_; }
@@ -45,12 +45,12 @@ struct CompiledTerm {
 
 // The `per` of one or more limits: their counters share a subject's record.
 struct Scope {
-  std::string name;                 // sorted attribute names; "global"
+  std::string name;  // sorted attribute names; "global"
   std::string overflow_name;
   std::vector<AttributeReader> per;
-  bool with_tenant = false;         // key, user, caller, team and app are names within a tenant
+  bool with_tenant = false;  // key, user, caller, team and app are names within a tenant
   bool tenant_zone = false;
-  bool overridable = false;         // a key's metadata may change amounts
+  bool overridable = false;  // a key's metadata may change amounts
 };
 
 struct CompiledAllowance {
@@ -63,8 +63,8 @@ struct CompiledLimit {
   const LimitRule* rule = nullptr;
   std::vector<CompiledTerm> terms;
   std::uint32_t scope = 0;
-  std::vector<CompiledAllowance> allow;   // the one for every tier last
-  std::string override_key;               // "limits.NAME"
+  std::vector<CompiledAllowance> allow;  // the one for every tier last
+  std::string override_key;              // "limits.NAME"
   AmountUnit unit = AmountUnit::kCount;
   bool hold = true;
 };

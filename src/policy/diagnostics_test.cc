@@ -6,8 +6,8 @@ namespace {
 
 struct Wrong {
   const char* text;
-  const char* starts;   // line:column and the beginning of the message
-  const char* says;     // part of the same line
+  const char* starts;  // line:column and the beginning of the message
+  const char* says;    // part of the same line
 };
 
 class WrongFile : public testing::TestWithParam<Wrong> {};
@@ -52,81 +52,125 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"providers: { a: { dialect: openai, url: \"http://u:pw@h\" } }", "1:41: error:", "may not hold a user"},
         Wrong{"providers: { A: { simulate: {} } }", "1:14: error:", "a-z 0-9"},
         Wrong{"models: { a: { provider: simm } }", "1:26: error: unknown provider `simm`", "did you mean `sim`"},
-        Wrong{"models: { \"g*\": { provider: sim }, gpt: { provider: sim } }", "1:36: error: `gpt` is never reached", "`g*` above"},
+        Wrong{"models: { \"g*\": { provider: sim }, gpt: { provider: sim } }", "1:36: error: `gpt` is never reached",
+              "`g*` above"},
         Wrong{"models: { a: { provider: sim, price: { inputt: 3 } } }", "1:40: error: unknown key `inputt`", "`input`"},
         Wrong{"upstreams: [{ path: /v1/messages, kind: http, url: \"http://h\" }]", "1:21: error:", "LLM route"},
         Wrong{"upstreams: [{ path: /weir/v1/x, kind: http, url: \"http://h\" }]", "1:21: error:", "by Weir itself"},
         Wrong{"upstreams: [{ path: /a/*/b, kind: http, url: \"http://h\" }]", "1:21: error:", "ends in /**"},
         Wrong{"upstreams: [{ path: /a, url: \"http://h\" }]", "1:13: error: this upstream needs `kind`", ""},
-        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { usd: { response_json: a } } }]", "1:64: error: `usd` is a built-in meter", ""},
-        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { x: {} } }]", "1:64: error: meter `x` needs either", ""}));
+        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { usd: { response_json: a } } }]",
+              "1:64: error: `usd` is a built-in meter", ""},
+        Wrong{"upstreams: [{ path: /a, kind: http, url: \"http://h\", meters: { x: {} } }]",
+              "1:64: error: meter `x` needs either", ""}));
 
 #define LIMIT(body) "limits:\n  - { " body " }"
 INSTANTIATE_TEST_SUITE_P(
     Limits, WrongFile,
     testing::Values(
-        Wrong{LIMIT("name: a, pre: key, meter: requests, allow: 1/1m"), "2:16: error: unknown key `pre`", "did you mean `per`"},
-        Wrong{LIMIT("name: a, per: caler, meter: requests, allow: 1/1m"), "2:21: error: unknown attribute `caler`", "`caller`"},
-        Wrong{LIMIT("name: a, per: key, meter: request, allow: 1/1m"), "2:33: error: unknown meter `request`", "`requests`"},
+        Wrong{LIMIT("name: a, pre: key, meter: requests, allow: 1/1m"), "2:16: error: unknown key `pre`",
+              "did you mean `per`"},
+        Wrong{LIMIT("name: a, per: caler, meter: requests, allow: 1/1m"), "2:21: error: unknown attribute `caler`",
+              "`caller`"},
+        Wrong{LIMIT("name: a, per: key, meter: request, allow: 1/1m"), "2:33: error: unknown meter `request`",
+              "`requests`"},
         Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/min"), "2:50: error:", "`1/1m`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1m]"), "2:57: error: two amounts for the same window", ""},
-        Wrong{LIMIT("name: a, per: key, meter: concurrency, allow: 5/1m"), "2:53: error: concurrency has no window", "`5`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: { gold: 1/1m }"), "2:52: error: unknown tier `gold`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1m]"),
+              "2:57: error: two amounts for the same window", ""},
+        Wrong{LIMIT("name: a, per: key, meter: concurrency, allow: 5/1m"), "2:53: error: concurrency has no window",
+              "`5`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: { gold: 1/1m }"), "2:52: error: unknown tier `gold`",
+              ""},
         Wrong{LIMIT("name: Aa, per: key, meter: requests, allow: 1/1m"), "2:13: error: a limit's name", "write `aa`"},
         Wrong{LIMIT("name: a, meter: requests, allow: 1/1m"), "2:5: error: this limit needs `per`", ""},
         Wrong{LIMIT("name: a, per: [key, key], meter: requests, allow: 1/1m"), "2:27: error: `key` appears twice", ""},
-        Wrong{LIMIT("name: a, per: [key, global], meter: requests, allow: 1/1m"), "2:27: error: `global` stands alone", ""},
-        Wrong{LIMIT("name: a, per: key, meter: {usd: 1, tokens: 1}, allow: 1/1m"), "2:33: error: usd cannot be mixed", ""},
+        Wrong{LIMIT("name: a, per: [key, global], meter: requests, allow: 1/1m"), "2:27: error: `global` stands alone",
+              ""},
+        Wrong{LIMIT("name: a, per: key, meter: {usd: 1, tokens: 1}, allow: 1/1m"), "2:33: error: usd cannot be mixed",
+              ""},
         Wrong{LIMIT("name: a, per: key, meter: {tokens: 0}, allow: 1/1m"), "2:42: error: a weight is", ""},
-        Wrong{LIMIT("name: a, per: key, meter: {concurrency: 2}, allow: 1"), "2:33: error: concurrency cannot be weighted", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, precision: 0"), "2:67: error: `precision` must be", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tier: glod }"), "2:71: error: this can match nothing: no tier `glod`", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { kind: [agent, robot] }"), "2:79: error: this can match nothing: no kind `robot`", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { provider: {not: opnai} }"), "2:81: error:", "no provider `opnai`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { route: /v1/mesages }"), "2:72: error:", "did you mean `/v1/messages`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { method: get }"), "2:73: error:", "did you mean `GET`"},
-        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: b }"), "3:72: error: this can match nothing", "`b`"},
-        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { model: \"b*\" }"), "3:72: error: this can match nothing", "`b*`"},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m") "\n  - { name: a, per: key, meter: requests, allow: 1/1m }", "3:13: error: two limits are called `a`", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1h]") "\n  - { name: a-1m, per: key, meter: requests, allow: 1/1m }", "3:13: error: `a-1m` would name both", ""}));
+        Wrong{LIMIT("name: a, per: key, meter: {concurrency: 2}, allow: 1"),
+              "2:33: error: concurrency cannot be weighted", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, precision: 0"),
+              "2:67: error: `precision` must be", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tier: glod }"),
+              "2:71: error: this can match nothing: no tier `glod`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { kind: [agent, robot] }"),
+              "2:79: error: this can match nothing: no kind `robot`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { provider: {not: opnai} }"),
+              "2:81: error:", "no provider `opnai`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { route: /v1/mesages }"),
+              "2:72: error:", "did you mean `/v1/messages`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { method: get }"),
+              "2:73: error:", "did you mean `GET`"},
+        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT(
+                  "name: a, per: key, meter: requests, allow: 1/1m, match: { model: b }"),
+              "3:72: error: this can match nothing", "`b`"},
+        Wrong{"models: { a: { provider: sim, price: 0 } }\n" LIMIT(
+                  "name: a, per: key, meter: requests, allow: 1/1m, match: { model: \"b*\" }"),
+              "3:72: error: this can match nothing", "`b*`"},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m") "\n  - { name: a, per: key, meter: requests, "
+                                                                       "allow: 1/1m }",
+              "3:13: error: two limits are called `a`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: [1/1m, 2/1h]") "\n  - { name: a-1m, per: key, meter: "
+                                                                               "requests, allow: 1/1m }",
+              "3:13: error: `a-1m` would name both", ""}));
 
 INSTANTIATE_TEST_SUITE_P(
     NotAvailable, WrongFile,
     testing::Values(
         Wrong{"runs: { max_depth: 5 }", "1:1: error: `runs` is not available in this version", ""},
-        Wrong{"breaker: {}", "1:1: error: `breaker` is not available", ""}, Wrong{"profiles: {}", "1:1: error: `profiles` is not available", ""},
-        Wrong{"trust: {}", "1:1: error: `trust` is not available", ""}, Wrong{"retry: {}", "1:1: error: `retry` is not available", ""},
-        Wrong{"alerts: {}", "1:1: error: `alerts` is not available", ""}, Wrong{"guards: {}", "1:1: error: `guards` is not available", ""},
-        Wrong{"cache: {}", "1:1: error: `cache` is not available", ""}, Wrong{"edge: {}", "1:1: error: `edge` is not available", ""},
-        Wrong{"plans: {}", "1:1: error: `plans` is not available", ""}, Wrong{"adjust: {}", "1:1: error: `adjust` is not available", ""},
-        Wrong{"script: a.lua", "1:1: error: `script` is not available", ""}, Wrong{"route: {}", "1:1: error: `route` is not available", ""},
+        Wrong{"breaker: {}", "1:1: error: `breaker` is not available", ""},
+        Wrong{"profiles: {}", "1:1: error: `profiles` is not available", ""},
+        Wrong{"trust: {}", "1:1: error: `trust` is not available", ""},
+        Wrong{"retry: {}", "1:1: error: `retry` is not available", ""},
+        Wrong{"alerts: {}", "1:1: error: `alerts` is not available", ""},
+        Wrong{"guards: {}", "1:1: error: `guards` is not available", ""},
+        Wrong{"cache: {}", "1:1: error: `cache` is not available", ""},
+        Wrong{"edge: {}", "1:1: error: `edge` is not available", ""},
+        Wrong{"plans: {}", "1:1: error: `plans` is not available", ""},
+        Wrong{"adjust: {}", "1:1: error: `adjust` is not available", ""},
+        Wrong{"script: a.lua", "1:1: error: `script` is not available", ""},
+        Wrong{"route: {}", "1:1: error: `route` is not available", ""},
         Wrong{"rls: {}", "1:1: error: `rls` is not available", ""},
         Wrong{"store: { counters: \"redis://:pw@h\" }", "1:20: error: `counters: redis://` is not available", ""},
         Wrong{"store: { records: \"postgres://h\" }", "1:19: error: `records: postgres://` is not available", ""},
-        Wrong{"providers: { g: { dialect: gemini, url: \"https://h\" } }", "1:28: error: `dialect: gemini` is not available", ""},
-        Wrong{"models: { a: { provider: sim, price: 0, fallback: [b] } }", "1:41: error: `fallback` is not available", ""},
-        Wrong{"upstreams: [{ path: /m, kind: mcp, url: \"http://h\", server: s }]", "1:31: error: `kind: mcp` is not available", ""},
+        Wrong{"providers: { g: { dialect: gemini, url: \"https://h\" } }",
+              "1:28: error: `dialect: gemini` is not available", ""},
+        Wrong{"models: { a: { provider: sim, price: 0, fallback: [b] } }", "1:41: error: `fallback` is not available",
+              ""},
+        Wrong{"upstreams: [{ path: /m, kind: mcp, url: \"http://h\", server: s }]",
+              "1:31: error: `kind: mcp` is not available", ""},
         Wrong{LIMIT("name: a, per: run, meter: requests, allow: 1/1m"), "2:21: error: `run` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tool: x }"), "2:65: error: `tool` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: requests, allow: 1/1m, match: { tool: x }"),
+              "2:65: error: `tool` is not available", ""},
         Wrong{LIMIT("name: a, per: key, meter: runs, allow: 1/1m"), "2:33: error: `runs` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: tool_calls, allow: 1/1m"), "2:33: error: `tool_calls` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: []"), "2:52: error: `degrade` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, soft: true"), "2:52: error: `soft` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, layer: plan"), "2:52: error: `layer` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, contextual: true"), "2:52: error: `contextual` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: strip_tool"), "2:63: error: `on_exceed: strip_tool` is not available", ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: {queue: 2s}"), "2:63: error: `on_exceed: queue` is not available", ""}));
+        Wrong{LIMIT("name: a, per: key, meter: tool_calls, allow: 1/1m"), "2:33: error: `tool_calls` is not available",
+              ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: []"),
+              "2:52: error: `degrade` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, soft: true"), "2:52: error: `soft` is not available",
+              ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, layer: plan"),
+              "2:52: error: `layer` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, contextual: true"),
+              "2:52: error: `contextual` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: strip_tool"),
+              "2:63: error: `on_exceed: strip_tool` is not available", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: {queue: 2s}"),
+              "2:63: error: `on_exceed: queue` is not available", ""}));
 
 TEST(DiagnosticsTest, AllErrorsAreReportedInFileOrder) {
-  const LoadedPolicy loaded = load("lisen: a\ndrain: 5\nlimits:\n  - { name: X, per: who, meter: what, allow: 1/1m }\n");
+  const LoadedPolicy loaded =
+      load("lisen: a\ndrain: 5\nlimits:\n  - { name: X, per: who, meter: what, allow: 1/1m }\n");
   ASSERT_EQ(loaded.diagnostics.size(), 5u) << problems(loaded);
   for (std::size_t i = 1; i < 5; ++i) EXPECT_GE(loaded.diagnostics[i].line, loaded.diagnostics[i - 1].line);
 }
 
 TEST(DiagnosticsTest, SecretsAreNotRepeated) {
   for (const char* text : {"providers: { a: { dialect: openai, url: \"http://h\", key: \"se cret\\u0001\" } }",
-                           "providers: { a: { dialect: openai, url: \"https://user:se cret@h\" } }", "admin: { token: \"se cret token\" }",
-                           "store: { counters: \"redis://:se cret@h\" }"}) {
+                           "providers: { a: { dialect: openai, url: \"https://user:se cret@h\" } }",
+                           "admin: { token: \"se cret token\" }", "store: { counters: \"redis://:se cret@h\" }"}) {
     const std::string told = problems(load(text));
     EXPECT_NE(told.find("error"), std::string::npos) << text;
     EXPECT_EQ(told.find("se cret"), std::string::npos) << told;
@@ -136,17 +180,27 @@ TEST(DiagnosticsTest, SecretsAreNotRepeated) {
 TEST(WarningsTest, DoNotStopAFile) {
   const LoadedPolicy tiers = load(LIMIT("name: a, per: key, meter: requests, allow: { pro: 9/1m, enterprise: 50/1m }"));
   ASSERT_TRUE(tiers.policy);
-  EXPECT_EQ(problems(tiers), "2:50: warning: no amount for tier `free`; it gets the smallest, that of `pro`. Add it, or `default`\n");
+  EXPECT_EQ(problems(tiers),
+            "2:50: warning: no amount for tier `free`; it gets the smallest, that of `pro`. Add it, or `default`\n");
   EXPECT_EQ(tiers.policy->limits[0].allow.back().tier, "");
   EXPECT_EQ(tiers.policy->limits[0].allow.back().windows[0].amount, 9);
 
   const LoadedPolicy split = load(LIMIT("name: a, per: [key, conversation], meter: tokens, allow: 9/1m"));
   ASSERT_TRUE(split.policy);
-  EXPECT_NE(problems(split).find("2:21: warning: `a` is bounded only by `conversation`"), std::string::npos) << problems(split);
-  EXPECT_EQ(problems(load(LIMIT("name: a, per: conversation, meter: tokens, allow: 9/1m") "\n  - { name: b, per: key, meter: tokens, allow: 9/1m }")), "");
+  EXPECT_NE(problems(split).find("2:21: warning: `a` is bounded only by `conversation`"), std::string::npos)
+      << problems(split);
+  EXPECT_EQ(
+      problems(load(LIMIT("name: a, per: conversation, meter: tokens, allow: 9/1m") "\n  - { name: b, per: key, meter: "
+                                                                                    "tokens, allow: 9/1m }")),
+      "");
 
-  EXPECT_NE(problems(load("models: { unpriced-thing: { provider: sim } }")).find("1:11: warning: no price is known"), std::string::npos);
-  EXPECT_NE(problems(load("providers: { a: { simulate: {} }, b: { simulate: {} } }\nmodels: { x: { provider: a, price: 0 } }")).find("1:35: warning: no model is routed"), std::string::npos);
+  EXPECT_NE(problems(load("models: { unpriced-thing: { provider: sim } }")).find("1:11: warning: no price is known"),
+            std::string::npos);
+  EXPECT_NE(
+      problems(
+          load("providers: { a: { simulate: {} }, b: { simulate: {} } }\nmodels: { x: { provider: a, price: 0 } }"))
+          .find("1:35: warning: no model is routed"),
+      std::string::npos);
 }
 
 }  // namespace

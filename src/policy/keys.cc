@@ -140,7 +140,9 @@ constexpr KeySpec kKeys[] = {
 
 }  // namespace
 
-std::span<const KeySpec> policy_keys() { return kKeys; }
+std::span<const KeySpec> policy_keys() {
+  return kKeys;
+}
 
 std::vector<std::string_view> keys_of(std::string_view section) {
   std::vector<std::string_view> out;

@@ -1,4 +1,5 @@
-// Every key of weir.yaml in one table: the loader accepts, the JSON Schema lists and the docs test checks exactly these.
+// Every key of weir.yaml in one table: the loader accepts, the JSON Schema lists and the docs test checks exactly
+// these.
 //
 //   for (const KeySpec& spec : policy_keys()) …
 //
@@ -12,26 +13,43 @@
 namespace weir {
 
 enum class ValueType : unsigned char {
-  kText, kName, kZone, kUrl, kEndpoint, kPath, kInteger, kFraction, kBoolean, kDuration, kBytes, kUsdPerMillion,
+  kText,
+  kName,
+  kZone,
+  kUrl,
+  kEndpoint,
+  kPath,
+  kInteger,
+  kFraction,
+  kBoolean,
+  kDuration,
+  kBytes,
+  kUsdPerMillion,
   kChoice,      // detail: "a|b"
   kSection,     // detail: the section's name
   kSectionMap,  // free keys -> section
   kSectionList,
   kTextList,
-  kOutputRange, kPrice, kAllow, kMeter, kMatch, kPer, kWorkers,
+  kOutputRange,
+  kPrice,
+  kAllow,
+  kMeter,
+  kMatch,
+  kPer,
+  kWorkers,
 };
 
 struct KeySpec {
-  std::string_view section;      // "" is the top level
+  std::string_view section;  // "" is the top level
   std::string_view key;
   ValueType type = ValueType::kText;
   std::string_view detail;
-  std::string_view about;        // for the schema
-  bool later = false;            // known, "not available in this version"
+  std::string_view about;  // for the schema
+  bool later = false;      // known, "not available in this version"
 };
 
 std::span<const KeySpec> policy_keys();
-std::vector<std::string_view> keys_of(std::string_view section);            // those that work
+std::vector<std::string_view> keys_of(std::string_view section);  // those that work
 const KeySpec* find_key(std::string_view section, std::string_view key);
 
 }  // namespace weir

@@ -9,19 +9,24 @@
 namespace weir {
 namespace {
 
-
 constexpr std::size_t kMaxPatterns = 1'000;
 constexpr std::size_t kMaxPer = 8;
 constexpr std::size_t kMaxWindows = 8;
 constexpr std::int64_t kMaxWeight = 1'000'000;
 
-constexpr std::array<std::string_view, 14> kAttributeNames = {"key", "tenant", "user", "caller", "tier", "kind", "ip",
-    "team", "app", "conversation", "model", "provider", "route", "method"};
+constexpr std::array<std::string_view, 14> kAttributeNames = {"key",   "tenant",   "user",  "caller", "tier",
+                                                              "kind",  "ip",       "team",  "app",    "conversation",
+                                                              "model", "provider", "route", "method"};
 constexpr std::array<std::string_view, 6> kLaterAttributes = {"run", "agent", "depth", "task", "tool", "server"};
 constexpr std::array<std::pair<std::string_view, MeterKind>, 9> kMeters = {{{"requests", MeterKind::kRequests},
-    {"tokens", MeterKind::kTokens}, {"input_tokens", MeterKind::kInputTokens}, {"output_tokens", MeterKind::kOutputTokens},
-    {"cached_tokens", MeterKind::kCachedTokens}, {"usd", MeterKind::kUsd}, {"concurrency", MeterKind::kConcurrency},
-    {"bytes_in", MeterKind::kBytesIn}, {"bytes_out", MeterKind::kBytesOut}}};
+                                                                            {"tokens", MeterKind::kTokens},
+                                                                            {"input_tokens", MeterKind::kInputTokens},
+                                                                            {"output_tokens", MeterKind::kOutputTokens},
+                                                                            {"cached_tokens", MeterKind::kCachedTokens},
+                                                                            {"usd", MeterKind::kUsd},
+                                                                            {"concurrency", MeterKind::kConcurrency},
+                                                                            {"bytes_in", MeterKind::kBytesIn},
+                                                                            {"bytes_out", MeterKind::kBytesOut}}};
 constexpr std::array<std::string_view, 2> kLaterMeters = {"runs", "tool_calls"};
 
 template <std::size_t N>
@@ -79,8 +84,10 @@ class LimitReader {
     rule_.name = name->text;
     if (!name->is_scalar() || !is_name(rule_.name)) {
       std::string better;
-      for (const char c : rule_.name.substr(0, 64)) better += is_name({&c, 1}) ? c : is_name(std::string(1, ascii_lower(c))) ? ascii_lower(c) : '-';
-      reporter_.error(*name, "a limit's name has 1 to 64 of a-z 0-9 . _ -" + (better.empty() ? "" : "; write `" + better + "`"));
+      for (const char c : rule_.name.substr(0, 64))
+        better += is_name({&c, 1}) ? c : is_name(std::string(1, ascii_lower(c))) ? ascii_lower(c) : '-';
+      reporter_.error(
+          *name, "a limit's name has 1 to 64 of a-z 0-9 . _ -" + (better.empty() ? "" : "; write `" + better + "`"));
     }
   }
 
@@ -143,14 +150,16 @@ class LimitReader {
 
   bool is_custom_meter(std::string_view name) const {
     return std::any_of(policy_.upstreams.begin(), policy_.upstreams.end(), [&](const Upstream& upstream) {
-      return std::any_of(upstream.meters.begin(), upstream.meters.end(), [&](const MeterSource& m) { return m.name == name; });
+      return std::any_of(upstream.meters.begin(), upstream.meters.end(),
+                         [&](const MeterSource& m) { return m.name == name; });
     });
   }
 
   void add_meter(const Yaml& name, std::int64_t weight) {
     MeterTerm term;
     term.weight = weight;
-    const auto known = std::find_if(kMeters.begin(), kMeters.end(), [&](const auto& m) { return m.first == name.text; });
+    const auto known =
+        std::find_if(kMeters.begin(), kMeters.end(), [&](const auto& m) { return m.first == name.text; });
     if (known != kMeters.end()) {
       term.kind = known->second;
     } else if (name.is_scalar() && is_custom_meter(name.text)) {
@@ -198,9 +207,13 @@ class LimitReader {
     };
     const bool several = rule_.meter.size() > 1;
     const bool weighted = several || (rule_.meter.size() == 1 && rule_.meter[0].weight != 1);
-    if (weighted && has(MeterKind::kConcurrency)) reporter_.error(node, "concurrency cannot be weighted or mixed with other meters");
-    if (several && has(MeterKind::kUsd)) reporter_.error(node, "usd cannot be mixed with other meters: the units differ");
-    unit_ = has(MeterKind::kUsd) ? AmountUnit::kUsd : has(MeterKind::kConcurrency) ? AmountUnit::kConcurrency : AmountUnit::kCount;
+    if (weighted && has(MeterKind::kConcurrency))
+      reporter_.error(node, "concurrency cannot be weighted or mixed with other meters");
+    if (several && has(MeterKind::kUsd))
+      reporter_.error(node, "usd cannot be mixed with other meters: the units differ");
+    unit_ = has(MeterKind::kUsd)           ? AmountUnit::kUsd
+            : has(MeterKind::kConcurrency) ? AmountUnit::kConcurrency
+                                           : AmountUnit::kCount;
     const bool rate = std::all_of(rule_.meter.begin(), rule_.meter.end(), [](const MeterTerm& t) {
       return t.kind == MeterKind::kRequests || t.kind == MeterKind::kConcurrency || t.kind == MeterKind::kBytesIn ||
              t.kind == MeterKind::kBytesOut;
@@ -211,13 +224,15 @@ class LimitReader {
   std::vector<WindowRule> read_windows(const Yaml& node) {
     std::vector<WindowRule> out;
     const bool list = node.is_list();
-    if (node.kind == Yaml::Kind::kNull || node.is_map() || (list && node.items.empty()) || node.items.size() > kMaxWindows) {
+    if (node.kind == Yaml::Kind::kNull || node.is_map() || (list && node.items.empty()) ||
+        node.items.size() > kMaxWindows) {
       reporter_.error(node, "`allow` must be an amount such as `20/1m`, or a list of 1 to 8 of them");
       return out;
     }
     for (std::size_t i = 0; i < (list ? node.items.size() : 1); ++i) {
       const Yaml& item = list ? node.items[i] : node;
-      auto window = item.is_scalar() ? parse_window(item.text, unit_) : fail("an amount must be a single value such as `20/1m`");
+      auto window =
+          item.is_scalar() ? parse_window(item.text, unit_) : fail("an amount must be a single value such as `20/1m`");
       if (!window) {
         reporter_.error(item, window.error().message);
         continue;
@@ -226,7 +241,8 @@ class LimitReader {
         return other.kind == window->kind && other.length == window->length && other.calendar == window->calendar;
       });
       if (twice) {
-        reporter_.error(item, unit_ == AmountUnit::kConcurrency ? "concurrency has one amount" : "two amounts for the same window");
+        reporter_.error(
+            item, unit_ == AmountUnit::kConcurrency ? "concurrency has one amount" : "two amounts for the same window");
         continue;
       }
       out.push_back(std::move(*window));
@@ -287,7 +303,8 @@ void load_limits(Section& root, Policy& policy, bool built_in, std::vector<Limit
   const Yaml* node = root.get("limits");
   if (node == nullptr) return;
   if (!node->is_list() || node->items.size() > kMaxLimits) {
-    return root.reporter().error(*node, "`limits` must be a list of at most 1000 limits, as in - { name: …, per: caller, … }");
+    return root.reporter().error(*node,
+                                 "`limits` must be a list of at most 1000 limits, each a map such as { name: … }");
   }
   for (const Yaml& item : node->items) {
     LimitSource source;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMaxProviders = 100;
 constexpr std::size_t kMaxModels = 1'000;
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 40;
-constexpr std::int64_t kMaxPrice = 1'000'000'000'000;   // $1M per 1M tokens
+constexpr std::int64_t kMaxPrice = 1'000'000'000'000;  // $1M per 1M tokens
 
 void read_url(Section& s, Url& out, bool required) {
   const Yaml* value = required ? s.required("url") : s.get("url");
@@ -121,7 +121,8 @@ Provider read_provider(Section& s, const Yaml& name) {
     s.reporter().error(*s.get("key"), "`key` holds characters that cannot be sent in a header");
   }
   s.text("ca", provider.ca);
-  if (!provider.ca.empty() && !provider.url.tls && !simulated) s.reporter().error(*s.get("ca"), "`ca` needs an https:// url");
+  if (!provider.ca.empty() && !provider.url.tls && !simulated)
+    s.reporter().error(*s.get("ca"), "`ca` needs an https:// url");
   provider.price = read_price(s, "");
   read_timeouts(s, provider.timeouts);
   s.finish();
@@ -129,8 +130,9 @@ Provider read_provider(Section& s, const Yaml& name) {
 }
 
 void read_meter_source(Section& s, const Yaml& name, Upstream& upstream) {
-  constexpr std::array<std::string_view, 11> kTaken = {"requests", "runs", "tokens", "input_tokens", "output_tokens",
-      "cached_tokens", "usd", "tool_calls", "concurrency", "bytes_in", "bytes_out"};
+  constexpr std::array<std::string_view, 11> kTaken = {"requests",      "runs",          "tokens",   "input_tokens",
+                                                       "output_tokens", "cached_tokens", "usd",      "tool_calls",
+                                                       "concurrency",   "bytes_in",      "bytes_out"};
   MeterSource meter;
   meter.name = name.text;
   if (!is_name(meter.name)) s.reporter().error(name, "a meter's name has 1 to 64 of a-z 0-9 . _ -");
@@ -154,14 +156,16 @@ void read_path(Section& s, Upstream& out) {
   std::string_view path = value->text;
   out.path = value->text;
   if (path.ends_with("/**")) path.remove_suffix(3);
-  const bool clean = std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 0x7F && c != '?' && c != '#'; });
+  const bool clean =
+      std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 0x7F && c != '?' && c != '#'; });
   if (!value->is_scalar() || !out.path.starts_with('/') || !clean) {
     return reporter.error(*value, "`path` must begin with / and hold no spaces, ? or #");
   }
   if (path.find('*') != std::string_view::npos) {
     return reporter.error(*value, "`path` is exact or ends in /**, as in /api/**");
   }
-  if (operation_at(path)) return reporter.error(*value, "`" + std::string(path) + "` is an LLM route; configure it under `providers`");
+  if (operation_at(path))
+    return reporter.error(*value, "`" + std::string(path) + "` is an LLM route; configure it under `providers`");
   for (const std::string_view own : {"/weir", "/healthz", "/readyz", "/v1/models"}) {
     if (path == own || (path.starts_with(own) && path.substr(own.size()).starts_with('/'))) {
       return reporter.error(*value, "`" + std::string(own) + "` is answered by Weir itself");
@@ -177,13 +181,15 @@ Upstream read_upstream(Section& s) {
   s.choice("kind", kLaterKinds);
   read_url(s, out.url, true);
   s.text("tool", out.tool);
-  if (!out.tool.empty() && !is_value(out.tool)) s.reporter().error(*s.get("tool"), "`tool` is 1 to 256 bytes without control characters");
+  if (!out.tool.empty() && !is_value(out.tool))
+    s.reporter().error(*s.get("tool"), "`tool` is 1 to 256 bytes without control characters");
   s.text("ca", out.ca);
   if (!out.ca.empty() && !out.url.tls) s.reporter().error(*s.get("ca"), "`ca` needs an https:// url");
   s.boolean("pass_authorization", out.pass_authorization);
   if (const Yaml* meters = s.get("meters")) {
     if (!meters->is_map() || meters->keys.size() > 32) {
-      s.reporter().error(*meters, "`meters` must be a map of at most 32 meters, as in rows: { response_json: meta.rows }");
+      s.reporter().error(*meters,
+                         "`meters` must be a map of at most 32 meters, as in rows: { response_json: meta.rows }");
     }
     for (std::size_t i = 0; i < meters->keys.size(); ++i) {
       Section meter(s.reporter(), meters->items[i], "custom meter");
@@ -235,7 +241,8 @@ void load_models(Section& root, Policy& policy, bool built_in) {
     const bool known = std::find(names.begin(), names.end(), rule.provider) != names.end();
     if (!known && built_in) continue;
     if (!known && !rule.provider.empty()) {
-      reporter.error(*s.get("provider"), "unknown provider `" + rule.provider + "`" + did_you_mean(rule.provider, names));
+      reporter.error(*s.get("provider"),
+                     "unknown provider `" + rule.provider + "`" + did_you_mean(rule.provider, names));
     }
     policy.models.push_back(std::move(rule));
   }
@@ -245,7 +252,8 @@ void load_upstreams(Section& root, Policy& policy) {
   const Yaml* node = root.get("upstreams");
   if (node == nullptr) return;
   if (!node->is_list() || node->items.size() > 1'000) {
-    return root.reporter().error(*node, "`upstreams` must be a list of at most 1000 entries, as in - { path: /api/**, … }");
+    return root.reporter().error(*node,
+                                 "`upstreams` must be a list of at most 1000 entries, as in - { path: /api/**, … }");
   }
   for (const Yaml& item : node->items) {
     Section s(root.reporter(), item, "upstream");
@@ -267,13 +275,16 @@ void check_models(const Section& root, const Policy& policy) {
       const ModelRule* rule = policy.find_model(pattern.text);
       if (rule == nullptr) continue;
       if (rule->pattern != pattern.text) {
-        reporter.error(pattern, "`" + pattern.text + "` is never reached: `" + rule->pattern + "` above matches it first");
+        reporter.error(pattern,
+                       "`" + pattern.text + "` is never reached: `" + rule->pattern + "` above matches it first");
         continue;
       }
       const Provider* provider = policy.find_provider(rule->provider);
       const bool literal = pattern.text.find('*') == std::string::npos;
-      if (literal && provider != nullptr && !rule->price && !provider->price && PriceBook::built_in().find(pattern.text) == nullptr) {
-        reporter.warning(pattern, "no price is known for `" + pattern.text + "`; it costs as much as the dearest model. Give it a `price`");
+      if (literal && provider != nullptr && !rule->price && !provider->price &&
+          PriceBook::built_in().find(pattern.text) == nullptr) {
+        reporter.warning(pattern, "no price is known for `" + pattern.text +
+                                      "`; it costs as much as the dearest model. Give it a `price`");
       }
     }
   }

@@ -51,7 +51,8 @@ void load_admin(Section& root, Policy& policy) {
   Section s(root.reporter(), *node, "admin");
   read_endpoint(s, policy.admin);
   if (const Yaml* token = s.scalar("token")) {
-    const bool printable = std::all_of(token->text.begin(), token->text.end(), [](char c) { return c > ' ' && c < 0x7F; });
+    const bool printable =
+        std::all_of(token->text.begin(), token->text.end(), [](char c) { return c > ' ' && c < 0x7F; });
     if (token->text.size() < 8 || token->text.size() > 256 || !printable) {
       s.reporter().error(*token, "`token` must be 8 to 256 printable characters without spaces");
     } else {
@@ -74,7 +75,8 @@ void load_store(Section& root) {
       continue;
     }
     // Only the scheme: the rest may hold a password.
-    s.reporter().error(*value, not_available(std::string(key) + ": " + value->text.substr(0, value->text.find(':')) + "://"));
+    s.reporter().error(*value,
+                       not_available(std::string(key) + ": " + value->text.substr(0, value->text.find(':')) + "://"));
   }
   s.finish();
 }
@@ -86,7 +88,8 @@ void load_tenants(Section& root, Policy& policy) {
   if (!node->is_map()) return reporter.error(*node, "`tenants` must be a map from tenant to { zone: … }");
   if (node->keys.size() > kMaxTenants) return reporter.error(*node, "at most 10000 tenants");
   for (std::size_t i = 0; i < node->keys.size(); ++i) {
-    if (!is_value(node->keys[i].text)) reporter.error(node->keys[i], "a tenant is 1 to 256 bytes without control characters");
+    if (!is_value(node->keys[i].text))
+      reporter.error(node->keys[i], "a tenant is 1 to 256 bytes without control characters");
     Section s(reporter, node->items[i], "tenant");
     std::string zone;
     read_zone(s, zone);
@@ -190,7 +193,8 @@ bool is_name(std::string_view text) {
 
 bool is_value(std::string_view text) {
   return !text.empty() && text.size() <= 256 && is_valid_utf8(text) &&
-         std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+         std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
 bool is_known_zone(const std::string& zone) {
@@ -206,12 +210,14 @@ void load_tiers(Section& root, Policy& policy) {
   Reporter& reporter = root.reporter();
   if (const Yaml* node = root.get("tiers")) {
     policy.tiers.clear();
-    if (!node->is_map() || node->keys.empty()) reporter.error(*node, "`tiers` must be a map from tier to { weight: … }");
+    if (!node->is_map() || node->keys.empty())
+      reporter.error(*node, "`tiers` must be a map from tier to { weight: … }");
     if (node->keys.size() > kMaxTiers) reporter.error(*node, "at most 100 tiers");
     for (std::size_t i = 0; i < node->keys.size(); ++i) {
       Tier tier{node->keys[i].text, 1};
       if (!is_name(tier.name)) reporter.error(node->keys[i], "a tier's name has 1 to 64 of a-z 0-9 . _ -");
-      if (tier.name == "default") reporter.error(node->keys[i], "`default` is not a tier's name: maps by tier use it for all others");
+      if (tier.name == "default")
+        reporter.error(node->keys[i], "`default` is not a tier's name: maps by tier use it for all others");
       Section s(reporter, node->items[i], "tier");
       s.integer("weight", tier.weight, 1, 1'000'000);
       s.finish();

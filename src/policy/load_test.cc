@@ -1,6 +1,5 @@
-#include "policy/test_policy.h"
-
 #include "base/json_writer.h"
+#include "policy/test_policy.h"
 #include "policy/yaml.h"
 
 namespace weir {
@@ -16,7 +15,7 @@ TEST(BuiltInPolicyTest, EmptyTextIsAWorkingGateway) {
   ASSERT_EQ(p.providers.size(), 1u);
   ASSERT_TRUE(p.find_provider("sim"));
   EXPECT_EQ(p.find_provider("sim")->simulate->output_tokens_max, 200);
-  EXPECT_EQ(p.find_model("gpt-4o")->provider, "sim");   // its provider is absent: falls to *
+  EXPECT_EQ(p.find_model("gpt-4o")->provider, "sim");  // its provider is absent: falls to *
   ASSERT_EQ(p.limits.size(), 4u);
   EXPECT_EQ(p.limits[0].name, "requests");
   ASSERT_EQ(p.limits[0].allow.size(), 1u);
@@ -51,13 +50,15 @@ TEST(BuiltInPolicyTest, OwnLimitsReplaceThem) {
   const auto p = must_load(kMinimalLimits);
   ASSERT_EQ(p->limits.size(), 1u);
   EXPECT_EQ(p->limits[0].line, 2);
-  EXPECT_TRUE(p->find_provider("sim"));   // providers stay
+  EXPECT_TRUE(p->find_provider("sim"));  // providers stay
 }
 
 TEST(BuiltInPolicyTest, OwnProvidersKeepTheModelsTheyServe) {
   const auto p = must_load("providers: { mine: { dialect: openai, url: \"http://127.0.0.1:9/v1\" } }");
   EXPECT_EQ(p->find_model("anything")->provider, "mine");
-  const auto q = must_load("providers: { openai: { dialect: openai, url: \"https://x.example\" }, b: { dialect: anthropic, url: \"https://y.example\" } }\n");
+  const auto q = must_load(
+      "providers: { openai: { dialect: openai, url: \"https://x.example\" }, b: { dialect: anthropic, url: "
+      "\"https://y.example\" } }\n");
   EXPECT_EQ(q->find_model("gpt-4o")->provider, "openai");
   EXPECT_EQ(q->find_model("llama"), nullptr);
 }
@@ -90,7 +91,8 @@ anonymous: allow
 trusted_proxies: [10.0.0.0/8, "::1"]
 retention: { ledger: 30d, audit: 60d }
 drain: 5s
-)", {{"T", "secret-token"}});
+)",
+                           {{"T", "secret-token"}});
   EXPECT_EQ(p->listen.host, "::1");
   EXPECT_EQ(p->admin_token, "secret-token");
   EXPECT_TRUE(p->metrics_public);
@@ -148,8 +150,9 @@ TEST(EnvironmentTest, VersionFollowsWhatWasRead) {
 }
 
 TEST(PriceTest, OrderIsRuleBookProviderDearest) {
-  const auto p = must_load("providers: { a: { dialect: openai, url: \"http://h\", price: 1 } }\n"
-                           "models: { mine: { provider: a, price: { input: 7, output: 8 } }, \"*\": { provider: a } }\n");
+  const auto p = must_load(
+      "providers: { a: { dialect: openai, url: \"http://h\", price: 1 } }\n"
+      "models: { mine: { provider: a, price: { input: 7, output: 8 } }, \"*\": { provider: a } }\n");
   const Provider& a = *p->find_provider("a");
   EXPECT_EQ(p->price_of("mine", a).input, 7'000'000);
   EXPECT_EQ(p->price_of("mine", a).cached_input, 7'000'000);
@@ -173,7 +176,8 @@ TEST(BoundsTest, HostileFilesAreRefused) {
   }
   EXPECT_NE(problems(load(laughs)).find("50,000"), std::string::npos);
   std::string deep = "b0: &b0 [x]\n";
-  for (int i = 1; i < 40; ++i) deep += "b" + std::to_string(i) + ": &b" + std::to_string(i) + " [*b" + std::to_string(i - 1) + "]\n";
+  for (int i = 1; i < 40; ++i)
+    deep += "b" + std::to_string(i) + ": &b" + std::to_string(i) + " [*b" + std::to_string(i - 1) + "]\n";
   EXPECT_NE(problems(load(deep)).find("32 levels"), std::string::npos);
   EXPECT_NE(problems(load("a: &x [*x]")).find("1:8: error: an alias may not contain itself"), std::string::npos);
   EXPECT_FALSE(load(std::string("a: \xFF\xFE", 5)).policy);
@@ -189,7 +193,8 @@ TEST(BoundsTest, HostileFilesAreRefused) {
 TEST(BoundsTest, AThousandLimitsAndNoMore) {
   const auto with = [](int count) {
     std::string text = "limits:\n";
-    for (int i = 0; i < count; ++i) text += "  - { name: l" + std::to_string(i) + ", per: key, meter: requests, allow: 1/1m }\n";
+    for (int i = 0; i < count; ++i)
+      text += "  - { name: l" + std::to_string(i) + ", per: key, meter: requests, allow: 1/1m }\n";
     return load(text);
   };
   EXPECT_TRUE(with(1000).policy);

@@ -11,14 +11,14 @@ namespace weir {
 // Where a limit stands in its file, for checks that need the whole policy.
 struct LimitSource {
   const Yaml* node = nullptr;
-  const Yaml* match = nullptr;   // null if absent
+  const Yaml* match = nullptr;  // null if absent
   const Yaml* per = nullptr;
   const Yaml* meter = nullptr;
   const Yaml* allow = nullptr;
 };
 
-bool is_name(std::string_view text);          // [a-z0-9._-]{1,64}
-bool is_value(std::string_view text);         // UTF-8, 1 to 256 bytes, no control characters
+bool is_name(std::string_view text);   // [a-z0-9._-]{1,64}
+bool is_value(std::string_view text);  // UTF-8, 1 to 256 bytes, no control characters
 bool is_known_zone(const std::string& zone);
 
 void load_server(Section& root, Policy& policy);

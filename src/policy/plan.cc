@@ -31,16 +31,16 @@ class Identity {
   std::string text_;
 };
 
-void add_value(SubjectHasher& hasher, const AttributeReader& reader, std::string_view value, const Attributes& attributes,
-               const Identity& identity) {
+void add_value(SubjectHasher& hasher, const AttributeReader& reader, std::string_view value,
+               const Attributes& attributes, const Identity& identity) {
   if (value.data() == nullptr) {
     hasher.add("-");
     return;
   }
-  const bool key = reader.is(Attribute::kKey) ||
-                   (reader.is(Attribute::kCaller) && caller_source(attributes) == CallerSource::kKey);
+  const bool key =
+      reader.is(Attribute::kKey) || (reader.is(Attribute::kCaller) && caller_source(attributes) == CallerSource::kKey);
   if (key && attributes.consumer != nullptr) {
-    hasher.add("key").add(identity.text());   // by id: a name may be given to another key later
+    hasher.add("key").add(identity.text());  // by id: a name may be given to another key later
   } else if (reader.is(Attribute::kCaller)) {
     hasher.add(attributes.consumer != nullptr ? "user" : "ip").add(value);
   } else {
@@ -85,10 +85,13 @@ bool meter_applies(const LimitRule& rule, const Attributes& attributes, const Co
       case MeterKind::kRequests:
       case MeterKind::kConcurrency:
       case MeterKind::kBytesIn:
-      case MeterKind::kBytesOut: return true;
+      case MeterKind::kBytesOut:
+        return true;
       case MeterKind::kCustom:
-        return std::any_of(costs.custom.begin(), costs.custom.end(), [&](const auto& c) { return c.first == term.custom; });
-      default: return attributes.has(Attribute::kModel);
+        return std::any_of(costs.custom.begin(), costs.custom.end(),
+                           [&](const auto& c) { return c.first == term.custom; });
+      default:
+        return attributes.has(Attribute::kModel);
     }
   });
 }
@@ -124,9 +127,12 @@ void apply_override(const CompiledLimit& limit, const WindowRule& window, bool o
 
 std::string_view AttributeReader::value(const Attributes& attributes) const {
   switch (source_) {
-    case Source::kAttribute: return attributes[attribute_];
-    case Source::kHeader: return attributes.header ? attributes.header(path_) : std::string_view();
-    case Source::kMetadata: break;
+    case Source::kAttribute:
+      return attributes[attribute_];
+    case Source::kHeader:
+      return attributes.header ? attributes.header(path_) : std::string_view();
+    case Source::kMetadata:
+      break;
   }
   if (attributes.consumer == nullptr) return {};
   const auto found = attributes.consumer->metadata.find(path_);
@@ -147,8 +153,13 @@ bool AttributeReader::asserted(const Attributes& attributes) const {
 bool CompiledTerm::holds(const Attributes& attributes) const {
   const std::string_view value = attribute.value(attributes);
   if (value.data() == nullptr) return negated;
+  // Most globs begin with letters and are settled by the first one.
+  const auto accepts = [&](const std::string& glob) {
+    const bool possible = glob.front() == '*' || (!value.empty() && glob.front() == value.front());
+    return possible && glob_match(glob, value);
+  };
   const bool any = std::find(literals.begin(), literals.end(), value) != literals.end() ||
-                   std::any_of(globs.begin(), globs.end(), [&](const std::string& g) { return glob_match(g, value); });
+                   std::any_of(globs.begin(), globs.end(), accepts);
   return any != negated;
 }
 
@@ -170,7 +181,8 @@ std::int64_t metered(const LimitRule& rule, const std::array<std::int64_t, kMete
     } else if (term.kind != MeterKind::kCustom) {
       amount = amounts[static_cast<std::size_t>(term.kind)];
     } else {
-      for (const auto& [name, value] : custom) amount += name == term.custom ? std::clamp<std::int64_t>(value, 0, kMaxAmount) : 0;
+      for (const auto& [name, value] : custom)
+        amount += name == term.custom ? std::clamp<std::int64_t>(value, 0, kMaxAmount) : 0;
     }
     sum += static_cast<Wide>(std::clamp<std::int64_t>(amount, 0, kMaxAmount)) * term.weight;
   }
@@ -189,7 +201,13 @@ class Planner {
  public:
   Planner(const Policy& policy, const std::vector<Scope>& scopes, const SubjectSecret& secret,
           const TextMap<std::string>& zones, const Attributes& attributes, const Costs& costs, TimeNs now)
-      : policy_(policy), scopes_(scopes), secret_(secret), zones_(zones), attributes_(attributes), costs_(costs), now_(now) {}
+      : policy_(policy),
+        scopes_(scopes),
+        secret_(secret),
+        zones_(zones),
+        attributes_(attributes),
+        costs_(costs),
+        now_(now) {}
 
   struct Row {
     Demand demand;
@@ -198,7 +216,8 @@ class Planner {
 
   // False: a fault; see fault().
   bool add(const CompiledLimit& limit) {
-    const bool matches = std::all_of(limit.terms.begin(), limit.terms.end(), [&](const CompiledTerm& t) { return t.holds(attributes_); });
+    const bool matches = std::all_of(limit.terms.begin(), limit.terms.end(),
+                                     [&](const CompiledTerm& t) { return t.holds(attributes_); });
     if (!matches || !meter_applies(*limit.rule, attributes_, costs_)) return true;
     const Scope& scope = scopes_[limit.scope];
     if (limit.rule->missing != MissingMode::kShared) {
@@ -211,7 +230,8 @@ class Planner {
     const CompiledAllowance& allowance = allowance_for(limit);
     matched_[matched_count_++] = limit.rule;
     for (std::size_t i = 0; i < allowance.windows->size(); ++i) {
-      if (!add_window(limit, scope, (*allowance.windows)[i], allowance.counters[i], allowance.windows->size() == 1)) return false;
+      if (!add_window(limit, scope, (*allowance.windows)[i], allowance.counters[i], allowance.windows->size() == 1))
+        return false;
     }
     return true;
   }
@@ -221,7 +241,8 @@ class Planner {
     if (demand_count_ <= kMaxDemands) return true;
     std::string names;
     for (std::size_t i = 0; i < matched_count_; ++i) names.append(i == 0 ? "" : ", ").append(matched_[i]->name);
-    fault_ = {PlanFault::Kind::kTooManyLimits, std::to_string(demand_count_) + " limits apply to this request, at most " +
+    fault_ = {PlanFault::Kind::kTooManyLimits, std::to_string(demand_count_) +
+                                                   " limits apply to this request, at most " +
                                                    std::to_string(kMaxDemands) + " can: " + names};
     return false;
   }
@@ -232,14 +253,16 @@ class Planner {
 
  private:
   bool missing(const CompiledLimit& limit, const std::string& attribute) {
-    fault_ = {PlanFault::Kind::kMissingAttribute, "limit `" + limit.rule->name + "` needs `" + attribute + "`, which this request does not have"};
+    fault_ = {PlanFault::Kind::kMissingAttribute,
+              "limit `" + limit.rule->name + "` needs `" + attribute + "`, which this request does not have"};
     return false;
   }
 
   const CompiledAllowance& allowance_for(const CompiledLimit& limit) const {
     if (limit.allow.size() > 1) {
       std::string_view tier = attributes_[Attribute::kTier];
-      if (tier.data() == nullptr) tier = attributes_.consumer != nullptr ? std::string_view(policy_.default_tier) : "anonymous";
+      if (tier.data() == nullptr)
+        tier = attributes_.consumer != nullptr ? std::string_view(policy_.default_tier) : "anonymous";
       for (const CompiledAllowance& allowance : limit.allow) {
         if (allowance.tier == tier) return allowance;
       }
@@ -256,7 +279,8 @@ class Planner {
     return static_cast<std::uint8_t>(subject_count_++);
   }
 
-  bool add_window(const CompiledLimit& limit, const Scope& scope, const WindowRule& window, CounterId counter, bool only) {
+  bool add_window(const CompiledLimit& limit, const Scope& scope, const WindowRule& window, CounterId counter,
+                  bool only) {
     Row row;
     std::int64_t amount = window.amount;
     RefillRate rate = window.rate;
@@ -266,7 +290,7 @@ class Planner {
     if (scope.overridable && attributes_.consumer != nullptr && !attributes_.consumer->metadata.empty()) {
       apply_override(limit, window, only, *attributes_.consumer, amount, rate);
     }
-    if (demand_count_++ >= kMaxDemands) return true;   // counted, so that finish() can say how many
+    if (demand_count_++ >= kMaxDemands) return true;  // counted, so that finish() can say how many
     row.demand.counter = counter;
     row.demand.subject = subject_of(limit);
     row.demand.hold = limit.hold;
@@ -308,7 +332,8 @@ class Planner {
         if (const auto instant = parse_instant(found->second)) anchor = *instant;
       }
     }
-    const auto period = cached_calendar_period(window.calendar, zone_for(policy_, scope, zones_, attributes_), now_, anchor);
+    const auto period =
+        cached_calendar_period(window.calendar, zone_for(policy_, scope, zones_, attributes_), now_, anchor);
     return period.value_or(kEndlessPeriod);
   }
 
@@ -324,21 +349,24 @@ class Planner {
   std::array<std::uint32_t, kMaxDemands> scope_of_{};
   std::size_t subject_count_ = 0, demand_count_ = 0;
   std::array<Row, kMaxDemands> rows_;
-  std::array<const LimitRule*, kMaxLimits> matched_;   // the first matched_count_
+  std::array<const LimitRule*, kMaxLimits> matched_;  // the first matched_count_
   std::size_t matched_count_ = 0;
 };
 
 std::optional<PlanFault> Ruleset::plan(const Attributes& attributes, const Costs& costs, TimeNs now, Plan& plan) const {
   const Compiled& c = *compiled_;
   plan.clear();
-  std::array<std::uint16_t, kMaxLimits> candidates;    // each limit is in one list only
-  auto end = std::copy(c.always.begin(), c.always.end(), candidates.begin());
+  // Each limit is in one list only; `always` is sorted, and what the indexes add is short.
+  std::array<std::uint16_t, kMaxLimits> found_by_value;
+  auto found_end = found_by_value.begin();
   for (const LimitIndex& index : c.indexes) {
     if (!attributes.has(index.attribute)) continue;
     const auto found = index.by_value.find(attributes[index.attribute]);
-    if (found != index.by_value.end()) end = std::copy(found->second.begin(), found->second.end(), end);
+    if (found != index.by_value.end()) found_end = std::copy(found->second.begin(), found->second.end(), found_end);
   }
-  if (!c.indexes.empty()) std::sort(candidates.begin(), end);
+  std::sort(found_by_value.begin(), found_end);
+  std::array<std::uint16_t, kMaxLimits> candidates;
+  const auto end = std::merge(c.always.begin(), c.always.end(), found_by_value.begin(), found_end, candidates.begin());
   Planner planner(*policy_, c.scopes, c.secret, c.tenant_zones, attributes, costs, now);
   for (auto number = candidates.begin(); number != end; ++number) {
     if (!planner.add(c.limits[*number])) return planner.fault();

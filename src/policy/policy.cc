@@ -8,10 +8,14 @@ namespace weir {
 
 std::string_view to_string(Layer layer) {
   switch (layer) {
-    case Layer::kRate: return "rate";
-    case Layer::kBudget: return "budget";
-    case Layer::kTool: return "tool";
-    case Layer::kPlan: return "plan";
+    case Layer::kRate:
+      return "rate";
+    case Layer::kBudget:
+      return "budget";
+    case Layer::kTool:
+      return "tool";
+    case Layer::kPlan:
+      return "plan";
   }
   return "";
 }
@@ -23,12 +27,14 @@ std::string to_string(const Diagnostic& d) {
 }
 
 const Provider* Policy::find_provider(std::string_view name) const {
-  const auto found = std::find_if(providers.begin(), providers.end(), [&](const Provider& p) { return p.name == name; });
+  const auto found =
+      std::find_if(providers.begin(), providers.end(), [&](const Provider& p) { return p.name == name; });
   return found == providers.end() ? nullptr : &*found;
 }
 
 const ModelRule* Policy::find_model(std::string_view model) const {
-  const auto found = std::find_if(models.begin(), models.end(), [&](const ModelRule& m) { return glob_match(m.pattern, model); });
+  const auto found =
+      std::find_if(models.begin(), models.end(), [&](const ModelRule& m) { return glob_match(m.pattern, model); });
   return found == models.end() ? nullptr : &*found;
 }
 

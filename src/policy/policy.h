@@ -25,22 +25,22 @@
 
 namespace weir {
 
-struct Endpoint {            // a listen address
-  std::string host;          // "127.0.0.1", "::", …
-  std::uint16_t port = 0;    // 0: any free port
+struct Endpoint {          // a listen address
+  std::string host;        // "127.0.0.1", "::", …
+  std::uint16_t port = 0;  // 0: any free port
 };
 
-struct Url {                 // of a provider or upstream
+struct Url {  // of a provider or upstream
   bool tls = false;
   std::string host;
   std::uint16_t port = 0;
-  std::string path;          // prefix without trailing slash; a trailing "/v1" replaces the dialect's
+  std::string path;  // prefix without trailing slash; a trailing "/v1" replaces the dialect's
 };
 
 struct ProviderTimeouts {
   DurationNs connect = 2 * kSecond;
-  DurationNs first_byte = 60 * kSecond;   // streams
-  DurationNs idle = 120 * kSecond;        // streams
+  DurationNs first_byte = 60 * kSecond;  // streams
+  DurationNs idle = 120 * kSecond;       // streams
   DurationNs total = 15 * kMinute;
 };
 
@@ -48,15 +48,15 @@ struct Provider {
   std::string name;
   Dialect dialect = Dialect::kOpenAi;
   Url url;
-  std::string key;                        // credential; never shown
-  std::string ca;                         // PEM file that signs the provider's certificate; empty: the system's
-  std::optional<SimulatorOptions> simulate;   // speaks every dialect
-  std::optional<Price> price;             // for models that nothing else prices
+  std::string key;                           // credential; never shown
+  std::string ca;                            // PEM file that signs the provider's certificate; empty: the system's
+  std::optional<SimulatorOptions> simulate;  // speaks every dialect
+  std::optional<Price> price;                // for models that nothing else prices
   ProviderTimeouts timeouts;
 };
 
 struct ModelRule {
-  std::string pattern;                    // literal or glob; first match wins
+  std::string pattern;  // literal or glob; first match wins
   std::string provider;
   std::optional<Price> price;
 };
@@ -64,15 +64,15 @@ struct ModelRule {
 // A custom meter of an HTTP upstream.
 struct MeterSource {
   std::string name;
-  std::string response_header;            // one of these two is set
-  std::string response_json;              // dotted path
-  std::int64_t estimate = 0;              // held before the answer is known
+  std::string response_header;  // one of these two is set
+  std::string response_json;    // dotted path
+  std::int64_t estimate = 0;    // held before the answer is known
 };
 
 struct Upstream {
-  std::string path;                       // "/api/**": everything below; else exact
+  std::string path;  // "/api/**": everything below; else exact
   Url url;
-  std::string tool;                       // name template; empty if none
+  std::string tool;  // name template; empty if none
   std::string ca;
   bool pass_authorization = false;
   std::vector<MeterSource> meters;
@@ -80,12 +80,21 @@ struct Upstream {
 };
 
 enum class MeterKind : std::uint8_t {
-  kRequests, kTokens, kInputTokens, kOutputTokens, kCachedTokens, kUsd, kConcurrency, kBytesIn, kBytesOut, kCustom,
+  kRequests,
+  kTokens,
+  kInputTokens,
+  kOutputTokens,
+  kCachedTokens,
+  kUsd,
+  kConcurrency,
+  kBytesIn,
+  kBytesOut,
+  kCustom,
 };
 
-struct MeterTerm {                        // meter: {input_tokens: 1, output_tokens: 4}
+struct MeterTerm {  // meter: {input_tokens: 1, output_tokens: 4}
   MeterKind kind = MeterKind::kRequests;
-  std::string custom;                     // name when kCustom
+  std::string custom;  // name when kCustom
   std::int64_t weight = 1;
 };
 
@@ -95,23 +104,23 @@ std::string_view to_string(Layer layer);
 // One window with its amount: "20/1m", "10/day", "10/s burst 50". usd amounts are micro-dollars.
 struct WindowRule {
   WindowKind kind = WindowKind::kSliding;
-  DurationNs length = 0;                  // sliding; bucket: the unit
-  std::string calendar;                   // "hour" "day" "week" "month"
-  std::string anchor;                     // "metadata.subscribed_at", calendar months only; empty if none
-  RefillRate rate;                        // bucket
-  std::int64_t amount = 0;                // limit, burst, or most in flight
-  std::string amount_metadata;            // "{metadata.requestsPerMinute}/1m": path; empty if literal
-  std::string label;                      // window as shown: "1m", "day", "10/s"; empty for concurrency
-  std::string item;                       // name in RateLimit headers: limit, or limit-label when there are several
+  DurationNs length = 0;        // sliding; bucket: the unit
+  std::string calendar;         // "hour" "day" "week" "month"
+  std::string anchor;           // "metadata.subscribed_at", calendar months only; empty if none
+  RefillRate rate;              // bucket
+  std::int64_t amount = 0;      // limit, burst, or most in flight
+  std::string amount_metadata;  // "{metadata.requestsPerMinute}/1m": path; empty if literal
+  std::string label;            // window as shown: "1m", "day", "10/s"; empty for concurrency
+  std::string item;             // name in RateLimit headers: limit, or limit-label when there are several
 };
 
 struct TierAllowance {
-  std::string tier;                       // empty: for every tier, or `default` of a map
+  std::string tier;  // empty: for every tier, or `default` of a map
   std::vector<WindowRule> windows;
 };
 
-struct MatchTerm {                        // attribute -> any of these values (literal or glob); negated by {not: …}
-  std::string attribute;                  // "model", "metadata.plan", "header.x-team"
+struct MatchTerm {        // attribute -> any of these values (literal or glob); negated by {not: …}
+  std::string attribute;  // "model", "metadata.plan", "header.x-team"
   std::vector<std::string> patterns;
   bool negated = false;
 };
@@ -122,36 +131,50 @@ enum class MissingMode : std::uint8_t { kShared, kSkip, kRefuse };
 struct LimitRule {
   std::string name;
   std::vector<MatchTerm> match;
-  std::vector<std::string> per;           // attribute names; empty = global
-  std::vector<MeterTerm> meter;           // one term with weight 1 for a plain meter
-  std::string meter_name;                 // as shown in refusals
+  std::vector<std::string> per;  // attribute names; empty = global
+  std::vector<MeterTerm> meter;  // one term with weight 1 for a plain meter
+  std::string meter_name;        // as shown in refusals
   std::vector<TierAllowance> allow;
   Layer layer = Layer::kRate;
   bool shadow = false;
   FailMode fail = FailMode::kLocal;
   MissingMode missing = MissingMode::kShared;
   std::uint16_t precision = 60;
-  int line = 0;                           // in the file; 0 for the built-in policy
+  int line = 0;  // in the file; 0 for the built-in policy
 };
 
 struct Reservation {
-  bool reserve_whole_cap = false;         // mode: reserve
+  bool reserve_whole_cap = false;  // mode: reserve
   std::int64_t default_output = 1024, trust_cap = 4096, warmup = 20, top_up = 64;
   double quantile = 0.97;
 };
 
-struct ClientTimeouts { DurationNs header = 10 * kSecond, body = 20 * kSecond, idle = 75 * kSecond; };
-struct Bounds { std::size_t header = 32 << 10, body = 32 << 20; BodyBounds json; };
-struct AuthFailures { std::int64_t amount = 30; DurationNs window = kMinute; };
-struct Tier { std::string name; std::int64_t weight = 1; };
-struct Cidr { std::array<unsigned char, 16> address{}; int bits = 128; };   // IPv4 as ::ffff:a.b.c.d
+struct ClientTimeouts {
+  DurationNs header = 10 * kSecond, body = 20 * kSecond, idle = 75 * kSecond;
+};
+struct Bounds {
+  std::size_t header = 32 << 10, body = 32 << 20;
+  BodyBounds json;
+};
+struct AuthFailures {
+  std::int64_t amount = 30;
+  DurationNs window = kMinute;
+};
+struct Tier {
+  std::string name;
+  std::int64_t weight = 1;
+};
+struct Cidr {
+  std::array<unsigned char, 16> address{};
+  int bits = 128;
+};  // IPv4 as ::ffff:a.b.c.d
 
 struct Policy {
   Endpoint listen{"127.0.0.1", 8080}, admin{"127.0.0.1", 8081};
-  std::string admin_token;                // empty: generated
+  std::string admin_token;  // empty: generated
   bool metrics_public = false;
   std::string data = "./weir-data";
-  int workers = 0;                        // 0: auto, one per core
+  int workers = 0;  // 0: auto, one per core
   std::string zone = "UTC";
   std::map<std::string, std::string> tenant_zones;
   std::vector<Provider> providers;
@@ -169,26 +192,26 @@ struct Policy {
   std::vector<Cidr> trusted_proxies;
   DurationNs retain_ledger = 400 * kDay, retain_audit = 400 * kDay;
   DurationNs drain = 25 * kSecond;
-  std::string version;                    // short hash of the text and the environment it read: "config_version"
+  std::string version;  // short hash of the text and the environment it read: "config_version"
 
   const Provider* find_provider(std::string_view name) const;
-  const ModelRule* find_model(std::string_view model) const;          // first match
-  const Upstream* find_upstream(std::string_view path) const;         // longest matching path
+  const ModelRule* find_model(std::string_view model) const;               // first match
+  const Upstream* find_upstream(std::string_view path) const;              // longest matching path
   Price price_of(std::string_view model, const Provider& provider) const;  // rule, book, provider, dearest
 };
 
 struct Diagnostic {
-  bool error = true;                      // otherwise a warning
+  bool error = true;  // otherwise a warning
   std::string file;
-  int line = 0, column = 0;               // from 1; 0 unknown
-  std::string message;                    // with a suggestion where there is one
+  int line = 0, column = 0;  // from 1; 0 unknown
+  std::string message;       // with a suggestion where there is one
 };
-std::string to_string(const Diagnostic& d);   // "weir.yaml:12:5: error: unknown key `pre`; did you mean `per`?"
+std::string to_string(const Diagnostic& d);  // "weir.yaml:12:5: error: unknown key `pre`; did you mean `per`?"
 
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
 struct LoadedPolicy {
-  std::shared_ptr<const Policy> policy;   // null when any diagnostic is an error
+  std::shared_ptr<const Policy> policy;  // null when any diagnostic is an error
   std::vector<Diagnostic> diagnostics;
 };
 
@@ -198,9 +221,12 @@ LoadedPolicy load_policy(std::string_view text, const std::string& file, const E
 // The JSON Schema of weir.yaml, draft 2020-12.
 std::string policy_schema();
 
-// Seconds-exact period of a calendar word that contains `now`, in an IANA zone: [start, end). Weeks start on Monday. For
-// months with an anchor (an instant), periods start at the anchor's day of month and time of day, clamped to the month.
-struct Period { TimeNs start = 0, end = 0; };
+// Seconds-exact period of a calendar word that contains `now`, in an IANA zone: [start, end). Weeks start on Monday.
+// For months with an anchor (an instant), periods start at the anchor's day of month and time of day, clamped to the
+// month.
+struct Period {
+  TimeNs start = 0, end = 0;
+};
 Result<Period> calendar_period(std::string_view word, const std::string& zone, TimeNs now,
                                std::optional<TimeNs> anchor = std::nullopt);
 

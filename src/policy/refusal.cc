@@ -47,12 +47,16 @@ std::string amount_in_words(const LimitRule& rule, std::int64_t amount) {
 std::string window_in_words(const PlannedLimit& limit, const RefillRate& rate, const std::string& zone) {
   const WindowRule& window = *limit.window;
   switch (window.kind) {
-    case WindowKind::kSliding: return " in any " + length_in_words(window.length);
+    case WindowKind::kSliding:
+      return " in any " + length_in_words(window.length);
     case WindowKind::kCalendar:
-      return " per calendar " + window.calendar + " of " + zone + (window.anchor.empty() ? "" : " from " + window.anchor);
+      return " per calendar " + window.calendar + " of " + zone +
+             (window.anchor.empty() ? "" : " from " + window.anchor);
     case WindowKind::kBucket:
-      return " at once, refilled at " + shown(rate.units, unit_of(*limit.rule)) + " per " + length_in_words(rate.per).substr(2);
-    case WindowKind::kConcurrency: return "";
+      return " at once, refilled at " + shown(rate.units, unit_of(*limit.rule)) + " per " +
+             length_in_words(rate.per).substr(2);
+    case WindowKind::kConcurrency:
+      return "";
   }
   return "";
 }
@@ -66,7 +70,9 @@ std::string who_in_words(const LimitRule& rule) {
 
 std::string state_in_words(const PlannedLimit& limit, const Verdict& verdict, TimeNs now, const std::string& zone) {
   const AmountUnit unit = unit_of(*limit.rule);
-  const auto amount = [&](std::int64_t value) { return unit == AmountUnit::kUsd ? format_usd(value) : format_count(value); };
+  const auto amount = [&](std::int64_t value) {
+    return unit == AmountUnit::kUsd ? format_usd(value) : format_count(value);
+  };
   if (unit == AmountUnit::kConcurrency) return ", " + amount(verdict.used + verdict.reserved) + " in flight";
   std::string out = ", " + amount(verdict.used) + " used";
   if (verdict.reserved > 0) out += ", " + amount(verdict.reserved) + " held";
@@ -85,7 +91,7 @@ Refusal Ruleset::refusal(const Plan& plan, const Decision& decision, const Attri
     if (worst == count || decision.verdicts[i].retry_after > decision.verdicts[worst].retry_after) worst = i;
   }
   if (worst == count) {
-    out.layer = "entry";   // no limit refused: the counters' memory is full
+    out.layer = "entry";  // no limit refused: the counters' memory is full
     return out;
   }
   const PlannedLimit& limit = plan.limits()[worst];

@@ -8,7 +8,7 @@
 namespace weir {
 namespace {
 
-constexpr TimeNs kNow = 1'795'168'800 * kSecond;   // 2026-11-20T10:00:00Z
+constexpr TimeNs kNow = 1'795'168'800 * kSecond;  // 2026-11-20T10:00:00Z
 
 class RefusalTest : public testing::Test {
  protected:
@@ -34,8 +34,12 @@ class RefusalTest : public testing::Test {
     const auto fault = rules_->plan(attributes_, costs, now, plan_);
     EXPECT_FALSE(fault) << fault->message;
     Decision decision;
-    limiter_.admit({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = now, .id = {1, ++ids_},
-                    .deadline = now + kMinute}, decision);
+    limiter_.admit({.subjects = plan_.subjects(),
+                    .demands = plan_.demands(),
+                    .now = now,
+                    .id = {1, ++ids_},
+                    .deadline = now + kMinute},
+                   decision);
     return decision;
   }
   Refusal refusal(const Decision& decision, TimeNs now) { return rules_->refusal(plan_, decision, attributes_, now); }
@@ -84,7 +88,9 @@ TEST_F(RefusalTest, BuiltInPolicyBitesAtTheTwentyFirst) {
 }
 
 TEST_F(RefusalTest, DollarsAreDecimalAndTheLongestWaitIsNamed) {
-  compile("limits: [{ name: spend, per: [tenant, key], meter: usd, allow: 2.50/day }, { name: r, per: key, meter: requests, allow: 1/1m }, { name: s, per: key, meter: requests, allow: 1/1m, mode: shadow }]");
+  compile(
+      "limits: [{ name: spend, per: [tenant, key], meter: usd, allow: 2.50/day }, { name: r, per: key, meter: "
+      "requests, allow: 1/1m }, { name: s, per: key, meter: requests, allow: 1/1m, mode: shadow }]");
   ASSERT_TRUE(admit(kNow, 1, 2'400'000).admitted);
   const Decision decision = admit(kNow, 1, 200'000);
   ASSERT_FALSE(decision.admitted);
@@ -97,7 +103,7 @@ TEST_F(RefusalTest, DollarsAreDecimalAndTheLongestWaitIsNamed) {
   EXPECT_EQ(r.window, "day");
   EXPECT_EQ(r.retry_after_s, 14 * 3600);
   EXPECT_EQ(format_rfc3339(r.reset_at), "2026-11-21T00:00:00Z");
-  EXPECT_EQ(r.also, (std::vector<std::string>{"r"}));     // a shadow limit refuses nothing
+  EXPECT_EQ(r.also, (std::vector<std::string>{"r"}));  // a shadow limit refuses nothing
   EXPECT_EQ(r.per, (std::vector<std::pair<std::string, std::string>>{{"tenant", "acme"}, {"key", "app"}}));
 }
 
@@ -133,7 +139,8 @@ limits:
   EXPECT_EQ(lines[0], "spend: $10 per calendar day of Europe/Berlin per caller, 4.20 used, resets 00:00");
   EXPECT_EQ(lines[1], "tokens: 50,000 tokens in any 1 minute per caller, 1,200 used");
   EXPECT_EQ(lines[2], "in-flight: 16 requests at once per key, 0 in flight");
-  EXPECT_TRUE(lines[3].starts_with("pace: 50 requests at once, refilled at 10 per second for everybody together, ")) << lines[3];
+  EXPECT_TRUE(lines[3].starts_with("pace: 50 requests at once, refilled at 10 per second for everybody together, "))
+      << lines[3];
   EXPECT_TRUE(lines[3].ends_with(" (shadow: refuses nothing)"));
   EXPECT_EQ(rules_->explain(plan_, attributes_, nullptr, kNow)[1], "tokens: 50,000 tokens in any 1 minute per caller");
 }
@@ -142,10 +149,12 @@ TEST_F(RefusalTest, ReloadKeepsWhatWasUsed) {
   compile("limits: [{ name: r, per: caller, meter: requests, allow: 3/1m }]");
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(admit(kNow).admitted);
   ASSERT_FALSE(admit(kNow).admitted);
-  compile("limits: [{ name: other, per: caller, meter: requests, allow: 9/1m }, { name: r, per: caller, meter: requests, allow: 4/1m }]");
+  compile(
+      "limits: [{ name: other, per: caller, meter: requests, allow: 9/1m }, { name: r, per: caller, meter: requests, "
+      "allow: 4/1m }]");
   EXPECT_TRUE(admit(kNow).admitted);
   EXPECT_FALSE(admit(kNow).admitted);
-  compile("limits: [{ name: r, per: caller, meter: requests, allow: 4/2m }]");   // a longer window, the same counter
+  compile("limits: [{ name: r, per: caller, meter: requests, allow: 4/2m }]");  // a longer window, the same counter
   EXPECT_FALSE(admit(kNow).admitted);
 }
 

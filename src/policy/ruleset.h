@@ -25,7 +25,7 @@
 
 namespace weir {
 
-inline constexpr std::size_t kMeterCount = 9;   // without custom
+inline constexpr std::size_t kMeterCount = 9;  // without custom
 
 // What a request costs, per meter. usd in micro-dollars.
 struct Costs {
@@ -42,8 +42,8 @@ struct Costs {
 struct PlannedLimit {
   const LimitRule* rule = nullptr;
   const WindowRule* window = nullptr;
-  std::int64_t amount = 0;               // after tier, metadata and overrides
-  Period period;                         // calendar
+  std::int64_t amount = 0;  // after tier, metadata and overrides
+  Period period;            // calendar
 };
 
 // Up to 16 demands. Reusable; points into the Ruleset it came from.
@@ -64,7 +64,7 @@ class Plan {
 
 struct PlanFault {
   enum class Kind : std::uint8_t { kTooManyLimits, kMissingAttribute } kind = Kind::kTooManyLimits;
-  std::string message;                   // names the limits, or the limit and its attribute
+  std::string message;  // names the limits, or the limit and its attribute
 };
 
 class Ruleset {

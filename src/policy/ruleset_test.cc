@@ -8,7 +8,7 @@
 namespace weir {
 namespace {
 
-constexpr TimeNs kNow = 1'795'168'800 * kSecond;   // 2026-11-20T10:00:00Z
+constexpr TimeNs kNow = 1'795'168'800 * kSecond;  // 2026-11-20T10:00:00Z
 
 SubjectSecret secret() {
   SubjectSecret out{};
@@ -21,13 +21,16 @@ class RulesetTest : public testing::Test {
  protected:
   void compile(std::string_view text) {
     specs_.clear();
-    rules_ = Ruleset::compile(must_load(text), [this](const CounterSpec& spec) {
-      for (std::size_t i = 0; i < specs_.size(); ++i) {
-        if (specs_[i].identity == spec.identity) return static_cast<CounterId>(i);
-      }
-      specs_.push_back(spec);
-      return static_cast<CounterId>(specs_.size() - 1);
-    }, secret());
+    rules_ = Ruleset::compile(
+        must_load(text),
+        [this](const CounterSpec& spec) {
+          for (std::size_t i = 0; i < specs_.size(); ++i) {
+            if (specs_[i].identity == spec.identity) return static_cast<CounterId>(i);
+          }
+          specs_.push_back(spec);
+          return static_cast<CounterId>(specs_.size() - 1);
+        },
+        secret());
     consumer_.id = 7;
     consumer_.name = "app";
     consumer_.tenant = "acme";
@@ -80,7 +83,7 @@ using Names = std::vector<std::string>;
 TEST_F(RulesetTest, BuiltInPolicyUsesOneSubject) {
   compile("");
   EXPECT_EQ(names(), (Names{"requests", "requests", "tokens", "tokens", "in-flight", "spend"}));
-  EXPECT_EQ(plan_.subjects().size(), 1u);   // all per caller: one record
+  EXPECT_EQ(plan_.subjects().size(), 1u);  // all per caller: one record
   const auto d = plan_.demands();
   EXPECT_FALSE(d[0].hold);
   EXPECT_EQ(d[0].cost, 1);
@@ -95,18 +98,21 @@ TEST_F(RulesetTest, BuiltInPolicyUsesOneSubject) {
 }
 
 TEST_F(RulesetTest, CounterIdentities) {
-  compile("limits: [{ name: a, per: [tenant, caller], meter: tokens, allow: { free: [5/1h, 1/1m, 9/day], pro: [50/1h, 8/s burst 9] , default: 7/1m} }]");
+  compile(
+      "limits: [{ name: a, per: [tenant, caller], meter: tokens, allow: { free: [5/1h, 1/1m, 9/day], pro: [50/1h, 8/s "
+      "burst 9] , default: 7/1m} }]");
   std::set<std::string> identities;
   for (const CounterSpec& spec : specs_) identities.insert(spec.identity);
-  EXPECT_EQ(identities, (std::set<std::string>{"a|caller,tenant|tokens|sliding", "a|caller,tenant|tokens|sliding|1",
-                                               "a|caller,tenant|tokens|calendar|day", "a|caller,tenant|tokens|bucket"}));
+  EXPECT_EQ(identities,
+            (std::set<std::string>{"a|caller,tenant|tokens|sliding", "a|caller,tenant|tokens|sliding|1",
+                                   "a|caller,tenant|tokens|calendar|day", "a|caller,tenant|tokens|bucket"}));
   for (const CounterSpec& spec : specs_) {
     if (spec.kind != WindowKind::kSliding) continue;
     EXPECT_EQ(spec.window, spec.identity.ends_with("|1") ? kHour : kMinute);
   }
   compile("limits: [{ name: a, per: [caller, tenant], meter: tokens, allow: 99/2m }]");
   ASSERT_EQ(specs_.size(), 1u);
-  EXPECT_EQ(specs_[0].identity, "a|caller,tenant|tokens|sliding");   // another length, the same counter
+  EXPECT_EQ(specs_[0].identity, "a|caller,tenant|tokens|sliding");  // another length, the same counter
 }
 
 TEST_F(RulesetTest, MatchesByValueGlobListAndNot) {
@@ -126,19 +132,22 @@ limits:
   EXPECT_EQ(names(), (Names{"exact", "glob", "both"}));
   attributes_.set(Attribute::kModel, "claude-3");
   EXPECT_EQ(names(), (Names{"list", "not"}));
-  attributes_.set(Attribute::kModel, "GPT-4o");   // values are case-sensitive
+  attributes_.set(Attribute::kModel, "GPT-4o");  // values are case-sensitive
   EXPECT_EQ(names(), (Names{"not"}));
   attributes_.set(Attribute::kModel, {});
   EXPECT_EQ(names(), (Names{"not"}));
   consumer_.metadata["plan.name"] = "gold";
-  attributes_.header = [](std::string_view name) { return name == "x-team" ? std::string_view("red") : std::string_view(); };
+  attributes_.header = [](std::string_view name) {
+    return name == "x-team" ? std::string_view("red") : std::string_view();
+  };
   EXPECT_EQ(names(), (Names{"not", "meta", "head"}));
 }
 
 TEST_F(RulesetTest, AThousandLimitsOfWhichOneMatches) {
   std::string text = "limits:\n";
   for (int i = 0; i < 1000; ++i) {
-    text += "  - { name: l" + std::to_string(i) + ", per: key, meter: requests, allow: 1/1m, match: { model: m" + std::to_string(i) + " } }\n";
+    text += "  - { name: l" + std::to_string(i) + ", per: key, meter: requests, allow: 1/1m, match: { model: m" +
+            std::to_string(i) + " } }\n";
   }
   compile(text);
   attributes_.set(Attribute::kModel, "m777");
@@ -150,7 +159,8 @@ TEST_F(RulesetTest, AThousandLimitsOfWhichOneMatches) {
 TEST_F(RulesetTest, SixteenMatchAndSeventeenAreAFault) {
   const auto with = [&](int count) {
     std::string text = "limits:\n";
-    for (int i = 0; i < count; ++i) text += "  - { name: l" + std::to_string(i) + ", per: key, meter: requests, allow: 1/1m }\n";
+    for (int i = 0; i < count; ++i)
+      text += "  - { name: l" + std::to_string(i) + ", per: key, meter: requests, allow: 1/1m }\n";
     compile(text);
     return plan();
   };
@@ -196,13 +206,13 @@ TEST_F(RulesetTest, SubjectsNeverMeetByAccident) {
   EXPECT_TRUE(fresh());
   Consumer user{.id = 2, .name = "laptop", .tenant = "acme", .user = "ann"};
   use(user);
-  EXPECT_TRUE(fresh());                                   // a user named like a key
+  EXPECT_TRUE(fresh());  // a user named like a key
   Consumer elsewhere{.id = 3, .name = "laptop2", .tenant = "umbrella", .user = "ann"};
   use(elsewhere);
-  EXPECT_TRUE(fresh());                                   // the same user name in another tenant
+  EXPECT_TRUE(fresh());  // the same user name in another tenant
   Consumer second{.id = 4, .name = "phone", .tenant = "acme", .user = "ann"};
   use(second);
-  EXPECT_FALSE(fresh());                                  // the same user's other key: one caller
+  EXPECT_FALSE(fresh());  // the same user's other key: one caller
   attributes_ = {};
   attributes_.set(Attribute::kIp, "ann");
   attributes_.set(Attribute::kCaller, "ann");
@@ -210,14 +220,16 @@ TEST_F(RulesetTest, SubjectsNeverMeetByAccident) {
 }
 
 TEST_F(RulesetTest, AssertedValuesAreNestedUnderTheKey) {
-  compile("limits: [{ name: a, per: conversation, meter: requests, allow: 1/1m }, { name: b, per: key, meter: requests, allow: 9/1m }]");
+  compile(
+      "limits: [{ name: a, per: conversation, meter: requests, allow: 1/1m }, { name: b, per: key, meter: requests, "
+      "allow: 9/1m }]");
   attributes_.set(Attribute::kConversation, "c1");
   const Hash128 mine = subject();
   const Hash128 owner = plan_.subjects()[0].owner;
   const Hash128 overflow = plan_.subjects()[0].overflow;
   EXPECT_TRUE(owner);
   EXPECT_TRUE(overflow);
-  EXPECT_FALSE(plan_.subjects()[1].owner);                // the key's own record is nobody's child
+  EXPECT_FALSE(plan_.subjects()[1].owner);  // the key's own record is nobody's child
   attributes_.set(Attribute::kConversation, "c2");
   EXPECT_NE(subject(), mine);
   EXPECT_EQ(plan_.subjects()[0].owner, owner);
@@ -225,7 +237,7 @@ TEST_F(RulesetTest, AssertedValuesAreNestedUnderTheKey) {
   Consumer other{.id = 99, .name = "other", .tenant = "acme"};
   use(other);
   attributes_.set(Attribute::kConversation, "c1");
-  EXPECT_NE(subject(), mine);                             // another key never reaches it
+  EXPECT_NE(subject(), mine);  // another key never reaches it
   EXPECT_NE(plan_.subjects()[0].owner, owner);
 }
 
@@ -259,7 +271,9 @@ TEST_F(RulesetTest, AssertedUsersAreNestedOwnUsersAreNot) {
 }
 
 TEST_F(RulesetTest, MissingAttributes) {
-  const auto limit = [](const char* missing) { return "limits: [{ name: a, per: user, meter: requests, allow: 1/1m, missing: " + std::string(missing) + " }]"; };
+  const auto limit = [](const char* missing) {
+    return "limits: [{ name: a, per: user, meter: requests, allow: 1/1m, missing: " + std::string(missing) + " }]";
+  };
   compile(limit("skip"));
   EXPECT_EQ(names(), Names{});
   compile(limit("refuse"));
@@ -273,7 +287,7 @@ TEST_F(RulesetTest, MissingAttributes) {
   EXPECT_EQ(subject(), mine);
   Consumer other{.id = 8, .name = "other", .tenant = "acme"};
   use(other);
-  EXPECT_NE(subject(), mine);                             // shared among one key's requests only
+  EXPECT_NE(subject(), mine);  // shared among one key's requests only
   attributes_.set(Attribute::kUser, "");
   EXPECT_NE(subject(), mine);
 }
@@ -305,7 +319,9 @@ TEST_F(RulesetTest, AnchoredMonthsStartOnTheKeysDay) {
 }
 
 TEST_F(RulesetTest, TiersAndMetadataOverrides) {
-  compile("limits: [{ name: r, per: caller, meter: requests, allow: { pro: [100/1m, 900/1h], default: [20/1m, 200/1h] } }, { name: g, per: model, meter: requests, allow: 5/1m }]");
+  compile(
+      "limits: [{ name: r, per: caller, meter: requests, allow: { pro: [100/1m, 900/1h], default: [20/1m, 200/1h] } }, "
+      "{ name: g, per: model, meter: requests, allow: 5/1m }]");
   const auto amounts = [&] {
     EXPECT_FALSE(plan());
     std::vector<std::int64_t> out;
@@ -317,7 +333,7 @@ TEST_F(RulesetTest, TiersAndMetadataOverrides) {
   attributes_.set(Attribute::kTier, "pro");
   EXPECT_EQ(amounts(), (Amounts{100, 900, 5}));
   consumer_.metadata = {{"limits.r", "500/1m"}, {"limits.g", "77/1m"}};
-  EXPECT_EQ(amounts(), (Amounts{500, 900, 5}));           // g has no key in its per
+  EXPECT_EQ(amounts(), (Amounts{500, 900, 5}));  // g has no key in its per
   consumer_.metadata = {{"limits.r.0", "7/1h"}, {"limits.r.1", "6/1m"}};
   EXPECT_EQ(amounts(), (Amounts{6, 7, 5}));
   for (const char* wrong : {"500/2m", "500", "lots", "-1/1m", "{metadata.x}/1m"}) {
@@ -345,17 +361,19 @@ TEST_F(RulesetTest, AmountsFromMetadata) {
 TEST_F(RulesetTest, ACapBeyondTheAmountHoldsTheAmount) {
   compile("limits: [{ name: t, per: key, meter: tokens, allow: 300/1m }]");
   ASSERT_EQ(names().size(), 1u);
-  EXPECT_EQ(plan_.demands()[0].cost, 300);                // certain 100, held 600
+  EXPECT_EQ(plan_.demands()[0].cost, 300);  // certain 100, held 600
   costs_.set(MeterKind::kTokens, 300, 301);
   EXPECT_FALSE(plan());
   EXPECT_EQ(plan_.demands()[0].cost, 300);
-  costs_.set(MeterKind::kTokens, 301, 600);               // the input alone is too much: the engine says never
+  costs_.set(MeterKind::kTokens, 301, 600);  // the input alone is too much: the engine says never
   EXPECT_FALSE(plan());
   EXPECT_EQ(plan_.demands()[0].cost, 600);
 }
 
 TEST_F(RulesetTest, WeightsAddUpAndActualsFollow) {
-  compile("limits: [{ name: w, per: key, meter: {input_tokens: 1, output_tokens: 4}, allow: 1M/1m }, { name: r, per: key, meter: requests, allow: 5/1m }, { name: c, per: key, meter: cached_tokens, allow: 5/1m }]");
+  compile(
+      "limits: [{ name: w, per: key, meter: {input_tokens: 1, output_tokens: 4}, allow: 1M/1m }, { name: r, per: key, "
+      "meter: requests, allow: 5/1m }, { name: c, per: key, meter: cached_tokens, allow: 5/1m }]");
   ASSERT_EQ(names().size(), 3u);
   EXPECT_EQ(plan_.limits()[0].rule->meter_name, "input_tokens+4*output_tokens");
   EXPECT_EQ(plan_.demands()[0].cost, 100 + 4 * 500);
@@ -370,7 +388,7 @@ TEST_F(RulesetTest, WeightsAddUpAndActualsFollow) {
   costs_.set(MeterKind::kInputTokens, kMaxAmount, kMaxAmount);
   costs_.set(MeterKind::kOutputTokens, 0, kMaxAmount);
   EXPECT_FALSE(plan());
-  EXPECT_EQ(plan_.demands()[0].cost, kMaxAmount);         // saturates
+  EXPECT_EQ(plan_.demands()[0].cost, kMaxAmount);  // saturates
 }
 
 TEST_F(RulesetTest, LimitsOfOtherTrafficDoNotApply) {
@@ -388,7 +406,7 @@ limits:
   costs_.custom = {{"rows", 3}};
   EXPECT_EQ(names(), (Names{"rows", "r"}));
   EXPECT_EQ(plan_.demands()[0].cost, 3);
-  costs_ = {};                                            // a look without costs sees all
+  costs_ = {};  // a look without costs sees all
   EXPECT_EQ(names(), (Names{"t", "rows", "r"}));
 }
 

@@ -38,8 +38,12 @@ std::string pattern(std::string_view expression) {
   return out + "}";
 }
 
-std::string duration() { return any_of({pattern("^[0-9]+(ms|s|m|h|d)$"), kVariable}); }
-std::string integer() { return any_of({R"({"type":"integer","minimum":0})", pattern("^[0-9]+$"), kVariable}); }
+std::string duration() {
+  return any_of({pattern("^[0-9]+(ms|s|m|h|d)$"), kVariable});
+}
+std::string integer() {
+  return any_of({R"({"type":"integer","minimum":0})", pattern("^[0-9]+$"), kVariable});
+}
 
 std::string amounts() {
   constexpr std::string_view kOne = R"({"type":["string","integer","number"]})";
@@ -50,36 +54,62 @@ std::string match() {
   const std::string value = R"({"type":["string","number","boolean"]})";
   const std::string list = R"({"type":"array","minItems":1,"items":)" + value + "}";
   const std::string values = any_of({value, list});
-  const std::string negated = R"({"type":"object","required":["not"],"additionalProperties":false,"properties":{"not":)" + values + "}}";
+  const std::string negated =
+      R"({"type":"object","required":["not"],"additionalProperties":false,"properties":{"not":)" + values + "}}";
   return R"({"type":"object","additionalProperties":)" + any_of({value, list, negated}) + "}";
 }
 
 std::string value_schema(const KeySpec& spec) {
   switch (spec.type) {
     case ValueType::kText:
-    case ValueType::kZone: return R"({"type":["string","number","boolean"]})";
-    case ValueType::kName: return any_of({pattern("^[a-z0-9._-]{1,64}$"), kVariable});
-    case ValueType::kUrl: return any_of({pattern("^https?://"), kVariable});
-    case ValueType::kEndpoint: return any_of({pattern(":[0-9]+$"), kVariable});
-    case ValueType::kPath: return any_of({pattern("^/"), kVariable});
-    case ValueType::kInteger: return integer();
-    case ValueType::kFraction: return any_of({R"({"type":"number"})", R"({"type":"string"})"});
-    case ValueType::kBoolean: return any_of({R"({"type":"boolean"})", pattern("^(true|false)$"), kVariable});
-    case ValueType::kDuration: return duration();
-    case ValueType::kBytes: return any_of({R"({"type":"integer","minimum":0})", pattern("^[0-9]+[kMG]?$"), kVariable});
-    case ValueType::kUsdPerMillion: return any_of({R"({"type":"number","minimum":0})", R"({"type":"string"})"});
-    case ValueType::kChoice: return choices(spec.detail);
-    case ValueType::kSection: return reference(spec.detail);
-    case ValueType::kSectionMap: return R"({"type":"object","additionalProperties":)" + reference(spec.detail) + "}";
-    case ValueType::kSectionList: return R"({"type":"array","items":)" + reference(spec.detail) + "}";
-    case ValueType::kTextList: return R"({"type":"array","items":{"type":"string"}})";
-    case ValueType::kOutputRange: return any_of({integer(), pattern(R"(^[0-9]+\.\.[0-9]+$)")});
-    case ValueType::kPrice: return any_of({R"({"type":["number","string"]})", reference("price")});
-    case ValueType::kAllow: return any_of({amounts(), R"({"type":"object","minProperties":1,"additionalProperties":)" + amounts() + "}"});
-    case ValueType::kMeter: return any_of({R"({"type":"string"})", R"({"type":"object","minProperties":1,"additionalProperties":)" + integer() + "}"});
-    case ValueType::kMatch: return match();
-    case ValueType::kPer: return any_of({R"({"type":"string"})", R"({"type":"array","items":{"type":"string"},"minItems":1,"maxItems":8})"});
-    case ValueType::kWorkers: return any_of({R"({"const":"auto"})", integer()});
+    case ValueType::kZone:
+      return R"({"type":["string","number","boolean"]})";
+    case ValueType::kName:
+      return any_of({pattern("^[a-z0-9._-]{1,64}$"), kVariable});
+    case ValueType::kUrl:
+      return any_of({pattern("^https?://"), kVariable});
+    case ValueType::kEndpoint:
+      return any_of({pattern(":[0-9]+$"), kVariable});
+    case ValueType::kPath:
+      return any_of({pattern("^/"), kVariable});
+    case ValueType::kInteger:
+      return integer();
+    case ValueType::kFraction:
+      return any_of({R"({"type":"number"})", R"({"type":"string"})"});
+    case ValueType::kBoolean:
+      return any_of({R"({"type":"boolean"})", pattern("^(true|false)$"), kVariable});
+    case ValueType::kDuration:
+      return duration();
+    case ValueType::kBytes:
+      return any_of({R"({"type":"integer","minimum":0})", pattern("^[0-9]+[kMG]?$"), kVariable});
+    case ValueType::kUsdPerMillion:
+      return any_of({R"({"type":"number","minimum":0})", R"({"type":"string"})"});
+    case ValueType::kChoice:
+      return choices(spec.detail);
+    case ValueType::kSection:
+      return reference(spec.detail);
+    case ValueType::kSectionMap:
+      return R"({"type":"object","additionalProperties":)" + reference(spec.detail) + "}";
+    case ValueType::kSectionList:
+      return R"({"type":"array","items":)" + reference(spec.detail) + "}";
+    case ValueType::kTextList:
+      return R"({"type":"array","items":{"type":"string"}})";
+    case ValueType::kOutputRange:
+      return any_of({integer(), pattern(R"(^[0-9]+\.\.[0-9]+$)")});
+    case ValueType::kPrice:
+      return any_of({R"({"type":["number","string"]})", reference("price")});
+    case ValueType::kAllow:
+      return any_of({amounts(), R"({"type":"object","minProperties":1,"additionalProperties":)" + amounts() + "}"});
+    case ValueType::kMeter:
+      return any_of(
+          {R"({"type":"string"})", R"({"type":"object","minProperties":1,"additionalProperties":)" + integer() + "}"});
+    case ValueType::kMatch:
+      return match();
+    case ValueType::kPer:
+      return any_of(
+          {R"({"type":"string"})", R"({"type":"array","items":{"type":"string"},"minItems":1,"maxItems":8})"});
+    case ValueType::kWorkers:
+      return any_of({R"({"const":"auto"})", integer()});
   }
   return "true";
 }

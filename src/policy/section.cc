@@ -40,7 +40,9 @@ std::string duration_text(DurationNs d) {
 
 }  // namespace
 
-std::string not_available(std::string_view what) { return "`" + std::string(what) + "` is not available in this version"; }
+std::string not_available(std::string_view what) {
+  return "`" + std::string(what) + "` is not available in this version";
+}
 
 Section::Section(Reporter& reporter, const Yaml& node, std::string_view section)
     : reporter_(reporter), node_(node), section_(section) {

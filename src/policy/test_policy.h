@@ -42,6 +42,7 @@ inline std::shared_ptr<const Policy> must_load(std::string_view text, Variables 
   return loaded.policy ? loaded.policy : std::make_shared<const Policy>();
 }
 
-inline constexpr std::string_view kMinimalLimits = "limits:\n  - { name: a, per: caller, meter: requests, allow: 1/1m }\n";
+inline constexpr std::string_view kMinimalLimits =
+    "limits:\n  - { name: a, per: caller, meter: requests, allow: 1/1m }\n";
 
 }  // namespace weir

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxScalar = 64 << 10;
 
-struct Stop {};   // thrown by the builder through yaml-cpp and caught in parse_yaml
+struct Stop {};  // thrown by the builder through yaml-cpp and caught in parse_yaml
 
 // Turns yaml-cpp's events into a tree, so that the bounds hold while reading and not after.
 class TreeBuilder final : public YAML::EventHandler {
@@ -219,7 +219,8 @@ class Expander {
     const std::size_t dash = expression.find(":-");
     const std::string_view name = expression.substr(0, dash);
     if (!is_variable_name(name)) {
-      reporter_.error(node, "`${" + std::string(name) + "}` is not the name of a variable; write ${NAME} or ${NAME:-x}");
+      reporter_.error(node,
+                      "`${" + std::string(name) + "}` is not the name of a variable; write ${NAME} or ${NAME:-x}");
       return std::string();
     }
     std::optional<std::string> value = environment_ ? environment_(name) : std::nullopt;

@@ -26,10 +26,10 @@ inline constexpr std::size_t kMaxDiagnostics = 100;
 struct Yaml {
   enum class Kind : unsigned char { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  int line = 0, column = 0;    // from 1
-  std::string text;            // kScalar
-  std::vector<Yaml> keys;      // kMap: scalars, beside `items`
-  std::vector<Yaml> items;     // kList, kMap
+  int line = 0, column = 0;  // from 1
+  std::string text;          // kScalar
+  std::vector<Yaml> keys;    // kMap: scalars, beside `items`
+  std::vector<Yaml> items;   // kList, kMap
 
   const Yaml* find(std::string_view key) const;
   bool is_scalar() const { return kind == Kind::kScalar; }
@@ -45,7 +45,7 @@ class Reporter {
   void warning(const Yaml& at, std::string message) { add(false, at.line, at.column, std::move(message)); }
   void add(bool error, int line, int column, std::string message);
   bool failed() const { return failed_; }
-  std::vector<Diagnostic> take();   // in the order of the file
+  std::vector<Diagnostic> take();  // in the order of the file
 
  private:
   std::string file_;
@@ -56,8 +56,8 @@ class Reporter {
 // nullopt after reporting an error; an empty document is an empty map.
 std::optional<Yaml> parse_yaml(std::string_view text, Reporter& reporter);
 
-// Replaces ${NAME} and ${NAME:-default} in every value; `$${` stays as a literal `${`. A value that names a variable that
-// is unset or empty, without a default, is removed with its key. Returns what was read, for the policy's version.
+// Replaces ${NAME} and ${NAME:-default} in every value; `$${` stays as a literal `${`. A value that names a variable
+// that is unset or empty, without a default, is removed with its key. Returns what was read, for the policy's version.
 std::string expand_environment(Yaml& root, const Environment& environment, Reporter& reporter);
 
 }  // namespace weir
