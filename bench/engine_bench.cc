@@ -1,6 +1,6 @@
 // Benchmarks of the engine, one thread, each beside a rival in the same run.
 //
-//   engine_bench [--small] [--rounds N] [workload…]     JSON lines on stdout, a table on stderr
+//   engine_bench [--small] [--rounds N] [--operations N] [workload…]     JSON lines on stdout, a table on stderr
 //
 // Workloads (every operation includes hashing the subject's name with the keyed SubjectHasher):
 //   bucket_calendar   4 limits of one subject (2 buckets, 2 calendars), 10M live subjects, drawn uniformly
@@ -39,7 +39,6 @@ constexpr DurationNs kSecond = 1'000'000'000;
 constexpr TimeNs kStart = 1'700'006'400ll * kSecond;
 constexpr DurationNs kDay = 86'400 * kSecond;
 constexpr std::int64_t kPlenty = 1'000'000'000;
-constexpr std::size_t kOperations = 1'000'000;
 
 class Random {
  public:
@@ -219,6 +218,7 @@ struct Result {
 struct Settings {
   bool small = false;
   int rounds = 5;
+  std::size_t operations = 1'000'000;  // per round
 };
 
 // Processor time of this thread, so that other programs on the machine disturb less than they would wall time.
@@ -251,8 +251,8 @@ void measure(Result& result, const Settings& settings, const std::function<bool(
   std::vector<double> our_ns, rival_ns;
   bool all = true;
   const auto round = [&](const std::function<bool()>& operation) {
-    return nanoseconds_per(kOperations, [&] {
-      for (std::size_t i = 0; i < kOperations; ++i) all = operation() && all;
+    return nanoseconds_per(settings.operations, [&] {
+      for (std::size_t i = 0; i < settings.operations; ++i) all = operation() && all;
     });
   };
   for (int i = 0; i < settings.rounds; ++i) {
@@ -426,6 +426,8 @@ int main(int argc, char** argv) {
       settings.small = true;
     } else if (argument == "--rounds" && i + 1 < argc) {
       settings.rounds = std::max(1, std::atoi(argv[++i]));
+    } else if (argument == "--operations" && i + 1 < argc) {
+      settings.operations = static_cast<std::size_t>(std::max(1, std::atoi(argv[++i])));
     } else {
       wanted.push_back(argument);
     }

@@ -35,9 +35,9 @@ class SubjectHasher {
   static constexpr std::size_t kSmall = 248;
 
   const SubjectSecret& secret_;
-  std::size_t size_ = 0;          // of small_, while it is enough
-  char small_[kSmall];            // a string would cost more than the hash
-  std::string large_;             // everything, once it is not
+  std::size_t size_ = 0;  // of small_, while it is enough
+  char small_[kSmall];    // a string would cost more than the hash
+  std::string large_;     // everything, once it is not
 };
 
 }  // namespace weir

@@ -10,7 +10,9 @@
 namespace weir {
 namespace {
 
-Reply json_reply(std::string body) { return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)}; }
+Reply json_reply(std::string body) {
+  return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)};
+}
 
 bool same_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -42,7 +44,7 @@ class Api::MeQuery final : private AdmissionEvents {
                                                            .status = 503,
                                                            .message = "The counter store cannot be reached."});
     ReplyEvents& events = events_;
-    const auto self = api_.waiting_.extract(&events);   // keeps this object alive until the end of the call
+    const auto self = api_.waiting_.extract(&events);  // keeps this object alive until the end of the call
     events.on_reply(std::move(reply));
   }
 
@@ -96,32 +98,45 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
     case TargetKind::kModels:
       events.on_reply(json_reply(models_json(policy, request.head.headers.has("anthropic-version"))));
       return;
-    case TargetKind::kSchema: events.on_reply(json_reply(policy_schema())); return;
+    case TargetKind::kSchema:
+      events.on_reply(json_reply(policy_schema()));
+      return;
     case TargetKind::kHealth:
       events.on_reply({.status = 200, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "ok\n"});
       return;
-    case TargetKind::kReady: events.on_reply(ready()); return;
-    case TargetKind::kMetrics: events.on_reply(metrics(services, request)); return;
-    default: events.on_reply(error_reply(ErrorShape::kProblem, {.kind = ErrorKind::kNotFound, .status = 404, .message = "Not found."}));
+    case TargetKind::kReady:
+      events.on_reply(ready());
+      return;
+    case TargetKind::kMetrics:
+      events.on_reply(metrics(services, request));
+      return;
+    default:
+      events.on_reply(
+          error_reply(ErrorShape::kProblem, {.kind = ErrorKind::kNotFound, .status = 404, .message = "Not found."}));
   }
 }
 
-void Api::forget(ReplyEvents& events) { waiting_.erase(&events); }
+void Api::forget(ReplyEvents& events) {
+  waiting_.erase(&events);
+}
 
 Reply Api::ready() const {
   const std::string why = options_.why_not_ready ? options_.why_not_ready() : std::string();
-  if (why.empty()) return {.status = 200, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "ready\n"};
-  return {.status = 503, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "not ready: " + why + "\n"};
+  if (why.empty())
+    return {.status = 200, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "ready\n"};
+  return {
+      .status = 503, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "not ready: " + why + "\n"};
 }
 
 Reply Api::metrics(Services& services, const OwnRequest& request) const {
   if (!services.rules->policy().metrics_public &&
       !same_secret(presented_key(request.head.headers), options_.admin_token)) {
-    Reply reply = error_reply(ErrorShape::kProblem,
-                              {.kind = ErrorKind::kUnauthorized,
-                               .status = 401,
-                               .message = "Metrics need the admin token (`Authorization: Bearer …`), or `metrics: public` "
-                                          "under `admin:`."});
+    Reply reply =
+        error_reply(ErrorShape::kProblem,
+                    {.kind = ErrorKind::kUnauthorized,
+                     .status = 401,
+                     .message = "Metrics need the admin token (`Authorization: Bearer …`), or `metrics: public` "
+                                "under `admin:`."});
     append_header(reply.headers, "www-authenticate", "Bearer realm=\"weir admin\"");
     return reply;
   }

@@ -13,10 +13,10 @@
 namespace weir {
 
 struct ApiOptions {
-  std::string admin_token;                              // for /metrics
+  std::string admin_token;  // for /metrics
   // Refreshes gauges that are read at scrape time (table sizes and the like).
   std::function<void()> before_metrics;
-  std::function<std::string()> why_not_ready;           // empty when ready
+  std::function<std::string()> why_not_ready;  // empty when ready
 };
 
 class Api final : public OwnEndpoints {

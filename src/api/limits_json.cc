@@ -9,7 +9,8 @@ namespace weir {
 namespace {
 
 bool in_dollars(const LimitRule& rule) {
-  return std::all_of(rule.meter.begin(), rule.meter.end(), [](const MeterTerm& t) { return t.kind == MeterKind::kUsd; });
+  return std::all_of(rule.meter.begin(), rule.meter.end(),
+                     [](const MeterTerm& t) { return t.kind == MeterKind::kUsd; });
 }
 
 }  // namespace

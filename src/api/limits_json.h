@@ -7,7 +7,8 @@
 
 namespace weir {
 
-// Appends [{"name","layer","meter","window","allowed","used","reserved","remaining","reset_at"}, …]; dollars as decimals.
+// Appends [{"name","layer","meter","window","allowed","used","reserved","remaining","reset_at"}, …]; dollars as
+// decimals.
 void append_limits_json(const Plan& plan, const Decision& decision, TimeNs now, std::string& out);
 
 }  // namespace weir

@@ -9,7 +9,9 @@
 namespace weir {
 namespace {
 
-bool is_literal(std::string_view pattern) { return pattern.find('*') == std::string_view::npos; }
+bool is_literal(std::string_view pattern) {
+  return pattern.find('*') == std::string_view::npos;
+}
 
 // (model, provider) in the order of the rules, without repeats.
 std::vector<std::pair<std::string, std::string>> routed_models(const Policy& policy) {
@@ -43,7 +45,12 @@ std::string models_json(const Policy& policy, bool anthropic_shape) {
   for (const auto& [model, provider] : models) {
     json.begin_object().key("id").string(model);
     if (anthropic_shape) {
-      json.key("type").string("model").key("display_name").string(model).key("created_at").string("1970-01-01T00:00:00Z");
+      json.key("type")
+          .string("model")
+          .key("display_name")
+          .string(model)
+          .key("created_at")
+          .string("1970-01-01T00:00:00Z");
     } else {
       json.key("object").string("model").key("created").number(0).key("owned_by").string(provider);
     }

@@ -22,7 +22,8 @@ int run_check(const std::string& path) {
   if (!loaded) return report(std::cerr, kExitCouldNotRun, loaded.error().message);
   print_diagnostics(*loaded);
   if (!loaded->policy) return kExitNo;
-  std::cout << path << ": ok, " << loaded->policy->limits.size() << " limits, version " << loaded->policy->version << "\n";
+  std::cout << path << ": ok, " << loaded->policy->limits.size() << " limits, version " << loaded->policy->version
+            << "\n";
   return kExitDone;
 }
 
@@ -68,12 +69,14 @@ int run_explain(const ExplainOptions& options, const CommandContext& context) {
     if (!store) return report(std::cerr, kExitCouldNotRun, store.error().message);
     const auto found = store->find_consumer(options.key);
     if (!found) return report(std::cerr, kExitCouldNotRun, found.error().message);
-    if (!*found) return report(std::cerr, kExitNo, "no key is named " + options.key + "; `weir keys list` shows the names");
+    if (!*found)
+      return report(std::cerr, kExitNo, "no key is named " + options.key + "; `weir keys list` shows the names");
     consumer = **found;
     if (const Result<Secrets> known = load_secrets(dir)) secrets = *known;
     load_counters(dir, limiter);
   }
-  const auto rules = Ruleset::compile(loaded->policy, [&](const CounterSpec& spec) { return limiter.define(spec); }, secrets.subjects);
+  const auto rules =
+      Ruleset::compile(loaded->policy, [&](const CounterSpec& spec) { return limiter.define(spec); }, secrets.subjects);
   Attributes attributes;
   fill(attributes, policy, consumer, options);
   Plan plan;

@@ -19,7 +19,8 @@ std::string when_the_limit_bites(const Policy& policy) {
   const WindowRule* tightest = nullptr;
   const LimitRule* owner = nullptr;
   for (const LimitRule& limit : policy.limits) {
-    const bool plain = limit.match.empty() && !limit.shadow && limit.meter.size() == 1 && limit.meter.front().kind == MeterKind::kRequests;
+    const bool plain = limit.match.empty() && !limit.shadow && limit.meter.size() == 1 &&
+                       limit.meter.front().kind == MeterKind::kRequests;
     if (!plain) continue;
     for (const TierAllowance& allowance : limit.allow) {
       if (!allowance.tier.empty() && allowance.tier != policy.default_tier) continue;
@@ -32,8 +33,9 @@ std::string when_the_limit_bites(const Policy& policy) {
     }
   }
   if (tightest == nullptr) return {};
-  return fmt::format("{} of these per {} are admitted; the next one is refused by limit `{}` and says when to come back.",
-                     tightest->amount, tightest->label, owner->name);
+  return fmt::format(
+      "{} of these per {} are admitted; the next one is refused by limit `{}` and says when to come back.",
+      tightest->amount, tightest->label, owner->name);
 }
 
 std::string curl_for(const ServerFacts& facts) {
@@ -49,12 +51,14 @@ void print_for_people(const Server& server) {
   std::cout << "Weir " << WEIR_VERSION << "\n\n";
   std::cout << "  listening on  " << facts.listen << "   (send your agents here)\n";
   std::cout << "  admin on      " << facts.admin << "   (/metrics, /healthz, /readyz)\n";
-  std::cout << "  policy        " << (facts.built_in_policy ? "built-in" : "from file") << ", version " << server.policy().version << "\n";
+  std::cout << "  policy        " << (facts.built_in_policy ? "built-in" : "from file") << ", version "
+            << server.policy().version << "\n";
   std::cout << "  data          " << facts.data << "\n";
   if (!facts.admin_token.empty()) std::cout << "  admin token   " << facts.admin_token << "   (shown once)\n";
   if (!facts.demo_key.empty()) std::cout << "  demo key      " << facts.demo_key << "   (shown once)\n";
   if (facts.in_flight_recovered > 0) {
-    std::cout << "  recovered     " << facts.in_flight_recovered << " requests were in flight and are charged as `expired`\n";
+    std::cout << "  recovered     " << facts.in_flight_recovered
+              << " requests were in flight and are charged as `expired`\n";
   }
   std::cout << "\nTry it:\n\n  " << curl_for(facts) << "\n\n";
   if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours; `weir keys create --name NAME` makes one.\n";

@@ -16,15 +16,15 @@ int main(int argc, char** argv) {
   CLI::App app("Weir: measures and limits what AI agents use, before it is spent", "weir");
   app.require_subcommand(1);
   int exit_code = kExitDone;
-  const CommandContext context{
-      .data_of_config = [](const std::string& path) -> Result<std::string> {
-        const Result<LoadedPolicy> loaded = load_policy_file(path);
-        if (!loaded) return std::unexpected(loaded.error());
-        if (!loaded->policy) return fail(path + " is not valid; `weir check " + path + "` says why");
-        return loaded->policy->data;
-      },
-      .now = [] { return Clock().now(); },
-      .entropy = system_entropy};
+  const CommandContext context{.data_of_config = [](const std::string& path) -> Result<std::string> {
+                                 const Result<LoadedPolicy> loaded = load_policy_file(path);
+                                 if (!loaded) return std::unexpected(loaded.error());
+                                 if (!loaded->policy)
+                                   return fail(path + " is not valid; `weir check " + path + "` says why");
+                                 return loaded->policy->data;
+                               },
+                               .now = [] { return Clock().now(); },
+                               .entropy = system_entropy};
   add_serve_command(app, exit_code);
   add_check_commands(app, exit_code, context);
   add_keys_commands(app, exit_code, context);
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);   // --help
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
     return report(std::cerr, kExitCouldNotRun, std::string(error.what()) + "; `weir --help` lists the commands");
   }
   return exit_code;

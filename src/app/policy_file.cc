@@ -15,10 +15,11 @@ Result<LoadedPolicy> load_policy_file(const std::string& path) {
     text.assign(std::istreambuf_iterator<char>(file), {});
     if (file.bad()) return fail("cannot read " + path);
   }
-  return load_policy(text, path.empty() ? "built-in policy" : path, [](std::string_view name) -> std::optional<std::string> {
-    const char* value = std::getenv(std::string(name).c_str());
-    return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-  });
+  return load_policy(text, path.empty() ? "built-in policy" : path,
+                     [](std::string_view name) -> std::optional<std::string> {
+                       const char* value = std::getenv(std::string(name).c_str());
+                       return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+                     });
 }
 
 void print_diagnostics(const LoadedPolicy& loaded) {
@@ -35,7 +36,7 @@ std::vector<std::string> keep_what_needs_a_restart(const Policy& old, Policy& fr
   keep("listen", old.listen, fresh.listen, same(old.listen, fresh.listen));
   keep("admin.listen", old.admin, fresh.admin, same(old.admin, fresh.admin));
   keep("admin.token", old.admin_token, fresh.admin_token, old.admin_token == fresh.admin_token);
-  keep("data", old.data, fresh.data, true);   // --data may have replaced it
+  keep("data", old.data, fresh.data, true);  // --data may have replaced it
   keep("workers", old.workers, fresh.workers, old.workers == fresh.workers);
   keep("durability", old.strict_durability, fresh.strict_durability, old.strict_durability == fresh.strict_durability);
   return names;

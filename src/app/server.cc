@@ -46,7 +46,9 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
   return server;
 }
 
-Server::~Server() { shut_down(); }
+Server::~Server() {
+  shut_down();
+}
 
 Result<void> Server::load_first_policy(const ServeOptions& options) {
   config_path_ = options.config;
@@ -87,7 +89,8 @@ Result<void> Server::recover_journal() {
   facts_.in_flight_recovered = recovered_.in_flight;
   sequence_ = std::make_unique<SegmentSequence>(recovered_.next_sequence);
   clock_ = std::make_unique<Clock>(recovered_.last_time);
-  auth_failures_ = std::make_unique<Limiter>(LimiterOptions{.max_bytes = kAuthFailureBytes, .max_reservations = 1, .stripes = 64});
+  auth_failures_ =
+      std::make_unique<Limiter>(LimiterOptions{.max_bytes = kAuthFailureBytes, .max_reservations = 1, .stripes = 64});
   counters_ = std::make_unique<LocalCounters>(*limiter_);
   return {};
 }
@@ -134,20 +137,22 @@ Result<void> Server::open_workers() {
   resolver_ = std::make_unique<Resolver>();
   api_.before_metrics = [this] { refresh_gauges(); };
   api_.why_not_ready = [this] { return why_not_ready(); };
-  const CounterId failures = auth_failures_->define({.identity = "auth_failures",
-                                                     .kind = WindowKind::kSliding,
-                                                     .window = policy_->auth_failures.window});
+  const CounterId failures = auth_failures_->define(
+      {.identity = "auth_failures", .kind = WindowKind::kSliding, .window = policy_->auth_failures.window});
   std::array<std::uint64_t, 2> seed{};
   WEIR_CHECK(system_entropy({reinterpret_cast<unsigned char*>(seed.data()), sizeof seed}));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const int count = policy_->workers > 0 ? policy_->workers : cores;
   Endpoint listen = policy_->listen;
   for (int i = 0; i < count; ++i) {
-    auto journal = std::make_unique<JournalWriter>(
-        JournalWriterOptions{.dir = policy_->data + "/journal", .worker = static_cast<std::uint32_t>(i), .strict = policy_->strict_durability},
-        *sequence_, disk_);
-    WorkerShared shared{*clock_,       *resolver_, *counters_,     *auth_failures_, failures, secrets_.subjects,
-                        secrets_.key_hash, audit_sum_, metrics_, health_,        buffers_,  api_, seed};
+    auto journal = std::make_unique<JournalWriter>(JournalWriterOptions{.dir = policy_->data + "/journal",
+                                                                        .worker = static_cast<std::uint32_t>(i),
+                                                                        .strict = policy_->strict_durability},
+                                                   *sequence_, disk_);
+    WorkerShared shared{*clock_,  *resolver_,        *counters_,        *auth_failures_,
+                        failures, secrets_.subjects, secrets_.key_hash, audit_sum_,
+                        metrics_, health_,           buffers_,          api_,
+                        seed};
     workers_.push_back(std::make_unique<Worker>(shared, i, std::move(journal), rules, *consumers));
     std::uint16_t port = 0;
     const Result<int> fd = open_listener(listen, port, i == 0);
@@ -181,10 +186,11 @@ void Server::shut_down() {
     background_.reset();
     while (drain_->step() > 0) continue;
   }
-  workers_.clear();   // cuts what is left; its settlements are journalled and booked at the next start
+  workers_.clear();  // cuts what is left; its settlements are journalled and booked at the next start
 }
 
-// --- reload -----------------------------------------------------------------------------------------------------------
+// --- reload
+// -----------------------------------------------------------------------------------------------------------
 
 void Server::reload(const char* why) {
   const std::lock_guard lock(policy_mutex_);
@@ -195,7 +201,8 @@ void Server::reload(const char* why) {
   Result<LoadedPolicy> loaded = load_policy_file(config_path_);
   if (loaded) print_diagnostics(*loaded);
   if (!loaded || !loaded->policy) {
-    log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays", {{"file", config_path_}, {"because", loaded ? "it is not valid" : loaded.error().message}});
+    log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays",
+              {{"file", config_path_}, {"because", loaded ? "it is not valid" : loaded.error().message}});
     return;
   }
   auto policy = std::make_shared<Policy>(*loaded->policy);
@@ -212,7 +219,8 @@ void Server::reload(const char* why) {
   }
   counter_identities_ = std::move(identities);
   for (auto& worker : workers_) worker->use_rules(rules);
-  log_event(LogLevel::kInfo, clock_->now(), "policy loaded", {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
+  log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
+            {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
 }
 
 void Server::poll_config() {
@@ -224,7 +232,8 @@ void Server::poll_config() {
   reload("file changed");
 }
 
-// --- background -------------------------------------------------------------------------------------------------------
+// --- background
+// -------------------------------------------------------------------------------------------------------
 
 void Server::start_background() {
   std::vector<JournalWriter*> writers;
@@ -256,7 +265,7 @@ bool Server::tick() {
     auth_failures_->sweep(now, kMaxSwept);
     purge_old();
   }
-  constexpr std::size_t kBusyBatch = 1'000;   // more is waiting: go on at once
+  constexpr std::size_t kBusyBatch = 1'000;  // more is waiting: go on at once
   return booked >= kBusyBatch;
 }
 
@@ -264,7 +273,7 @@ void Server::poll_directory() {
   const Result<std::uint64_t> version = store_->data_version();
   if (!version || *version == directory_version_) return;
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
-  if (!consumers) return;   // tried again at the next poll
+  if (!consumers) return;  // tried again at the next poll
   directory_version_ = *version;
   for (auto& worker : workers_) worker->use_consumers(*consumers);
 }
@@ -282,7 +291,8 @@ std::string Server::why_not_ready() const {
     if (!worker->journal().healthy()) return "the journal cannot be written: " + worker->journal().reason();
   }
   const std::lock_guard lock(reason_mutex_);
-  if (!ledger_reason_.empty()) return "the ledger cannot be written: " + ledger_reason_ + " (records wait in the journal)";
+  if (!ledger_reason_.empty())
+    return "the ledger cannot be written: " + ledger_reason_ + " (records wait in the journal)";
   return {};
 }
 
@@ -290,7 +300,8 @@ void Server::refresh_gauges() {
   const LimiterStats stats = limiter_->stats();
   metrics_.gauge("weir_subjects", "Subjects with live counters.").set(static_cast<std::int64_t>(stats.subjects));
   metrics_.gauge("weir_counter_bytes", "Memory of the counter table.").set(static_cast<std::int64_t>(stats.bytes));
-  metrics_.gauge("weir_open_reservations", "Reservations waiting for settlement.").set(static_cast<std::int64_t>(stats.open_reservations));
+  metrics_.gauge("weir_open_reservations", "Reservations waiting for settlement.")
+      .set(static_cast<std::int64_t>(stats.open_reservations));
   std::int64_t journal_bytes = 0;
   bool healthy = true;
   for (const auto& worker : workers_) {

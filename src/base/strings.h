@@ -10,7 +10,7 @@
 namespace weir {
 
 char ascii_lower(char c);
-std::string to_lower(std::string_view text);   // ASCII letters only
+std::string to_lower(std::string_view text);  // ASCII letters only
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);  // spaces and tabs at both ends
 

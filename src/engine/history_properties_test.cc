@@ -75,6 +75,27 @@ TEST(P8, PeekIsTheNextAdmitAndChangesNothing) {
   });
 }
 
+using Sums = std::array<std::array<std::int64_t, kKinds>, 4>;  // by subject and kind
+
+std::vector<std::int64_t> amounts_of(const Op& op, std::int64_t each) {
+  std::vector<std::int64_t> amounts;
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    if (op.mask >> kind & 1) amounts.push_back(kind == 4 ? 0 : each);
+  }
+  return amounts;
+}
+
+void expect_sums(Bench& bench, TimeNs now, const Sums& settled, const Sums& held) {
+  const auto seen = bench.observe(now);
+  for (std::size_t r = 0; r < 4; ++r) {
+    for (std::size_t k = 0; k < kKinds; ++k) {
+      if (k == 2) continue;  // a bucket refills
+      RC_ASSERT(seen[(r * kKinds + k) * 3] == settled[r][k]);
+      RC_ASSERT(seen[(r * kKinds + k) * 3 + 1] == held[r][k]);
+    }
+  }
+}
+
 TEST(P11, CountersAreTheSumsOfWhatIsOpenSettledAndExpired) {
   check_property(80, [](const std::vector<Op>& history) {
     Bench bench;
@@ -88,7 +109,7 @@ TEST(P11, CountersAreTheSumsOfWhatIsOpenSettledAndExpired) {
       enum { kOpen, kExpired, kClosed } state = kOpen;
     };
     std::vector<Open> opened;
-    std::array<std::array<std::int64_t, kKinds>, 4> settled{}, held{};
+    Sums settled{}, held{};
     const auto row = [](const Op& op, std::size_t kind) {
       return kind == 1 || kind == 3 ? std::size_t{3} : static_cast<std::size_t>(op.who);
     };
@@ -110,9 +131,7 @@ TEST(P11, CountersAreTheSumsOfWhatIsOpenSettledAndExpired) {
       }
       const std::size_t which = static_cast<std::size_t>(op.pick) % opened.size();
       Open& open = opened[which];
-      std::vector<std::int64_t> amounts;
-      for (std::size_t kind = 0; kind < kKinds; ++kind)
-        if (open.op.mask >> kind & 1) amounts.push_back(kind == 4 ? 0 : op.actual);
+      const std::vector<std::int64_t> amounts = amounts_of(open.op, op.actual);
       if (op.kind < 13) {
         Decision decision;
         bench.limiter.top_up(id_of(which), amounts, now, decision);
@@ -143,14 +162,7 @@ TEST(P11, CountersAreTheSumsOfWhatIsOpenSettledAndExpired) {
         }
       }
     }
-    const auto seen = bench.observe(now);
-    for (std::size_t r = 0; r < 4; ++r) {
-      for (std::size_t k = 0; k < kKinds; ++k) {
-        if (k == 2) continue;  // a bucket refills
-        RC_ASSERT(seen[(r * kKinds + k) * 3] == settled[r][k]);
-        RC_ASSERT(seen[(r * kKinds + k) * 3 + 1] == held[r][k]);
-      }
-    }
+    expect_sums(bench, now, settled, held);
   });
 }
 

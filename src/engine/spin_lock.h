@@ -7,9 +7,10 @@
 // has put aside comes back; nobody sleeps, because waking a sleeper would make every release as dear as taking.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <cstdint>
-#include <thread>
 
 namespace weir::engine {
 
@@ -31,7 +32,7 @@ class SpinLock {
           state_.exchange(kHeld, std::memory_order_acquire) == kFree) {
         return;
       }
-      if (spin >= kSpins) std::this_thread::yield();
+      if (spin >= kSpins) sched_yield();
     }
   }
 

@@ -5,7 +5,9 @@ namespace weir {
 Background::Background(std::chrono::milliseconds period, std::function<bool()> tick)
     : period_(period), tick_(std::move(tick)), thread_([this] { run(); }) {}
 
-Background::~Background() { stop(); }
+Background::~Background() {
+  stop();
+}
 
 void Background::wake() {
   const std::lock_guard lock(mutex_);

@@ -17,8 +17,8 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  void wake();      // any thread: do not wait for the period to pass
-  void stop();      // ends after the tick under way; any thread but its own
+  void wake();  // any thread: do not wait for the period to pass
+  void stop();  // ends after the tick under way; any thread but its own
 
  private:
   void run();

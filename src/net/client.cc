@@ -18,7 +18,8 @@ ClientConnection::~ClientConnection() = default;
 void ClientConnection::send(std::string_view bytes) {
   if (ended_) return;
   link_.send(bytes);
-  if (link_.stuck_since() != 0) stuck_.set(worker_.loop(), link_.stuck_since() + worker_.services().rules->policy().timeouts.idle);
+  if (link_.stuck_since() != 0)
+    stuck_.set(worker_.loop(), link_.stuck_since() + worker_.services().rules->policy().timeouts.idle);
 }
 
 void ClientConnection::set_deadline(TimeNs at) {
@@ -35,7 +36,9 @@ void ClientConnection::close_after_send() {
   timer_.set(worker_.loop(), worker_.loop().now() + kLinger + (link_.unsent() > 0 ? 10 * kSecond : 0));
 }
 
-void ClientConnection::abort() { end(); }
+void ClientConnection::abort() {
+  end();
+}
 
 void ClientConnection::cut() {
   session_.on_closed();

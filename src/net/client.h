@@ -16,10 +16,10 @@ class ClientConnection final : public Disposable, private ClientPort, private Li
   ~ClientConnection() override;
 
   void close_if_idle() { session_.close_if_idle(); }
-  void cut();                                   // at the end of the drain
+  void cut();  // at the end of the drain
 
  private:
-  static constexpr DurationNs kLinger = 2 * kSecond;   // wait for the client's side of a close
+  static constexpr DurationNs kLinger = 2 * kSecond;  // wait for the client's side of a close
 
   void send(std::string_view bytes) override;
   std::size_t unsent() const override { return link_.unsent(); }

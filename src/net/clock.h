@@ -21,7 +21,8 @@ class Clock {
 
  private:
   static TimeNs wall() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
 
   TimeNs wall_at_start_;

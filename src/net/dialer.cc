@@ -13,7 +13,8 @@ std::string origin_key(const Origin& origin) {
   return fmt::format("{}|{}|{}|{}", origin.tls ? 1 : 0, origin.host, origin.port, origin.ca);
 }
 
-NetDialer::NetDialer(Loop& loop, Resolver& resolver, Counter& opened) : loop_(loop), resolver_(resolver), opened_(opened) {}
+NetDialer::NetDialer(Loop& loop, Resolver& resolver, Counter& opened)
+    : loop_(loop), resolver_(resolver), opened_(opened) {}
 
 NetDialer::~NetDialer() = default;
 
@@ -43,7 +44,8 @@ void NetDialer::keep(std::unique_ptr<UpstreamConnection> connection) {
 
 void NetDialer::drop_idle(UpstreamConnection& connection) {
   auto& pool = idle_[connection.key()];
-  const auto found = std::find_if(pool.begin(), pool.end(), [&](const auto& held) { return held.get() == &connection; });
+  const auto found =
+      std::find_if(pool.begin(), pool.end(), [&](const auto& held) { return held.get() == &connection; });
   if (found == pool.end()) return;
   loop_.dispose(std::move(*found));
   pool.erase(found);

@@ -20,7 +20,7 @@ class UpstreamConnection;
 class NetDialer final : public Dialer {
  public:
   static constexpr std::size_t kMaxIdlePerOrigin = 256;
-  static constexpr DurationNs kIdleFor = 55 * kSecond;   // below the 60 s after which many servers close
+  static constexpr DurationNs kIdleFor = 55 * kSecond;  // below the 60 s after which many servers close
 
   NetDialer(Loop& loop, Resolver& resolver, Counter& opened);
   ~NetDialer() override;
@@ -39,7 +39,7 @@ class NetDialer final : public Dialer {
   Resolver& resolver_;
   Counter& opened_;
   TlsClients tls_;
-  std::map<std::string, std::vector<std::unique_ptr<UpstreamConnection>>> idle_;   // by origin; most recent last
+  std::map<std::string, std::vector<std::unique_ptr<UpstreamConnection>>> idle_;  // by origin; most recent last
   std::uint64_t simulated_ = 0;
 };
 

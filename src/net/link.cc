@@ -17,8 +17,8 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kReadSize = 64 << 10;
-constexpr int kReadsPerTurn = 4;                 // then other connections get their turn
-constexpr std::size_t kKeepBuffer = 16 << 10;    // an idle link holds no more than this
+constexpr int kReadsPerTurn = 4;               // then other connections get their turn
+constexpr std::size_t kKeepBuffer = 16 << 10;  // an idle link holds no more than this
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 void set_no_delay(int fd) {
@@ -28,7 +28,9 @@ void set_no_delay(int fd) {
 
 }  // namespace
 
-Link::~Link() { close(); }
+Link::~Link() {
+  close();
+}
 
 void Link::adopt(int fd) {
   fd_ = fd;

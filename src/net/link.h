@@ -15,11 +15,11 @@ namespace weir {
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
-  virtual void on_link_open() {}                       // connected, and the TLS handshake is done
+  virtual void on_link_open() {}  // connected, and the TLS handshake is done
   virtual void on_link_bytes(std::string_view bytes) = 0;
-  virtual void on_link_eof() = 0;                      // the other side sends no more
-  virtual void on_link_error(bool tls, const std::string& detail) = 0;   // dead; close() is still due
-  virtual void on_link_drained() {}                    // everything queued was sent after it had been stuck
+  virtual void on_link_eof() = 0;                                       // the other side sends no more
+  virtual void on_link_error(bool tls, const std::string& detail) = 0;  // dead; close() is still due
+  virtual void on_link_drained() {}  // everything queued was sent after it had been stuck
 };
 
 class Link final : public Disposable, private Watched {
@@ -29,15 +29,15 @@ class Link final : public Disposable, private Watched {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  void adopt(int fd);                                  // a connected, non-blocking socket
-  void connect(int fd, Ssl ssl);                       // connect(2) was begun; `ssl` may be empty
+  void adopt(int fd);             // a connected, non-blocking socket
+  void connect(int fd, Ssl ssl);  // connect(2) was begun; `ssl` may be empty
   void set_events(LinkEvents& events) { events_ = &events; }
 
   void send(std::string_view bytes);
   std::size_t unsent() const { return out_.size() - sent_; }
   TimeNs stuck_since() const { return stuck_since_; }  // 0 unless the other side does not take what is queued
   void want_read(bool on);
-  void shutdown_write();                               // after what is queued was sent
+  void shutdown_write();  // after what is queued was sent
   void close();
   bool is_open() const { return fd_ >= 0; }
 
@@ -49,7 +49,7 @@ class Link final : public Disposable, private Watched {
   void on_events(std::uint32_t events) override;
   bool finish_connect();
   bool handshake();
-  long read_some(char* buffer, std::size_t size);      // as recv(2): 0 = eof, -1 = would block, -2 = error
+  long read_some(char* buffer, std::size_t size);  // as recv(2): 0 = eof, -1 = would block, -2 = error
   long write_some(std::string_view bytes);
   void failed(bool tls, const std::string& detail);
 
@@ -61,10 +61,10 @@ class Link final : public Disposable, private Watched {
   bool handshaking_ = false;
   bool open_ = false;
   bool paused_ = false;
-  bool pending_read_ = false;      // data may be waiting while paused, or the turn's share was used up
+  bool pending_read_ = false;  // data may be waiting while paused, or the turn's share was used up
   bool read_queued_ = false;
   bool eof_seen_ = false;
-  bool hang_up_ = false;           // the kernel said that the other side is done: read on until the end shows
+  bool hang_up_ = false;  // the kernel said that the other side is done: read on until the end shows
   bool dirty_ = false;
   bool blocked_ = false;
   bool shutdown_wanted_ = false;

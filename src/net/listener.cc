@@ -52,7 +52,7 @@ Result<int> open_listener(const Endpoint& at, std::uint16_t& bound_port, bool fi
     return fail("cannot listen on " + where + ": " + std::strerror(errno) +
                 (errno == EADDRINUSE ? "; stop what listens there or choose another address with `listen:`" : ""));
   };
-  if (first && at.port != 0) {   // SO_REUSEPORT would let two servers share a port without noticing
+  if (first && at.port != 0) {  // SO_REUSEPORT would let two servers share a port without noticing
     const int probe = bind_socket(*list, false);
     if (probe < 0) return failed();
     ::close(probe);

@@ -25,7 +25,7 @@ Timer::~Timer() {
 void Timer::set(Loop& loop, TimeNs at) {
   loop_ = &loop;
   deadline_ = at;
-  if (at == 0 || (scheduled_ != 0 && scheduled_ <= at)) return;   // a later deadline is noticed when the entry comes up
+  if (at == 0 || (scheduled_ != 0 && scheduled_ <= at)) return;  // a later deadline is noticed when the entry comes up
   if (scheduled_ != 0) loop.timers_.erase({scheduled_, this});
   scheduled_ = at;
   loop.timers_.insert({at, this});
@@ -54,10 +54,13 @@ void Loop::watch(int fd, Watched& watched, std::uint32_t epoll_events) {
   WEIR_CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0);
 }
 
-void Loop::dispose(std::unique_ptr<Disposable> object) { disposed_.push_back(std::move(object)); }
+void Loop::dispose(std::unique_ptr<Disposable> object) {
+  disposed_.push_back(std::move(object));
+}
 
 void Loop::forget(Link& link) {
-  for (auto* list : {&dirty_, &flushing_, &readable_, &reading_}) std::replace(list->begin(), list->end(), &link, static_cast<Link*>(nullptr));
+  for (auto* list : {&dirty_, &flushing_, &readable_, &reading_})
+    std::replace(list->begin(), list->end(), &link, static_cast<Link*>(nullptr));
 }
 
 void Loop::forget_events(Watched& watched) {
@@ -72,7 +75,7 @@ void Loop::post(std::function<void()> work) {
     posted_.push_back(std::move(work));
   }
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);   // a full counter wakes as well
+  [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);  // a full counter wakes as well
 }
 
 void Loop::stop() {
@@ -138,7 +141,7 @@ void Loop::run() {
     events_.clear();
     for (int i = 0; i < n; ++i) {
       const epoll_event event = ready[static_cast<std::size_t>(i)];
-      const std::uint32_t mask = event.events;   // a copy: the struct is packed
+      const std::uint32_t mask = event.events;  // a copy: the struct is packed
       events_.emplace_back(static_cast<Watched*>(event.data.ptr), mask);
     }
     for (std::size_t i = 0; i < events_.size(); ++i) {
@@ -146,7 +149,7 @@ void Loop::run() {
       if (target != nullptr) {
         target->on_events(events);
       } else if (std::uint64_t count = 0; ::read(wake_fd_, &count, sizeof count) < 0) {
-        continue;   // no wake-up pending: the target was forgotten
+        continue;  // no wake-up pending: the target was forgotten
       }
     }
     events_.clear();

@@ -36,14 +36,14 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  void set(class Loop& loop, TimeNs at);   // 0: off
+  void set(class Loop& loop, TimeNs at);  // 0: off
 
  private:
   friend class Loop;
   std::function<void()> fire_;
   Loop* loop_ = nullptr;
   TimeNs deadline_ = 0;
-  TimeNs scheduled_ = 0;                   // the entry in the loop's set; 0: none
+  TimeNs scheduled_ = 0;  // the entry in the loop's set; 0: none
 };
 
 // Deleted at the end of the turn, so that objects may finish inside their own calls.
@@ -63,18 +63,18 @@ class Loop {
 
   TimeNs now() const { return now_; }
   void run();
-  void stop();                                        // any thread
-  void post(std::function<void()> work);              // any thread
+  void stop();                            // any thread
+  void post(std::function<void()> work);  // any thread
 
   void watch(int fd, Watched& watched, std::uint32_t epoll_events);
   void dispose(std::unique_ptr<Disposable> object);
   void needs_flush(Link& link) { dirty_.push_back(&link); }
   void needs_read(Link& link) { readable_.push_back(&link); }
-  void forget(Link& link);                            // the link dies
-  void forget_events(Watched& watched);               // no event of this turn reaches it any more
+  void forget(Link& link);               // the link dies
+  void forget_events(Watched& watched);  // no event of this turn reaches it any more
 
-  // Called at the start of every turn (with the turn's time) and at its end before bytes leave; `at_end` returns true if
-  // it wants another turn soon.
+  // Called at the start of every turn (with the turn's time) and at its end before bytes leave; `at_end` returns true
+  // if it wants another turn soon.
   std::function<void()> at_start;
   std::function<bool()> at_end;
 

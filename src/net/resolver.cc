@@ -39,7 +39,8 @@ Resolver::~Resolver() {
   thread_.join();
 }
 
-std::unique_ptr<Resolver::Answer> Resolver::resolve(const std::string& host, std::uint16_t port, Loop& loop, Callback callback) {
+std::unique_ptr<Resolver::Answer> Resolver::resolve(const std::string& host, std::uint16_t port, Loop& loop,
+                                                    Callback callback) {
   if (Answer literal = look_up(host, port, AI_NUMERICHOST)) return std::make_unique<Answer>(std::move(literal));
   const std::lock_guard lock(mutex_);
   if (const auto found = cache_.find({host, port}); found != cache_.end() && found->second.first > loop.now()) {

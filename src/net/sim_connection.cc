@@ -22,7 +22,9 @@ SimConnection::SimConnection(Loop& loop, const SimulatorOptions& options, std::u
       events_(&events),
       parser_(any_size()),
       next_([this] { play(); }),
-      deadline_([this] { if (events_ != nullptr) events_->on_upstream_deadline(); }) {}
+      deadline_([this] {
+        if (events_ != nullptr) events_->on_upstream_deadline();
+      }) {}
 
 void SimConnection::send(std::string_view bytes) {
   while (!bytes.empty() && !answer_) {

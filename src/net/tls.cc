@@ -9,8 +9,12 @@
 
 namespace weir {
 
-void SslContextDeleter::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
-void SslDeleter::operator()(ssl_st* ssl) const { SSL_free(ssl); }
+void SslContextDeleter::operator()(ssl_ctx_st* context) const {
+  SSL_CTX_free(context);
+}
+void SslDeleter::operator()(ssl_st* ssl) const {
+  SSL_free(ssl);
+}
 
 Result<ssl_ctx_st*> TlsClients::context(const std::string& ca_file) {
   if (const auto found = contexts_.find(ca_file); found != contexts_.end()) return found->second.get();
@@ -18,7 +22,8 @@ Result<ssl_ctx_st*> TlsClients::context(const std::string& ca_file) {
   if (!made) return fail("TLS cannot be initialised: " + tls_error(nullptr));
   SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_mode(made.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(made.get(),
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   const int loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(made.get())
                                      : SSL_CTX_load_verify_locations(made.get(), ca_file.c_str(), nullptr);
   if (loaded != 1) return fail("CA file " + ca_file + " cannot be read: " + tls_error(nullptr));
@@ -31,7 +36,8 @@ Result<Ssl> TlsClients::session(const std::string& ca_file, const std::string& h
   Ssl ssl(SSL_new(*found));
   if (!ssl) return fail("TLS session cannot be made: " + tls_error(nullptr));
   std::array<unsigned char, 16> address{};
-  const bool is_address = inet_pton(AF_INET, host.c_str(), address.data()) == 1 || inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+  const bool is_address =
+      inet_pton(AF_INET, host.c_str(), address.data()) == 1 || inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
   if (is_address) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), host.c_str());
   } else {

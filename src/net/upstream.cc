@@ -10,18 +10,24 @@
 namespace weir {
 
 UpstreamConnection::UpstreamConnection(NetDialer& dialer, const Origin& origin, std::string key)
-    : dialer_(dialer), origin_(origin), key_(std::move(key)), link_(std::make_unique<Link>(dialer.loop(), static_cast<LinkEvents&>(*this))), timer_([this] { on_timer(); }) {}
+    : dialer_(dialer),
+      origin_(origin),
+      key_(std::move(key)),
+      link_(std::make_unique<Link>(dialer.loop(), static_cast<LinkEvents&>(*this))),
+      timer_([this] { on_timer(); }) {}
 
-UpstreamConnection::~UpstreamConnection() { *alive_ = false; }
+UpstreamConnection::~UpstreamConnection() {
+  *alive_ = false;
+}
 
 void UpstreamConnection::start(UpstreamEvents& events) {
   events_ = &events;
   connect_deadline_ = dialer_.loop().now() + origin_.connect_timeout;
   timer_.set(dialer_.loop(), connect_deadline_);
-  const auto answer = dialer_.resolver().resolve(
-      origin_.host, origin_.port, dialer_.loop(), [this, alive = alive_](const Resolver::Answer& late) {
-        if (*alive && events_ != nullptr) resolved(late);
-      });
+  const auto answer = dialer_.resolver().resolve(origin_.host, origin_.port, dialer_.loop(),
+                                                 [this, alive = alive_](const Resolver::Answer& late) {
+                                                   if (*alive && events_ != nullptr) resolved(late);
+                                                 });
   if (answer) resolved(*answer);
 }
 
@@ -119,7 +125,7 @@ void UpstreamConnection::release(bool reusable) {
 
 void UpstreamConnection::send(std::string_view bytes) {
   if (connect_deadline_ != 0) {
-    backlog_.append(bytes);   // an address may fail: nothing is handed to a socket before one works
+    backlog_.append(bytes);  // an address may fail: nothing is handed to a socket before one works
   } else {
     link_->send(bytes);
   }
@@ -134,7 +140,7 @@ void UpstreamConnection::on_link_open() {
 
 void UpstreamConnection::on_link_bytes(std::string_view bytes) {
   if (events_ == nullptr) {
-    dialer_.drop_idle(*this);   // an idle server has nothing to say: whatever this is, it answers nobody
+    dialer_.drop_idle(*this);  // an idle server has nothing to say: whatever this is, it answers nobody
   } else {
     events_->on_upstream_bytes(bytes);
   }

@@ -16,8 +16,8 @@ class UpstreamConnection final : public UpstreamPort, public Disposable, private
   UpstreamConnection(NetDialer& dialer, const Origin& origin, std::string key);
   ~UpstreamConnection() override;
 
-  void start(UpstreamEvents& events);            // a new connection
-  void reuse(UpstreamEvents& events);            // one from the pool
+  void start(UpstreamEvents& events);  // a new connection
+  void reuse(UpstreamEvents& events);  // one from the pool
   const std::string& key() const { return key_; }
 
   void send(std::string_view bytes) override;
@@ -28,7 +28,7 @@ class UpstreamConnection final : public UpstreamPort, public Disposable, private
 
  private:
   void resolved(const Resolver::Answer& answer);
-  void connect_next();                           // to the address after the last one tried
+  void connect_next();  // to the address after the last one tried
   void fail_later(UpstreamFailure failure, std::string detail);
   void report(UpstreamFailure failure, const std::string& detail);
   void on_timer();
@@ -41,16 +41,16 @@ class UpstreamConnection final : public UpstreamPort, public Disposable, private
   NetDialer& dialer_;
   Origin origin_;
   std::string key_;
-  UpstreamEvents* events_ = nullptr;             // null: idle or released
+  UpstreamEvents* events_ = nullptr;  // null: idle or released
   std::unique_ptr<Link> link_;
   Timer timer_;
-  TimeNs deadline_ = 0;                          // asked for by the user of the port
-  TimeNs connect_deadline_ = 0;                  // 0 once open
+  TimeNs deadline_ = 0;          // asked for by the user of the port
+  TimeNs connect_deadline_ = 0;  // 0 once open
   bool reused_ = false;
   std::vector<SocketAddress> addresses_;
   std::size_t next_address_ = 0;
-  std::string backlog_;                          // bytes to send once the connection is up
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // for callbacks that come late
+  std::string backlog_;                                         // bytes to send once the connection is up
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks that come late
 };
 
 }  // namespace weir

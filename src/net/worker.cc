@@ -27,7 +27,7 @@ std::string peer_text(const sockaddr_storage& from) {
   return text;
 }
 
-std::uint64_t mix(std::uint64_t& state) {   // splitmix64
+std::uint64_t mix(std::uint64_t& state) {  // splitmix64
   std::uint64_t z = (state += 0x9e3779b97f4a7c15ull);
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
@@ -78,8 +78,8 @@ class Worker::Acceptor final : public Watched {
   int reserve_;
 };
 
-Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> journal, std::shared_ptr<const Ruleset> rules,
-               std::shared_ptr<const ConsumerSnapshot> consumers)
+Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> journal,
+               std::shared_ptr<const Ruleset> rules, std::shared_ptr<const ConsumerSnapshot> consumers)
     : shared_(shared),
       metrics_(shared.metrics),
       loop_(shared.clock),
@@ -116,7 +116,9 @@ Worker::~Worker() {
   end_of_turn();
 }
 
-void Worker::listen(int fd, Session::Listener listener) { acceptors_.push_back(std::make_unique<Acceptor>(*this, fd, listener)); }
+void Worker::listen(int fd, Session::Listener listener) {
+  acceptors_.push_back(std::make_unique<Acceptor>(*this, fd, listener));
+}
 
 void Worker::start() {
   thread_ = std::thread([this] { loop_.run(); });
@@ -126,7 +128,9 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-Hash128 Worker::next_id() { return {mix(id_state_[0]) | 1, mix(id_state_[1])}; }
+Hash128 Worker::next_id() {
+  return {mix(id_state_[0]) | 1, mix(id_state_[1])};
+}
 
 void Worker::use_rules(std::shared_ptr<const Ruleset> rules) {
   loop_.post([this, rules = std::move(rules)] { services_.rules = rules; });
@@ -142,7 +146,8 @@ void Worker::drain(TimeNs until) {
     drain_until_ = until;
     for (auto& acceptor : acceptors_) loop_.forget_events(*acceptor);
     acceptors_.clear();
-    for (ClientConnection* client : std::vector<ClientConnection*>(clients_.begin(), clients_.end())) client->close_if_idle();
+    for (ClientConnection* client : std::vector<ClientConnection*>(clients_.begin(), clients_.end()))
+      client->close_if_idle();
     check_drained();
   });
 }
@@ -172,7 +177,7 @@ void Worker::ended(ClientConnection& connection) {
 }
 
 bool Worker::end_of_turn() {
-  constexpr int kMaxFlushes = 8;   // an answer to one flush may append for the next
+  constexpr int kMaxFlushes = 8;  // an answer to one flush may append for the next
   for (int i = 0; i < kMaxFlushes && journal_->pending(); ++i) journal_->flush();
   std::vector<Exchange*> done;
   done.swap(services_.graveyard);

@@ -31,7 +31,7 @@ struct WorkerShared {
   Health& health;
   BufferBudget& buffers;
   const ApiOptions& api;
-  std::array<std::uint64_t, 2> id_seed;       // random; ids are unique across workers and hard to guess
+  std::array<std::uint64_t, 2> id_seed;  // random; ids are unique across workers and hard to guess
 };
 
 class Worker {
@@ -44,13 +44,13 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void listen(int fd, Session::Listener listener);   // before start()
+  void listen(int fd, Session::Listener listener);  // before start()
   void start();
 
   // --- any thread -------------------------------------------------------------------------------------------------
   void use_rules(std::shared_ptr<const Ruleset> rules);
   void use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers);
-  void drain(TimeNs until);                          // stops accepting; ends when idle, at the latest at `until`
+  void drain(TimeNs until);  // stops accepting; ends when idle, at the latest at `until`
   void join();
   JournalWriter& journal() { return *journal_; }
 

@@ -74,7 +74,7 @@ void append_limit_headers(ErrorShape shape, std::span<const LimitShare> shares, 
     const std::int64_t remaining = std::max<std::int64_t>(0, share->remaining);
     const DurationNs reset = std::clamp<DurationNs>(share->until_reset, 0, kMaxReset);
     const std::string_view prefix = openai ? "x-ratelimit-" : "anthropic-ratelimit-";
-    const auto begin = [&](std::string_view what) {   // OpenAI names what comes first, Anthropic last
+    const auto begin = [&](std::string_view what) {  // OpenAI names what comes first, Anthropic last
       out.append(prefix).append(openai ? what : name.shown).append("-").append(openai ? name.shown : what).append(": ");
     };
     begin("limit");

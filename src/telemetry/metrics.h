@@ -40,7 +40,7 @@ class Histogram {
 
  private:
   std::vector<double> bounds_;
-  std::unique_ptr<std::atomic<std::uint64_t>[]> counts_;   // one per bound and one above
+  std::unique_ptr<std::atomic<std::uint64_t>[]> counts_;  // one per bound and one above
   std::atomic<std::int64_t> sum_micros_{0};
 };
 
@@ -48,7 +48,7 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 
 class Metrics {
  public:
-  static constexpr std::size_t kMaxSeries = 10'000;   // beyond it further label sets share one series "other"
+  static constexpr std::size_t kMaxSeries = 10'000;  // beyond it further label sets share one series "other"
 
   Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Counter& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
@@ -59,7 +59,7 @@ class Metrics {
  private:
   struct Family {
     std::string help, type;
-    std::map<std::string, std::unique_ptr<Counter>> counters;       // by rendered labels
+    std::map<std::string, std::unique_ptr<Counter>> counters;  // by rendered labels
     std::map<std::string, std::unique_ptr<Histogram>> histograms;
   };
   Family& family(std::string_view name, std::string_view help, std::string_view type);

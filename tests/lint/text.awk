@@ -13,7 +13,7 @@ FNR == 1 {
   leading_comment = ($0 ~ /^\/\//)
   # Clocks and sleeping belong to the two folders that own threads and the outside world.
   outside = (FILENAME ~ /(^|\/)src\/(net|app)\//)
-  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h)$/)
+  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h|_(fixture|support)\.h)$/)
   product = (FILENAME ~ /(^|\/)(src|include|sim)\//)
 }
 {
@@ -36,5 +36,5 @@ product && !outside {
   if (!test && code ~ /(^|[^a-z_])(secure_)?getenv *\(/) fault("getenv: the environment is an argument outside src/net and src/app")
 }
 product && code ~ /(^|[^a-z_])(strcpy|strcat|sprintf|vsprintf|gets|strtok|system|popen|alloca) *\(/ { fault("banned call") }
-product && code ~ /^using namespace / { fault("using namespace at file scope") }
+product && !test && code ~ /^using namespace / { fault("using namespace at file scope") }
 END { finish() }
