@@ -51,6 +51,9 @@ struct CounterSpec {
   std::string identity;
   WindowKind kind = WindowKind::kSliding;
   DurationNs window = 0;  // kSliding: 1 ms to 366 days
+  // The identity this counter had before; what was counted under it goes on here. Only for identities that are no
+  // longer defined themselves; take a snapshot soon after, so that a restart finds the usage under the new name.
+  std::string formerly{};
   std::uint16_t precision =
       60;  // kSliding: ring buckets, 1 to 1000; at least precision/(precision+1) of the amount is usable
 };

@@ -14,8 +14,9 @@ Reply json_reply(std::string body) {
   return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)};
 }
 
+// An empty secret matches nothing.
 bool same_secret(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  return !b.empty() && a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
@@ -26,13 +27,13 @@ class Api::MeQuery final : private AdmissionEvents {
   MeQuery(Api& api, Services& services, const OwnRequest& request, ReplyEvents& events)
       : api_(api), services_(services), identity_(request.identity), rules_(services.rules), events_(events) {
     fill_attributes(identity_, request.head.headers, attributes_);
-    attributes_.header = nullptr;
   }
   ~MeQuery() override { services_.counters->forget(static_cast<AdmissionEvents*>(this)); }
 
   void start() {
     const Costs nothing;
     if (const auto fault = rules_->plan(attributes_, nothing, services_.now, plan_)) plan_.clear();
+    attributes_.header = nullptr;  // the head may be gone when the answer comes
     services_.counters->peek({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = services_.now}, *this);
   }
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "app/server.h"
@@ -38,12 +39,23 @@ std::string when_the_limit_bites(const Policy& policy) {
       tightest->amount, tightest->label, owner->name);
 }
 
+// Who answers the printed call, and whether it costs money.
+std::string who_answers(const Policy& policy) {
+  const ModelRule* rule = policy.find_model("gpt-4o");
+  const Provider* provider = rule ? policy.find_provider(rule->provider) : nullptr;
+  if (provider == nullptr) return "no provider is routed for gpt-4o: name a model of yours";
+  return provider->simulate ? "answered by `" + provider->name + "`, simulated: nothing is spent"
+                            : "answered by `" + provider->name + "` for real money";
+}
+
 std::string curl_for(const ServerFacts& facts) {
-  const std::string key = facts.demo_key.empty() ? "$WEIR_KEY" : facts.demo_key;
+  // In double quotes the shell fills in the variable.
+  const std::string authorization =
+      facts.demo_key.empty() ? "\"Authorization: Bearer $WEIR_KEY\"" : "'Authorization: Bearer " + facts.demo_key + "'";
   return fmt::format(
-      "curl -i {}/v1/chat/completions -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' "
+      "curl -i {}/v1/chat/completions -H {} -H 'Content-Type: application/json' "
       "-d '{{\"model\":\"gpt-4o\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
-      facts.listen, key);
+      facts.listen, authorization);
 }
 
 void print_for_people(const Server& server) {
@@ -60,7 +72,7 @@ void print_for_people(const Server& server) {
     std::cout << "  recovered     " << facts.in_flight_recovered
               << " requests were in flight and are charged as `expired`\n";
   }
-  std::cout << "\nTry it:\n\n  " << curl_for(facts) << "\n\n";
+  std::cout << "\nTry it (" << who_answers(server.policy()) << "):\n\n  " << curl_for(facts) << "\n\n";
   if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours; `weir keys create --name NAME` makes one.\n";
   if (const std::string bites = when_the_limit_bites(server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << "Stop with Ctrl-C." << std::endl;
@@ -72,12 +84,16 @@ void print_for_programs(const Server& server) {
   if (!facts.admin_token.empty()) std::cout << "admin token " << facts.admin_token << "\n";
   if (!facts.demo_key.empty()) std::cout << "demo key " << facts.demo_key << "\n";
   std::cout << "try " << curl_for(facts) << "\n";
+  if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours: weir keys create --name NAME\n";
   if (const std::string bites = when_the_limit_bites(server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << std::flush;
 }
 
 int run_serve(const ServeOptions& options) {
   block_signals();
+  if (options.config.empty() && std::filesystem::exists("weir.yaml")) {
+    std::cerr << "weir: ./weir.yaml is here but not used; `weir serve -c weir.yaml` uses it\n";
+  }
   Result<std::unique_ptr<Server>> server = Server::start(options);
   if (!server) return report(std::cerr, kExitCouldNotRun, server.error().message);
   isatty(STDOUT_FILENO) != 0 ? print_for_people(**server) : print_for_programs(**server);

@@ -1,5 +1,7 @@
 // The command line: each subcommand registers itself; this file only puts them together.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <iostream>
 
 #include "app/command_audit.h"
@@ -9,7 +11,33 @@
 #include "app/command_usage.h"
 #include "app/entropy.h"
 #include "app/policy_file.h"
+#include "base/strings.h"
 #include "net/clock.h"
+
+namespace {
+
+constexpr std::array<std::string_view, 8> kCommands = {"serve",   "check", "explain", "schema",
+                                                       "version", "keys",  "usage",   "audit"};
+
+bool is_command(std::string_view name) {
+  return std::find(kCommands.begin(), kCommands.end(), name) != kCommands.end();
+}
+
+int unknown_command(std::string_view name) {
+  using weir::kExitCouldNotRun;
+  using weir::nearest_word;
+  using weir::report;
+  constexpr std::array<std::string_view, 5> kLater = {"report", "recommend", "replay", "init", "alerts"};
+  if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
+    return report(std::cerr, kExitCouldNotRun, "`" + std::string(name) + "` is not available in this version");
+  }
+  const auto near = nearest_word(name, kCommands);
+  return report(std::cerr, kExitCouldNotRun,
+                "no command `" + std::string(name) + "`" +
+                    (near ? "; did you mean `" + std::string(*near) + "`?" : ";") + " `weir --help` lists the commands");
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace weir;
@@ -30,6 +58,8 @@ int main(int argc, char** argv) {
   add_keys_commands(app, exit_code, context);
   add_usage_command(app, exit_code, context);
   add_audit_command(app, exit_code, context);
+  app.set_version_flag("--version", "weir " WEIR_VERSION);
+  if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) return unknown_command(argv[1]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

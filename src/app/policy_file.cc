@@ -1,6 +1,7 @@
 #include "app/policy_file.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -10,6 +11,8 @@ namespace weir {
 Result<LoadedPolicy> load_policy_file(const std::string& path) {
   std::string text;
   if (!path.empty()) {
+    if (std::error_code error; std::filesystem::is_directory(path, error))
+      return fail(path + " is a folder, not a file");
     std::ifstream file(path, std::ios::binary);
     if (!file) return fail("cannot read " + path + "; check the path given with -c");
     text.assign(std::istreambuf_iterator<char>(file), {});

@@ -35,6 +35,7 @@ std::string random_token() {
 Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
   std::unique_ptr<Server> server(new Server());
   for (const auto& step : {std::function<Result<void>()>([&] { return server->load_first_policy(options); }),
+                           std::function<Result<void>()>([&] { return server->bind_listeners(); }),
                            std::function<Result<void>()>([&] { return server->open_data(); }),
                            std::function<Result<void>()>([&] { return server->recover_journal(); }),
                            std::function<Result<void>()>([&] { return server->make_first_keys(); }),
@@ -63,8 +64,10 @@ Result<void> Server::load_first_policy(const ServeOptions& options) {
   facts_.data = policy_->data;
   if (!config_path_.empty()) {
     std::error_code ignored;
-    config_time_ = std::filesystem::last_write_time(config_path_, ignored);
+    config_loaded_ = {std::filesystem::last_write_time(config_path_, ignored),
+                      std::filesystem::file_size(config_path_, ignored)};
   }
+  configured_data_ = loaded->policy->data;
   return {};
 }
 
@@ -120,18 +123,38 @@ Result<void> Server::make_first_keys() {
   return {};
 }
 
-std::shared_ptr<const Ruleset> Server::compile(std::vector<std::string>& identities) {
+std::shared_ptr<const Ruleset> Server::compile(std::vector<std::string>& identities, const Policy* before) {
   return Ruleset::compile(
       policy_,
       [&](const CounterSpec& spec) {
         identities.push_back(spec.identity);
         return counters_->define(spec);
       },
-      secrets_.subjects);
+      secrets_.subjects, before);
+}
+
+// Before anything is created: the likeliest mistake of a first start is a port that is taken.
+Result<void> Server::bind_listeners() {
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int count = policy_->workers > 0 ? policy_->workers : cores;
+  Endpoint listen = policy_->listen;
+  for (int i = 0; i < count; ++i) {
+    const Result<int> fd = open_listener(listen, listen.port, i == 0);
+    if (!fd) return std::unexpected(fd.error());
+    listeners_.push_back(*fd);
+  }
+  std::uint16_t port = 0;
+  const Result<int> admin = open_listener(policy_->admin, port, true);
+  if (!admin) return std::unexpected(admin.error());
+  admin_listener_ = *admin;
+  facts_.listen = address(listen, listen.port);
+  facts_.admin = address(policy_->admin, port);
+  return {};
 }
 
 Result<void> Server::open_workers() {
-  const auto rules = compile(counter_identities_);
+  directory_version_ = store_->data_version().value_or(0);  // before the keys are read: a later change shows
+  const auto rules = compile(counter_identities_, nullptr);
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   if (!consumers) return std::unexpected(consumers.error());
   resolver_ = std::make_unique<Resolver>();
@@ -141,10 +164,7 @@ Result<void> Server::open_workers() {
       {.identity = "auth_failures", .kind = WindowKind::kSliding, .window = policy_->auth_failures.window});
   std::array<std::uint64_t, 2> seed{};
   WEIR_CHECK(system_entropy({reinterpret_cast<unsigned char*>(seed.data()), sizeof seed}));
-  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const int count = policy_->workers > 0 ? policy_->workers : cores;
-  Endpoint listen = policy_->listen;
-  for (int i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
     auto journal = std::make_unique<JournalWriter>(JournalWriterOptions{.dir = policy_->data + "/journal",
                                                                         .worker = static_cast<std::uint32_t>(i),
                                                                         .strict = policy_->strict_durability},
@@ -153,32 +173,29 @@ Result<void> Server::open_workers() {
                         failures, secrets_.subjects, secrets_.key_hash, audit_sum_,
                         metrics_, health_,           buffers_,          api_,
                         seed};
-    workers_.push_back(std::make_unique<Worker>(shared, i, std::move(journal), rules, *consumers));
-    std::uint16_t port = 0;
-    const Result<int> fd = open_listener(listen, port, i == 0);
-    if (!fd) return std::unexpected(fd.error());
-    workers_.back()->listen(*fd, Session::Listener::kData);
-    if (i > 0) continue;
-    listen.port = port;
-    facts_.listen = address(listen, port);
-    const Result<int> admin = open_listener(policy_->admin, port, true);
-    if (!admin) return std::unexpected(admin.error());
-    workers_.back()->listen(*admin, Session::Listener::kAdmin);
-    facts_.admin = address(policy_->admin, port);
+    workers_.push_back(std::make_unique<Worker>(shared, static_cast<int>(i), std::move(journal), rules, *consumers));
+    workers_.back()->listen(listeners_[i], Session::Listener::kData);
   }
+  workers_.front()->listen(admin_listener_, Session::Listener::kAdmin);
   return {};
+}
+
+std::shared_ptr<const Policy> Server::current_policy() const {
+  const std::lock_guard lock(policy_mutex_);
+  return policy_;
 }
 
 void Server::run() {
   wait_for_termination([this] { reload("SIGHUP"); });
-  log_event(LogLevel::kInfo, clock_->now(), "draining", {{"seconds", policy_->drain / kSecond}});
+  log_event(LogLevel::kInfo, clock_->now(), "draining", {{"at_most_s", current_policy()->drain / kSecond}});
   shut_down();
+  log_event(LogLevel::kInfo, clock_->now(), "stopped", {});
 }
 
 void Server::shut_down() {
   health_.draining = true;
   if (clock_) {
-    for (auto& worker : workers_) worker->drain(clock_->now() + policy_->drain);
+    for (auto& worker : workers_) worker->drain(clock_->now() + current_policy()->drain);
   }
   for (auto& worker : workers_) worker->join();
   if (background_) {
@@ -186,7 +203,8 @@ void Server::shut_down() {
     background_.reset();
     while (drain_->step() > 0) continue;
   }
-  workers_.clear();  // cuts what is left; its settlements are journalled and booked at the next start
+  resolver_.reset();  // no answer may come to a loop that is gone
+  workers_.clear();   // cuts what is left; its settlements are journalled and booked at the next start
 }
 
 // --- reload
@@ -206,12 +224,15 @@ void Server::reload(const char* why) {
     return;
   }
   auto policy = std::make_shared<Policy>(*loaded->policy);
+  const bool moved = policy->data != configured_data_;
   for (const std::string& what : keep_what_needs_a_restart(*policy_, *policy)) {
     log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", what}});
   }
-  policy_ = policy;
+  if (moved) log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", "data"}});
+  const std::shared_ptr<const Policy> before = std::exchange(policy_, policy);
   std::vector<std::string> identities;
-  const auto rules = compile(identities);
+  const auto rules = compile(identities, before.get());
+  snapshot_wanted_ = true;  // counters may have new names
   for (const std::string& identity : identities) {
     if (std::find(counter_identities_.begin(), counter_identities_.end(), identity) == counter_identities_.end()) {
       log_event(LogLevel::kInfo, clock_->now(), "counter starts at zero", {{"counter", identity}});
@@ -223,13 +244,19 @@ void Server::reload(const char* why) {
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
 }
 
+// A file is loaded once it has stayed as it is from one poll to the next and is not empty: an editor that truncates and
+// then writes must not put half a policy, or none, in force.
 void Server::poll_config() {
   if (config_path_.empty()) return;
   std::error_code error;
-  const auto time = std::filesystem::last_write_time(config_path_, error);
-  if (error || time == config_time_) return;
-  config_time_ = time;
-  reload("file changed");
+  const FileState seen{std::filesystem::last_write_time(config_path_, error),
+                       std::filesystem::file_size(config_path_, error)};
+  if (error || seen == config_loaded_) return;
+  if (seen == config_seen_ && seen.size > 0) {
+    config_loaded_ = seen;
+    reload("file changed");
+  }
+  config_seen_ = seen;
 }
 
 // --- background
@@ -242,7 +269,6 @@ void Server::start_background() {
   drain_ = std::make_unique<Drain>(*store_, DrainOptions{.journal_dir = dir, .closed_below = recovered_.next_sequence});
   snapshots_ = std::make_unique<Snapshotter>(*limiter_, writers, *sequence_, disk_, SnapshotOptions{.dir = dir});
   snapshots_->set_drained([this](std::uint64_t sequence) { return drain_->finished(sequence); });
-  directory_version_ = store_->data_version().value_or(0);
   background_ = std::make_unique<Background>(std::chrono::milliseconds(50), [this] { return tick(); });
 }
 
@@ -255,6 +281,7 @@ bool Server::tick() {
     const std::lock_guard lock(reason_mutex_);
     ledger_reason_ = drain_->reason();
   }
+  if (snapshot_wanted_.exchange(false)) snapshots_->request();
   snapshots_->step(now);
   if (now >= next_poll_) {
     next_poll_ = now + 250 * kMillisecond;
@@ -281,7 +308,8 @@ void Server::poll_directory() {
 void Server::purge_old() {
   const TimeNs now = clock_->now();
   if (now < next_purge_) return;
-  const Result<std::size_t> gone = store_->purge(now - policy_->retain_ledger, now - policy_->retain_audit, 5'000);
+  const std::shared_ptr<const Policy> policy = current_policy();
+  const Result<std::size_t> gone = store_->purge(now - policy->retain_ledger, now - policy->retain_audit, 5'000);
   next_purge_ = gone && *gone > 0 ? now : now + kHour;
 }
 
@@ -311,7 +339,7 @@ void Server::refresh_gauges() {
   metrics_.counter("weir_journal_bytes_total", "Bytes written to the journal.").set(journal_bytes);
   metrics_.gauge("weir_journal_healthy", "1 while the journal can be written.").set(healthy ? 1 : 0);
   metrics_.gauge("weir_ready", "1 while /readyz answers 200.").set(why_not_ready().empty() ? 1 : 0);
-  metrics_.gauge("weir_config_info", "The policy in force.", {{"version", policy_->version}}).set(1);
+  metrics_.gauge("weir_config_info", "The policy in force.", {{"version", current_policy()->version}}).set(1);
 }
 
 }  // namespace weir

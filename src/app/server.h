@@ -6,6 +6,7 @@
 // Used by the main thread; run() returns after the drain.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -55,11 +56,13 @@ class Server {
  private:
   Server() = default;
   Result<void> load_first_policy(const ServeOptions& options);
+  Result<void> bind_listeners();
   Result<void> open_data();
   Result<void> recover_journal();
   Result<void> make_first_keys();
   Result<void> open_workers();
-  std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities);
+  std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before);
+  std::shared_ptr<const Policy> current_policy() const;
   void reload(const char* why);
   void start_background();
   bool tick();
@@ -72,9 +75,17 @@ class Server {
 
   ServerFacts facts_;
   std::string config_path_;
-  std::filesystem::file_time_type config_time_{};
+  struct FileState {
+    std::filesystem::file_time_type time{};
+    std::uintmax_t size = 0;
+    bool operator==(const FileState&) const = default;
+  };
+  FileState config_loaded_, config_seen_;
+  std::string configured_data_;  // what the file says; --data may have replaced it
+  std::vector<int> listeners_;
+  int admin_listener_ = -1;
   std::shared_ptr<const Policy> policy_;
-  std::mutex policy_mutex_;  // reload comes from a signal and from the file watch
+  mutable std::mutex policy_mutex_;  // reload comes from a signal and from the file watch
   std::vector<std::string> counter_identities_;
 
   DirectoryLock lock_;
@@ -104,6 +115,7 @@ class Server {
   TimeNs next_purge_ = 0;
   mutable std::mutex reason_mutex_;
   std::string ledger_reason_;
+  std::atomic<bool> snapshot_wanted_{false};
   std::unique_ptr<Background> background_;
 };
 

@@ -4,6 +4,8 @@
 
 #include "engine/windows.h"
 
+// What every admission runs is inlined into decide(): as calls it costs as much as the limits it checks.
+
 namespace weir::engine {
 
 namespace {
@@ -28,18 +30,13 @@ void StripeLocks::insert(Stripe& stripe) {
   ++count_;
 }
 
-Admission::Admission(Engine& engine, std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now)
-    : engine_(engine), subjects_(subjects), demands_(demands), caller_now_(now), now_(clamp_time(now)) {
-  valid_ = check();
-}
-
 void Admission::evict() {
   for (std::uint8_t i = 0; i < place_count_; ++i) {
     engine_.table.evict_some(*places_[i].stripe, now_, 2u + inserted_);
   }
 }
 
-bool Admission::check() {
+[[gnu::always_inline]] inline bool Admission::check() {
   if (subjects_.size() > kMaxDemands || demands_.size() > kMaxDemands) return false;
   for (const Demand& demand : demands_) {
     const bool good = demand.subject < subjects_.size() && engine_.defs.known(demand.counter) &&
@@ -50,7 +47,12 @@ bool Admission::check() {
   return true;
 }
 
-std::uint8_t Admission::place_of(const Hash128& key, const Hash128& owner) {
+Admission::Admission(Engine& engine, std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now)
+    : engine_(engine), subjects_(subjects), demands_(demands), caller_now_(now), now_(clamp_time(now)) {
+  valid_ = check();
+}
+
+[[gnu::always_inline]] inline std::uint8_t Admission::place_of(const Hash128& key, const Hash128& owner) {
   for (std::uint8_t i = 0; i < place_count_; ++i) {
     if (places_[i].key == key) return i;
   }
@@ -63,30 +65,7 @@ std::uint8_t Admission::place_of(const Hash128& key, const Hash128& owner) {
   return place_count_++;
 }
 
-void Admission::decide(Decision& decision) {
-  for (std::size_t i = 0; i < subjects_.size(); ++i) {
-    place_of_subject_[i] = place_of(subjects_[i].key, subjects_[i].owner);
-  }
-  lock_places();
-  if (!find_records()) {
-    use_overflows();
-  }
-  assess_all(decision);
-}
-
-// A subject would be new and its owner may be full: locks the overflows as well, then looks again.
-void Admission::use_overflows() {
-  locks_.unlock();
-  for (std::size_t i = 0; i < subjects_.size(); ++i) {
-    if (!subjects_[i].owner || !subjects_[i].overflow) continue;
-    const std::uint8_t overflow = place_of(subjects_[i].overflow, {});
-    if (overflow != place_of_subject_[i]) places_[place_of_subject_[i]].overflow = overflow;
-  }
-  lock_places();
-  find_records();
-}
-
-void Admission::lock_places() {
+[[gnu::always_inline]] inline void Admission::lock_places() {
   for (std::uint8_t i = 0; i < place_count_; ++i) locks_.add(*places_[i].stripe);
   for (std::uint8_t i = 0; i < place_count_; ++i) engine_.table.prefetch(*places_[i].stripe, places_[i].key);
   locks_.lock();
@@ -94,7 +73,7 @@ void Admission::lock_places() {
 
 // A ring is several cache lines: fetches its header and the bucket of now before anything waits for either. Where the
 // cells lie is a guess, right when the record was made by requests like this one.
-void Admission::prefetch_rings() {
+[[gnu::noinline]] void Admission::prefetch_rings() {
   std::array<std::uint32_t, kMaxPlaces> offsets;
   std::fill_n(offsets.begin(), place_count_, std::uint32_t{sizeof(Record)});
   for (const Demand& demand : demands_) {
@@ -114,7 +93,7 @@ void Admission::prefetch_rings() {
 }
 
 // False if a subject has no record, has an owner, and its overflow is not known yet.
-bool Admission::find_records() {
+[[gnu::always_inline]] inline bool Admission::find_records() {
   if (place_count_ > 1) {
     for (std::uint8_t i = 0; i < place_count_; ++i) {
       const Record* record = engine_.table.probable(*places_[i].stripe, places_[i].key);
@@ -141,7 +120,7 @@ bool Admission::find_records() {
 
 // Finds every demand's cell. Converting a cell of an older shape moves others of its record, so then all are found
 // anew.
-void Admission::locate_all() {
+[[gnu::always_inline]] inline void Admission::locate_all() {
   for (bool converted = true; converted;) {
     converted = false;
     for (std::size_t i = 0; i < demands_.size(); ++i) {
@@ -158,7 +137,7 @@ void Admission::locate_all() {
   }
 }
 
-std::int64_t Admission::pending_before(std::size_t i) const {
+[[gnu::always_inline]] inline std::int64_t Admission::pending_before(std::size_t i) const {
   std::int64_t pending = 0;
   for (std::size_t j = 0; j < i; ++j) {
     const bool same_cell = steps_[j].def == steps_[i].def && steps_[j].place == steps_[i].place;
@@ -167,19 +146,7 @@ std::int64_t Admission::pending_before(std::size_t i) const {
   return pending;
 }
 
-void Admission::assess_all(Decision& decision) {
-  decision.admitted = true;
-  decision.table_full = false;
-  decision.replayed = false;
-  decision.retry_after = 0;
-  decision.count = static_cast<std::uint8_t>(demands_.size());
-  ready_ = true;
-  if (has_rings_) prefetch_rings();
-  locate_all();
-  for (std::size_t i = 0; i < demands_.size(); ++i) assess_one(i, decision);
-}
-
-inline void Admission::assess_one(std::size_t i, Decision& decision) {
+[[gnu::always_inline]] inline void Admission::assess_one(std::size_t i, Decision& decision) {
   const Demand& demand = demands_[i];
   Step& step = steps_[i];
   step.pending = pending_before(i);
@@ -209,7 +176,40 @@ inline void Admission::assess_one(std::size_t i, Decision& decision) {
   }
 }
 
-bool Admission::prepare(Decision& decision) {
+[[gnu::always_inline]] inline void Admission::assess_all(Decision& decision) {
+  decision.admitted = true;
+  decision.table_full = false;
+  decision.replayed = false;
+  decision.retry_after = 0;
+  decision.count = static_cast<std::uint8_t>(demands_.size());
+  ready_ = true;
+  if (has_rings_) prefetch_rings();
+  locate_all();
+  for (std::size_t i = 0; i < demands_.size(); ++i) assess_one(i, decision);
+}
+
+void Admission::decide(Decision& decision) {
+  for (std::size_t i = 0; i < subjects_.size(); ++i) {
+    place_of_subject_[i] = place_of(subjects_[i].key, subjects_[i].owner);
+  }
+  lock_places();
+  if (!find_records()) use_overflows();
+  assess_all(decision);
+}
+
+// A subject would be new and its owner may be full: locks the overflows as well, then looks again.
+[[gnu::noinline]] void Admission::use_overflows() {
+  locks_.unlock();
+  for (std::size_t i = 0; i < subjects_.size(); ++i) {
+    if (!subjects_[i].owner || !subjects_[i].overflow) continue;
+    const std::uint8_t overflow = place_of(subjects_[i].overflow, {});
+    if (overflow != place_of_subject_[i]) places_[place_of_subject_[i]].overflow = overflow;
+  }
+  lock_places();
+  find_records();
+}
+
+bool Admission::make_room(Decision& decision) {
   while (!ready_) {
     bool again = false;
     for (std::size_t i = 0; i < demands_.size() && !again; ++i) {

@@ -58,7 +58,7 @@ class Admission {
 
   void decide(Decision& decision);
   // Makes room for what commit() will charge. False: the table is full, and `decision` says so.
-  bool prepare(Decision& decision);
+  bool prepare(Decision& decision) { return ready_ || make_room(decision); }
   // `reservation` may be null; otherwise its held demands are filled or, for a top-up, extended.
   void commit(std::vector<Effect>* effects, Reservation* reservation, bool top_up);
 
@@ -97,6 +97,7 @@ class Admission {
   };
 
   bool check();
+  bool make_room(Decision& decision);
   void evict();
   std::uint8_t place_of(const Hash128& key, const Hash128& owner);
   void lock_places();

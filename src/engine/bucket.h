@@ -18,12 +18,12 @@ namespace weir::engine {
 // What is used beyond the burst once the bucket is `over` nanoseconds behind.
 std::int64_t bucket_debt(const RateScale& scale, DurationNs over, std::int64_t burst);
 
-inline Assessment assess_bucket(const BucketCell* cell, TimeNs t, const Quota& quota, std::int64_t cost,
-                                std::int64_t pending) {
-  const RateScale& scale = RateScale::of(quota.rate);
+[[gnu::always_inline]] inline Assessment assess_bucket(const BucketCell* cell, TimeNs t, const Quota& quota,
+                                                       std::int64_t cost, std::int64_t pending) {
   const std::int64_t burst = quota.amount;
+  const RateScale& scale = RateScale::of(quota.rate, burst);
   const std::int64_t wanted = cost + pending;
-  const DurationNs burst_ns = scale.span(burst);
+  const DurationNs burst_ns = scale.burst_span();
   const DurationNs ahead = cell == nullptr ? 0 : std::max<DurationNs>(cell->arrival - t, 0);
   const DurationNs room = burst_ns - ahead;
 
@@ -31,7 +31,7 @@ inline Assessment assess_bucket(const BucketCell* cell, TimeNs t, const Quota& q
   result.span = scale.span(wanted);
   if (cell != nullptr) result.open = cell->open;
   if (ahead > 0) {
-    DurationNs next_span = scale.span(1);
+    DurationNs next_span = scale.unit_span();
     const std::int64_t remaining = room > 0 ? scale.units_within(room, burst, burst_ns, next_span) : 0;
     result.total = room < 0 ? burst + bucket_debt(scale, -room, burst) : burst - remaining;
     if (remaining < burst) result.reset_at = add_saturating(t, ahead - (burst_ns - next_span));
@@ -41,7 +41,7 @@ inline Assessment assess_bucket(const BucketCell* cell, TimeNs t, const Quota& q
   return result;
 }
 
-inline Booked charge_bucket(BucketCell& cell, const Booking& booking) {
+[[gnu::always_inline]] inline Booked charge_bucket(BucketCell& cell, const Booking& booking) {
   DurationNs span = booking.span;
   if (booking.pending > 0) span -= RateScale::of(booking.quota.rate).span(booking.pending);
   cell.arrival = add_saturating(std::max(cell.arrival, booking.at), span);

@@ -37,7 +37,8 @@ inline std::uint32_t period_at(const CalendarCell* cell, TimeNs t, const Quota& 
   return now_s >= cell_end ? now_s : cell->period_s;
 }
 
-inline Assessment assess_calendar(const CalendarCell* cell, TimeNs t, const Quota& quota, std::int64_t cost) {
+[[gnu::always_inline]] inline Assessment assess_calendar(const CalendarCell* cell, TimeNs t, const Quota& quota,
+                                                         std::int64_t cost) {
   Assessment result;
   const std::uint32_t period = period_at(cell, t, quota);
   if (cell != nullptr && cell->period_s == period) {
@@ -50,7 +51,7 @@ inline Assessment assess_calendar(const CalendarCell* cell, TimeNs t, const Quot
   return result;
 }
 
-inline Booked charge_calendar(CalendarCell& cell, const Booking& booking) {
+[[gnu::always_inline]] inline Booked charge_calendar(CalendarCell& cell, const Booking& booking) {
   const std::uint32_t period = period_at(&cell, booking.at, booking.quota);
   if (cell.period_s != period || cell.hours() == 0) cell.reset(period, hours_of(booking.quota));
   const std::int64_t amount = bookable(cell.total(), booking.units);

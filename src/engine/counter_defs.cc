@@ -26,8 +26,19 @@ Identity& CounterDefs::identity_of(std::uint64_t hash, WindowKind kind) {
   return *identity;
 }
 
-const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, bool& first) {
+void CounterDefs::rename(std::uint64_t from, std::uint64_t to, WindowKind kind) {
+  const auto old = by_hash_.find(key_of(from, kind));
+  if (old == by_hash_.end() || !old->second->defined) return;
+  if (const auto taken = by_hash_.find(key_of(to, kind)); taken != by_hash_.end() && taken->second->defined) return;
+  Identity* identity = old->second;
+  by_hash_.erase(old);
+  by_hash_[key_of(to, kind)] = identity;
+  identity->hash.store(to);
+}
+
+const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, std::uint64_t formerly, bool& first) {
   std::lock_guard guard(mutex_);
+  if (formerly != 0) rename(formerly, hash, spec.kind);
   Identity& identity = identity_of(hash, spec.kind);
   const Def* def = shape(identity, spec.kind, spec.window, spec.precision);
   if (def == nullptr) return nullptr;

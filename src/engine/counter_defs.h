@@ -54,7 +54,7 @@ struct Def {
 };
 
 struct Identity {
-  std::uint64_t hash = 0;
+  std::atomic<std::uint64_t> hash{0};
   std::atomic<const Def*> current{nullptr};
   std::atomic<bool> reshaped{false};  // records may hold cells of an older shape
   bool defined = false;               // by define(), not only by a snapshot; guarded by the lock of CounterDefs
@@ -65,7 +65,8 @@ class CounterDefs {
   static constexpr std::uint32_t kMaxDefs = 1u << 20;
 
   // `first` is true when define() meets this identity for the first time. nullptr when kMaxDefs is reached.
-  const Def* define(std::uint64_t hash, const CounterSpec& spec, bool& first);
+  // `formerly`: the hash this identity had before, or 0.
+  const Def* define(std::uint64_t hash, const CounterSpec& spec, std::uint64_t formerly, bool& first);
   // The shape a snapshot knows, waiting for its definition.
   const Def* restore(std::uint64_t hash, WindowKind kind, DurationNs window, std::uint16_t precision);
   // The current shape of a defined identity (of the kind defined last); nullptr if it was never defined.
@@ -84,6 +85,7 @@ class CounterDefs {
   using Chunk = std::array<Def, kChunk>;
 
   Identity& identity_of(std::uint64_t hash, WindowKind kind);
+  void rename(std::uint64_t from, std::uint64_t to, WindowKind kind);
   const Def* shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision);
 
   mutable std::mutex mutex_;

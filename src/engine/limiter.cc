@@ -37,7 +37,8 @@ CounterId Limiter::define(const CounterSpec& spec) {
   std::lock_guard guard(impl_->define_mutex);
   const std::uint64_t hash = counter_hash(spec.identity);
   bool first = false;
-  const engine::Def* def = impl_->defs.define(hash, spec, first);
+  const engine::Def* def =
+      impl_->defs.define(hash, spec, spec.formerly.empty() ? 0 : counter_hash(spec.formerly), first);
   if (def == nullptr) return ~CounterId{0};
   if (first) {
     // Replayed before anybody knew its shape.

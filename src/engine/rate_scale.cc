@@ -25,6 +25,8 @@ RateScale::RateScale(RefillRate rate) : units_(rate.units), per_(rate.per) {
   multiplier_ = static_cast<std::uint64_t>(rounded_up(shift_));
   units_per_ns_ =
       static_cast<double>(static_cast<std::uint64_t>(units)) / static_cast<double>(static_cast<std::uint64_t>(per));
+  rounding_ = (static_cast<u128>(1) << shift_) - 1;
+  unit_span_ = span(1);
 }
 
 }  // namespace weir::engine

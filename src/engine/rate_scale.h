@@ -28,6 +28,11 @@ class RateScale {
   // Remembers the rates used last by this thread. Rates out of range are brought into range.
   static const RateScale& of(const RefillRate& rate);
 
+  // The same, with burst_span() being that of `burst`.
+  static const RateScale& of(const RefillRate& rate, std::int64_t burst);
+  DurationNs burst_span() const { return burst_span_; }
+  DurationNs unit_span() const { return unit_span_; }
+
   // Nanoseconds that `units` take to refill, rounded up.
   DurationNs span(std::int64_t units) const { return rounded_up(static_cast<u128>(units) * multiplier_); }
 
@@ -55,8 +60,9 @@ class RateScale {
  private:
   static constexpr std::size_t kRemembered = 64;
 
+  static RateScale& remembered(const RefillRate& rate);
   DurationNs rounded_up(u128 product) const {
-    const u128 ns = (product + ((static_cast<u128>(1) << shift_) - 1)) >> shift_;
+    const u128 ns = (product + rounding_) >> shift_;
     return ns > static_cast<u128>(kMaxSpan) ? kMaxSpan : static_cast<DurationNs>(ns);
   }
 
@@ -65,15 +71,32 @@ class RateScale {
   std::uint64_t multiplier_ = 0;
   int shift_ = 0;
   double units_per_ns_ = 0;
+  u128 rounding_ = 0;  // 2^shift - 1
+  DurationNs unit_span_ = 0;
+  std::int64_t burst_ = 0;  // for which burst_span_ was taken; none yet: 0, which takes no time
+  DurationNs burst_span_ = 0;
 
   static thread_local constinit std::array<RateScale, kRemembered> remembered_;
 };
 
-inline const RateScale& RateScale::of(const RefillRate& rate) {
+inline RateScale& RateScale::remembered(const RefillRate& rate) {
   const auto mixed =
       (static_cast<std::uint64_t>(rate.units) + static_cast<std::uint64_t>(rate.per)) * 0x9E3779B97F4A7C15ull;
   RateScale& scale = remembered_[mixed >> 58];
   if (scale.units_ != rate.units || scale.per_ != rate.per || scale.multiplier_ == 0) scale = RateScale(rate);
+  return scale;
+}
+
+inline const RateScale& RateScale::of(const RefillRate& rate) {
+  return remembered(rate);
+}
+
+inline const RateScale& RateScale::of(const RefillRate& rate, std::int64_t burst) {
+  RateScale& scale = remembered(rate);
+  if (scale.burst_ != burst) {
+    scale.burst_ = burst;
+    scale.burst_span_ = scale.span(burst);
+  }
   return scale;
 }
 

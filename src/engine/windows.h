@@ -22,8 +22,8 @@ inline Assessment assess_gauge(const GaugeCell* cell, TimeNs t, std::int64_t amo
 }
 
 // `pending`: units that the same request will book on this cell first. No cell: nothing was counted yet.
-inline Assessment assess(const Def& def, const Cell* cell, TimeNs t, const Quota& quota, std::int64_t cost,
-                         std::int64_t pending) {
+[[gnu::always_inline]] inline Assessment assess(const Def& def, const Cell* cell, TimeNs t, const Quota& quota,
+                                                std::int64_t cost, std::int64_t pending) {
   switch (def.kind) {
     case WindowKind::kBucket:
       return assess_bucket(static_cast<const BucketCell*>(cell), t, quota, cost, pending);
@@ -52,7 +52,7 @@ inline bool fits(const Def& def, const Cell& cell, TimeNs t, std::int64_t units,
   return log.entries()[log.count - 1].at == t || log.entries()[0].at + def.window <= t;
 }
 
-inline Booked charge(const Def& def, Cell& cell, const Booking& booking) {
+[[gnu::always_inline]] inline Booked charge(const Def& def, Cell& cell, const Booking& booking) {
   switch (cell.shape()) {
     case Shape::kBucket:
       return charge_bucket(static_cast<BucketCell&>(cell), booking);

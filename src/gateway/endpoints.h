@@ -21,7 +21,7 @@ class ReplyEvents {
 struct OwnRequest {
   const Target& target;
   const RequestHead& head;
-  const Identity& identity;      // kOk; null consumer and empty ip where the endpoint needs no key
+  const Identity& identity;  // kOk; null consumer and empty ip where the endpoint needs no key
   std::string_view request_id;
 };
 

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/strings.h"
 #include "gateway/refusal_audit.h"
 #include "tokens/estimate.h"
 
@@ -33,7 +35,7 @@ void Exchange::start(Services& services, ClientSide& client, ExchangeRequest req
 }
 
 Exchange::Exchange(Services& services, ClientSide& client, ExchangeRequest request)
-    : services_(services), client_(&client), request_(std::move(request)), rules_(services.rules) {}
+    : services_(services), client_(&client), request_(std::move(request)), rules_(request_.rules) {}
 
 Exchange::~Exchange() {
   services_.buffers->used.fetch_sub(static_cast<std::int64_t>(request_.body.capacity()), std::memory_order_relaxed);
@@ -74,7 +76,8 @@ bool Exchange::prepare_llm() {
   const Dialect dialect = dialect_of(request_.target.operation);
   if (provider_ == nullptr) {
     reject(ErrorKind::kUnknownModel, 404,
-           fmt::format("No pattern under `models:` matches model `{}`. GET /v1/models lists what is routed.", facts_.model),
+           fmt::format("No pattern under `models:` matches model `{}`. GET /v1/models lists what is routed.",
+                       facts_.model),
            "model");
     return false;
   }
@@ -90,14 +93,18 @@ bool Exchange::prepare_llm() {
   if (request_.target.operation != Operation::kEmbeddings) {
     output_held_ = saturating_product(facts_.output_cap.value_or(policy.reservation.default_output), facts_.choices);
   }
+  set_llm_costs();
+  attributes_.set(Attribute::kModel, facts_.model);
+  attributes_.set(Attribute::kProvider, provider_->name);
+  return true;
+}
+
+void Exchange::set_llm_costs() {
   costs_.set(MeterKind::kTokens, input_estimate_, std::min(input_estimate_ + output_held_, kMaxAmount));
   costs_.set(MeterKind::kInputTokens, input_estimate_, input_estimate_);
   costs_.set(MeterKind::kOutputTokens, 0, output_held_);
   costs_.set(MeterKind::kUsd, cost_usd_micros(price_, {.input_uncached = input_estimate_}),
              cost_usd_micros(price_, {.input_uncached = input_estimate_, .output_visible = output_held_}));
-  attributes_.set(Attribute::kModel, facts_.model);
-  attributes_.set(Attribute::kProvider, provider_->name);
-  return true;
 }
 
 void Exchange::prepare_upstream() {
@@ -106,22 +113,50 @@ void Exchange::prepare_upstream() {
   }
 }
 
+bool Exchange::plan() {
+  const auto fault = rules_->plan(attributes_, costs_, services_.now, plan_);
+  if (!fault) return true;
+  const bool config = fault->kind == PlanFault::Kind::kTooManyLimits;
+  reject(config ? ErrorKind::kUpstream : ErrorKind::kInvalidRequest, config ? 500 : 400, fault->message);
+  return false;
+}
+
+// A cap beyond a limit's amount holds the amount (PRODUCT section 3): then no more output than fits into it is held, in
+// every limit and in the ledger, so that a lost request is not charged what its caller only dreamt of.
+bool Exchange::cap_held_output() {
+  std::int64_t most = output_held_;
+  for (std::size_t i = 0; i < plan_.demands().size(); ++i) {
+    const LimitRule& rule = *plan_.limits()[i].rule;
+    if (rule.shadow || rule.meter.size() != 1 || rule.meter.front().weight != 1) continue;
+    const auto kind = static_cast<std::size_t>(rule.meter.front().kind);
+    if (kind >= costs_.held.size() || plan_.demands()[i].cost >= costs_.held[kind]) continue;
+    const std::int64_t room = plan_.demands()[i].cost - costs_.certain[kind];
+    if (rule.meter.front().kind == MeterKind::kUsd) {
+      const double tokens =
+          static_cast<double>(room) * 1e6 / static_cast<double>(std::max<std::int64_t>(1, price_.output));
+      if (tokens < static_cast<double>(most)) most = static_cast<std::int64_t>(tokens);
+    } else {
+      most = std::min(most, room);
+    }
+  }
+  return std::exchange(output_held_, most) != most;
+}
+
 void Exchange::plan_and_admit() {
   fill_attributes(request_.identity, request_.head->headers, attributes_);
-  if (const auto fault = rules_->plan(attributes_, costs_, services_.now, plan_)) {
-    const bool config = fault->kind == PlanFault::Kind::kTooManyLimits;
-    reject(config ? ErrorKind::kUpstream : ErrorKind::kInvalidRequest, config ? 500 : 400, fault->message);
-    return;
+  if (!plan()) return;
+  if (provider_ && cap_held_output()) {
+    set_llm_costs();
+    if (!plan()) return;
   }
   fill_row();
-  const DurationNs total =
-      provider_ ? provider_->timeouts.total : request_.target.upstream->timeouts.total;
+  const DurationNs total = provider_ ? provider_->timeouts.total : request_.target.upstream->timeouts.total;
   services_.counters->admit({.subjects = plan_.subjects(),
                              .demands = plan_.demands(),
                              .now = services_.now,
                              .id = request_.id,
                              .deadline = services_.now + total + kReservationGrace,
-                             .remember = false},   // an exchange settles once by itself
+                             .remember = false},  // an exchange settles once by itself
                             *this);
 }
 
@@ -132,7 +167,11 @@ void Exchange::reject(ErrorKind kind, int status, std::string message, std::stri
                                              .message = std::move(message),
                                              .param = std::move(param),
                                              .request_id = request_.request_id});
-  if (status >= 500) append_header(reply.headers, "x-should-retry", "false");
+  if (status == 503) {
+    append_retry_after(jittered(kSecond, request_.id), reply.headers);
+  } else if (status >= 500) {
+    append_header(reply.headers, "x-should-retry", "false");
+  }
   if (client_) client_->reply(std::move(reply));
   finish();
 }
@@ -172,10 +211,25 @@ void Exchange::on_decision(CountersStatus status, const Decision& decision, std:
   services_.journal->open(request_.id, row_, effects);
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
+    row_.status = 499;
     settle(Settled::kNone, {});
     return;
   }
   services_.journal->when_written(*this);
+}
+
+// The request's head goes with its connection while the counters have yet to answer: what a refusal will say of it is
+// copied.
+void Exchange::keep_attributes() {
+  kept_method_ = request_.head->method;
+  attributes_.set(Attribute::kMethod, kept_method_);
+  for (const Header& field : request_.head->headers.fields)
+    kept_fields_.emplace_back(to_lower(field.name), field.value);
+  attributes_.header = [this](std::string_view name) {
+    const auto found =
+        std::find_if(kept_fields_.begin(), kept_fields_.end(), [&](const auto& field) { return field.first == name; });
+    return found == kept_fields_.end() ? std::string_view() : std::string_view(found->second);
+  };
 }
 
 void Exchange::refuse(const Decision& decision) {
@@ -197,7 +251,7 @@ void Exchange::refuse(const Decision& decision) {
 
 void Exchange::on_written(bool ok) {
   if (phase_ == Phase::kClosing) {
-    deliver();     // the writer keeps what the disk refused and the reservation is on file: the answer is not held back
+    deliver();  // the writer keeps what the disk refused and the reservation is on file: the answer is not held back
     return;
   }
   if (phase_ != Phase::kOpening) return;
@@ -208,7 +262,8 @@ void Exchange::on_written(bool ok) {
                                                 .message = "The journal cannot be written, so nothing is forwarded; "
                                                            "see /readyz.",
                                                 .request_id = request_.request_id});
-    append_retry_after(5 * kSecond, final_reply_->headers);
+    append_retry_after(jittered(5 * kSecond, request_.id), final_reply_->headers);
+    row_.status = 503;
     settle(Settled::kNone, {});
     return;
   }

@@ -21,7 +21,7 @@ TEST(ExchangeAnswer, JsonAnswerIsSettledOnceAndShowsItsCost) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, kChatAnswer);
   EXPECT_EQ(answer["x-weir-tokens"], "14");
-  EXPECT_EQ(answer["x-weir-cost-usd"], "0.000058");   // 11 x 2.50 + 3 x 10.00 per million, rounded up
+  EXPECT_EQ(answer["x-weir-cost-usd"], "0.000058");  // 11 x 2.50 + 3 x 10.00 per million, rounded up
   EXPECT_EQ(answer["x-weir-request-id"].substr(0, 4), "req_");
   EXPECT_TRUE(has(answer["ratelimit-policy"], "\"in-flight\";q=4;qu=\"concurrent-requests\""));
   EXPECT_TRUE(has(answer["ratelimit"], "\"in-flight\";r=3"));
@@ -59,21 +59,24 @@ TEST(ExchangeAnswer, ReservationIsWrittenBeforeTheProviderIsAskedAndUsageBeforeT
   const Trace wanted = {"open", "written", "dial", "upstream", "upstream", "settle", "written", "client"};
   EXPECT_EQ(world.trace, wanted);
   EXPECT_GT(world.journal.opens[0].effects, 0u);
-  EXPECT_GT(world.journal.opens[0].row.usage.total(), 100);   // what a crash would charge
+  EXPECT_GT(world.journal.opens[0].row.usage.total(), 100);  // what a crash would charge
   EXPECT_EQ(world.journal.opens[0].row.reserved_tokens, world.journal.opens[0].row.usage.total());
 }
 
 TEST(ExchangeAnswer, TheProviderGetsItsOwnCredentialAndNotTheClients) {
   World world;
   Connection client(world);
-  client.say(chat_request(world.agent, kChat, "x-weir-user: bob\r\naccept-encoding: gzip\r\nx-own: 1\r\nconnection: x-hop\r\nx-hop: 1\r\n"));
+  client.say(
+      chat_request(world.agent, kChat,
+                   "x-weir-user: bob\r\naccept-encoding: gzip\r\nx-own: 1\r\nconnection: x-hop\r\nx-hop: 1\r\n"));
   const std::string& sent = world.upstream().sent;
   EXPECT_TRUE(sent.starts_with("POST /v1/chat/completions HTTP/1.1\r\nhost: openai.test:8000\r\n")) << sent;
   EXPECT_TRUE(has(sent, "authorization: Bearer sk-provider-secret\r\n"));
   EXPECT_TRUE(has(sent, "accept-encoding: identity\r\n"));
   EXPECT_TRUE(has(sent, "x-own: 1\r\n"));
   EXPECT_TRUE(sent.ends_with("\r\n\r\n" + std::string(kChat)));
-  for (const std::string_view gone : {std::string_view(world.agent), std::string_view("x-weir-"), std::string_view("gzip"), std::string_view("x-hop")}) {
+  for (const std::string_view gone : {std::string_view(world.agent), std::string_view("x-weir-"),
+                                      std::string_view("gzip"), std::string_view("x-hop")}) {
     EXPECT_FALSE(has(sent, gone));
   }
   EXPECT_EQ(world.upstream().origin.host, "openai.test");
@@ -83,7 +86,8 @@ TEST(ExchangeAnswer, TheProviderGetsItsOwnCredentialAndNotTheClients) {
 TEST(ExchangeAnswer, AnthropicUsesItsOwnHeadersAndPath) {
   World world;
   Connection client(world);
-  client.say(request("POST", "/v1/messages", {}, kMessage, "x-api-key: " + world.agent + "\r\nanthropic-version: 2023-06-01\r\n"));
+  client.say(request("POST", "/v1/messages", {}, kMessage,
+                     "x-api-key: " + world.agent + "\r\nanthropic-version: 2023-06-01\r\n"));
   const std::string& sent = world.upstream().sent;
   EXPECT_TRUE(sent.starts_with("POST /v1/messages HTTP/1.1\r\nhost: claude.test\r\n")) << sent;
   EXPECT_TRUE(has(sent, "\r\nx-api-key: sk-provider-secret\r\n"));
@@ -104,8 +108,10 @@ TEST(ExchangeAnswer, ProvidersLimitHeadersAndHopByHopFieldsStayBehind) {
   World world;
   Connection client(world);
   client.say(chat_request(world.agent));
-  world.upstream().bytes(json_answer(kChatAnswer, "x-ratelimit-limit-requests: 9999\r\nx-request-id: up-1\r\nkeep-alive: timeout=5\r\n"
-                                                  "ratelimit: \"x\";r=1\r\nx-weir-cost-usd: 0\r\nset-echo: sk-provider-secret\r\n"));
+  world.upstream().bytes(
+      json_answer(kChatAnswer,
+                  "x-ratelimit-limit-requests: 9999\r\nx-request-id: up-1\r\nkeep-alive: timeout=5\r\n"
+                  "ratelimit: \"x\";r=1\r\nx-weir-cost-usd: 0\r\nset-echo: sk-provider-secret\r\n"));
   const Received answer = client.answer();
   EXPECT_EQ(answer["x-ratelimit-limit-requests"], "100");
   EXPECT_EQ(answer["x-request-id"], "up-1");
@@ -123,7 +129,8 @@ TEST(ExchangeAnswer, EmbeddingsHoldTheirInputOnly) {
   const std::int64_t held = world.reserved("tokens");
   EXPECT_GE(held, 5);
   EXPECT_LT(held, 50);
-  world.upstream().bytes(json_answer(R"({"object":"list","data":[],"model":"embed","usage":{"prompt_tokens":5,"total_tokens":5}})"));
+  world.upstream().bytes(
+      json_answer(R"({"object":"list","data":[],"model":"embed","usage":{"prompt_tokens":5,"total_tokens":5}})"));
   EXPECT_EQ(world.used("tokens"), 5);
   EXPECT_EQ(client.answer()["x-weir-cost-usd"], "0.000005");
   world.expect_quiet();
@@ -134,7 +141,8 @@ TEST(ExchangeAnswer, AnAnswerWithoutUsageIsCounted) {
   Connection client(world);
   client.say(chat_request(world.agent));
   const std::int64_t input = world.journal.opens[0].row.usage.input_uncached;
-  world.upstream().bytes(json_answer(R"({"model":"gpt-4o","choices":[{"index":0,"message":{"content":"0123456789abcdef"}}]})"));
+  world.upstream().bytes(
+      json_answer(R"({"model":"gpt-4o","choices":[{"index":0,"message":{"content":"0123456789abcdef"}}]})"));
   EXPECT_EQ(world.row().settled, Settled::kCounted);
   EXPECT_EQ(world.row().usage.input_uncached, input);
   EXPECT_EQ(world.row().usage.output_visible, estimate_output_tokens(16));
@@ -180,7 +188,6 @@ TEST(ExchangeAnswer, AWholeAnswerTooLongToHoldPassesAndIsCounted) {
   world.expect_quiet();
 }
 
-
 TEST(ExchangeAnswer, RefusalNamesTheLimitAndLeavesNoTrace) {
   World world;
   std::vector<std::unique_ptr<Connection>> clients;
@@ -215,7 +222,8 @@ TEST(ExchangeAnswer, RefusalNamesTheLimitAndLeavesNoTrace) {
 TEST(ExchangeAnswer, InputThatCanNeverFitIs413) {
   World world;
   Connection client(world);
-  client.say(chat_request(world.agent, R"({"model":"gpt-4o","messages":[{"role":"user","content":")" + std::string(200'000, 'x') + R"("}]})"));
+  client.say(chat_request(world.agent, R"({"model":"gpt-4o","messages":[{"role":"user","content":")" +
+                                           std::string(200'000, 'x') + R"("}]})"));
   const Received answer = client.answer();
   EXPECT_EQ(answer.status, 413);
   EXPECT_EQ(answer["retry-after"], "(absent)");
@@ -229,15 +237,17 @@ TEST(ExchangeAnswer, InputThatCanNeverFitIs413) {
 TEST(ExchangeAnswer, ACapBeyondTheAmountHoldsTheAmount) {
   World world;
   Connection client(world);
-  client.say(chat_request(world.agent, R"({"model":"gpt-4o","max_tokens":1000000000000,"messages":[{"role":"user","content":"x"}]})"));
+  client.say(chat_request(
+      world.agent, R"({"model":"gpt-4o","max_tokens":1000000000000,"messages":[{"role":"user","content":"x"}]})"));
   ASSERT_EQ(client.port.sent, "");
   EXPECT_EQ(world.reserved("tokens"), 50'000);
-  EXPECT_EQ(world.reserved("spend"), 10'000'000);
+  EXPECT_EQ(world.reserved("spend"), world.journal.opens[0].row.usd_micros);
+  EXPECT_LT(world.reserved("spend"), 500'001);
   EXPECT_EQ(world.journal.opens[0].row.reserved_tokens, 50'000);
   world.upstream().expire();
   EXPECT_EQ(client.answer().status, 504);
-  EXPECT_EQ(world.used("tokens"), 50'000);      // what was held, not what was dreamt of
-  EXPECT_EQ(world.used("spend"), 10'000'000);
+  EXPECT_EQ(world.used("tokens"), 50'000);  // what was held, not what was dreamt of
+  EXPECT_EQ(world.used("spend"), world.row().usd_micros);
   EXPECT_EQ(world.row().usage.total(), 50'000);
   world.expect_quiet();
 }
@@ -246,7 +256,8 @@ TEST(ExchangeAnswer, UnknownModelAndForeignDialectAre404) {
   World world;
   Connection client(world);
   client.say(chat_request(world.agent, R"({"model":"nope","messages":[{"role":"user","content":"x"}]})"));
-  client.say(request("POST", "/v1/messages", world.agent, R"({"model":"gpt-4o","max_tokens":5,"messages":[{"role":"user","content":"x"}]})"));
+  client.say(request("POST", "/v1/messages", world.agent,
+                     R"({"model":"gpt-4o","max_tokens":5,"messages":[{"role":"user","content":"x"}]})"));
   const auto answers = client.answers();
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0].status, 404);
@@ -260,8 +271,10 @@ TEST(ExchangeAnswer, UnknownModelAndForeignDialectAre404) {
 }
 
 TEST(ExchangeAnswer, BadBodiesAre400AndChargeNothing) {
-  for (const std::string_view body : {"{", "[]", R"({"model":7,"messages":[{"role":"user","content":"x"}]})", R"({"model":"gpt-4o","model":"x","messages":[{"role":"user","content":"x"}]})",
-                                      R"({"model":"gpt-4o","messages":[{"role":"user","content":"x"}],"max_tokens":-1})", "{\"model\":\"\xff\"}"}) {
+  for (const std::string_view body :
+       {"{", "[]", R"({"model":7,"messages":[{"role":"user","content":"x"}]})",
+        R"({"model":"gpt-4o","model":"x","messages":[{"role":"user","content":"x"}]})",
+        R"({"model":"gpt-4o","messages":[{"role":"user","content":"x"}],"max_tokens":-1})", "{\"model\":\"\xff\"}"}) {
     World world;
     Connection client(world);
     client.say(chat_request(world.agent, body));
@@ -293,12 +306,35 @@ TEST(ExchangeAnswer, ReloadBetweenHeadAndBodyIsNotSeenEither) {
   Connection client(world);
   const std::string text = request("POST", "/plain/x", world.agent, "0123456789");
   client.say(text.substr(0, text.size() - 5));
-  world.use_policy("limits: []");   // knows no upstreams
+  const std::weak_ptr<const Ruleset> old = world.services.rules;
+  world.use_policy("limits: []");  // knows no upstreams
+  EXPECT_FALSE(old.expired());
   client.say(text.substr(text.size() - 5));
   ASSERT_EQ(world.dialed.size(), 1u);
   EXPECT_EQ(world.upstream().origin.host, "plain.test");
   world.upstream().bytes(response("200 OK", "text/plain", "ok"));
   EXPECT_EQ(client.answer().body, "ok");
+  world.turn();
+  EXPECT_TRUE(old.expired());  // an idle connection holds no ruleset
+}
+
+TEST(ExchangeAnswer, ACapBeyondTheMoneyHoldsTheMoney) {
+  World world;
+  world.use_policy(R"(
+providers: { openai: { dialect: openai, url: "http://openai.test" } }
+models: { gpt-4o: { provider: openai, price: { input: 2.50, output: 10.00 } } }
+limits: [{ name: spend, per: caller, meter: usd, allow: 1/day }]
+)");
+  Connection client(world);
+  client.say(chat_request(
+      world.agent, R"({"model":"gpt-4o","max_tokens":1000000000000,"messages":[{"role":"user","content":"x"}]})"));
+  const UsageRow& held = world.journal.opens[0].row;
+  EXPECT_LE(held.usd_micros, 1'000'000);
+  EXPECT_GT(held.usd_micros, 999'900);
+  EXPECT_LT(held.reserved_tokens, 100'100);
+  client.leave();
+  EXPECT_EQ(world.used("spend"), held.usd_micros);
+  EXPECT_EQ(world.row().usd_micros, held.usd_micros);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/strings.h"
 #include "gateway/exchange.h"
@@ -14,7 +15,7 @@ namespace {
 HttpLimits answer_limits() {
   HttpLimits limits;
   limits.head = 64 << 10;
-  limits.body = std::size_t{1} << 40;   // answers are relayed, not held: no bound of their own
+  limits.body = std::size_t{1} << 40;  // answers are relayed, not held: no bound of their own
   return limits;
 }
 
@@ -30,18 +31,23 @@ bool has_coding(const Headers& headers) {
 }
 
 std::string host_field(const Url& url) {
-  if (url.host.empty()) return "sim";   // answered in process
+  if (url.host.empty()) return "sim";  // answered in process
   const std::string host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
   return url.port == (url.tls ? 443 : 80) ? host : fmt::format("{}:{}", host, url.port);
 }
 
 const char* words_for(UpstreamFailure failure) {
   switch (failure) {
-    case UpstreamFailure::kResolve: return "its host name cannot be resolved";
-    case UpstreamFailure::kConnect: return "the connection was refused or failed";
-    case UpstreamFailure::kTls: return "TLS failed";
-    case UpstreamFailure::kReset: return "it closed the connection before answering";
-    case UpstreamFailure::kConnectTimeout: return "connecting took too long";
+    case UpstreamFailure::kResolve:
+      return "its host name cannot be resolved";
+    case UpstreamFailure::kConnect:
+      return "the connection was refused or failed";
+    case UpstreamFailure::kTls:
+      return "TLS failed";
+    case UpstreamFailure::kReset:
+      return "it closed the connection before answering";
+    case UpstreamFailure::kConnectTimeout:
+      return "connecting took too long";
   }
   return "it cannot be reached";
 }
@@ -83,7 +89,8 @@ void Exchange::forward(bool fresh) {
   sent_at_ = services_.now;
   const ProviderTimeouts& timeouts = provider_ ? provider_->timeouts : request_.target.upstream->timeouts;
   total_deadline_ = services_.now + timeouts.total;
-  upstream_ = services_.dialer->dial(provider_ ? origin_of(*provider_) : origin_of(*request_.target.upstream), *this, fresh);
+  upstream_ =
+      services_.dialer->dial(provider_ ? origin_of(*provider_) : origin_of(*request_.target.upstream), *this, fresh);
   if (upstream_->reused()) services_.metrics->upstream_connections_reused.add(1);
   if (provider_ && needs_rewrite(request_.target.operation, facts_)) {
     const std::string body = upstream_body(request_.target.operation, facts_, request_.body);
@@ -102,7 +109,7 @@ void Exchange::on_upstream_bytes(std::string_view bytes) {
   while (more && upstream_ != nullptr) {
     const MessageState before = parser_->state();
     const std::size_t used = parser_->feed(bytes, *this);
-    if (upstream_ == nullptr) return;      // a sink call ended the exchange
+    if (upstream_ == nullptr) return;  // a sink call ended the exchange
     bytes.remove_prefix(used);
     if (parser_->state() == MessageState::kFault) {
       broken(fmt::format("sent a malformed answer ({})", parser_->fault().message), head_seen_, 502);
@@ -117,9 +124,13 @@ void Exchange::on_upstream_bytes(std::string_view bytes) {
     more = !bytes.empty() || parser_->state() != before;
     if (used == 0 && parser_->state() == before) more = false;
   }
-  if (upstream_ && head_seen_ && facts_.stream) {
-    upstream_->set_deadline(std::min(total_deadline_, services_.now + provider_->timeouts.idle));
-  }
+  if (upstream_ && head_seen_ && facts_.stream) upstream_->set_deadline(answer_deadline());
+}
+
+// While a slow client keeps us from reading, silence is not the provider's.
+TimeNs Exchange::answer_deadline() const {
+  if (!facts_.stream || upstream_paused_) return total_deadline_;
+  return std::min(total_deadline_, services_.now + provider_->timeouts.idle);
 }
 
 void Exchange::on_answer_head() {
@@ -134,16 +145,17 @@ void Exchange::on_answer_head() {
   }
   if (provider_) {
     const bool stream = head.status < 400 && is_content_type(head.headers, "text/event-stream");
-    mode_ = stream ? Mode::kStream : Mode::kBuffer;
-    if (has_coding(head.headers) && !stream) mode_ = Mode::kPass;
-    if (stream) {
-      reader_ = std::make_unique<StreamReader>(request_.target.operation,
-                                               needs_rewrite(request_.target.operation, facts_));
+    mode_ = has_coding(head.headers) ? Mode::kPass : stream ? Mode::kStream : Mode::kBuffer;
+    if (mode_ == Mode::kStream) {
+      reader_ =
+          std::make_unique<StreamReader>(request_.target.operation, needs_rewrite(request_.target.operation, facts_));
     }
   } else {
     const std::vector<MeterSource>& meters = request_.target.upstream->meters;
-    const bool reads_json = std::any_of(meters.begin(), meters.end(), [](const MeterSource& m) { return !m.response_json.empty(); });
-    mode_ = reads_json && is_content_type(head.headers, "application/json") ? Mode::kBuffer : Mode::kPass;
+    const bool reads_json =
+        std::any_of(meters.begin(), meters.end(), [](const MeterSource& m) { return !m.response_json.empty(); });
+    const bool has_json = request_.head->method != "HEAD" && is_content_type(head.headers, "application/json");
+    mode_ = reads_json && has_json ? Mode::kBuffer : Mode::kPass;
   }
   if (mode_ != Mode::kBuffer) begin_client_answer();
 }
@@ -167,12 +179,22 @@ void Exchange::on_body(std::string_view bytes) {
   if (mode_ == Mode::kBuffer) {
     answer_ += bytes;
     if (answer_.size() <= kMaxBuffered) return;
-    mode_ = Mode::kPass;               // too long to hold: pass it on, count what is seen of it
+    mode_ = Mode::kPass;  // too long to hold: pass it on, count what is seen of it
     begin_client_answer();
-    send_answer(answer_);
+    pass_answer(std::exchange(answer_, {}));
     return;
   }
-  send_answer(bytes);
+  pass_answer(bytes);
+}
+
+// Bytes that pass as they come, but the last ones of a known length: those wait for the journal like any answer's end.
+void Exchange::pass_answer(std::string_view bytes) {
+  const std::int64_t length = parser_->head().content_length;
+  if (length >= 0 && bytes_out_ >= length) {
+    held_ += bytes;
+  } else {
+    send_answer(bytes);
+  }
 }
 
 std::string Exchange::answer_fields() const {
@@ -225,12 +247,14 @@ void Exchange::send_answer(std::string_view bytes) {
   if (upstream_ && !upstream_paused_ && client_->unsent() > kHighWater) {
     upstream_paused_ = true;
     upstream_->want_read(false);
+    upstream_->set_deadline(answer_deadline());
   }
 }
 
 void Exchange::client_drained() {
   if (!upstream_paused_ || upstream_ == nullptr) return;
   upstream_paused_ = false;
+  upstream_->set_deadline(answer_deadline());
   upstream_->want_read(true);
 }
 
@@ -240,7 +264,7 @@ void Exchange::on_answer_complete() {
   if (upstream_ == nullptr) return;
   const bool reusable = parser_->reusable();
   release_upstream(reusable);
-  if (reader_ && !settled_) {
+  if (reader_) {
     relay_.clear();
     reader_->finish(relay_);
     held_ += relay_;
@@ -262,7 +286,7 @@ void Exchange::on_upstream_eof() {
       on_answer_complete();
       return;
     }
-    broken("closed the connection in the middle of its answer", head_seen_, 502);
+    broken("closed the connection in the middle of its answer", true, 502);
     return;
   }
   on_upstream_failed(UpstreamFailure::kReset, {});
@@ -270,17 +294,20 @@ void Exchange::on_upstream_eof() {
 
 void Exchange::on_upstream_failed(UpstreamFailure failure, const std::string& detail) {
   if (upstream_ == nullptr) return;
-  services_.metrics->upstream_failures.add(1);
-  const bool stale = failure == UpstreamFailure::kReset && upstream_->reused() && !parser_->started() && !retried_fresh_;
+  const bool stale =
+      failure == UpstreamFailure::kReset && upstream_->reused() && !parser_->started() && !retried_fresh_;
   if (stale && client_ != nullptr) {
-    retried_fresh_ = true;   // the pool's connection had been closed meanwhile: this is no failure of the provider
+    retried_fresh_ = true;  // the pool's connection had been closed meanwhile: this is no failure of the provider
     release_upstream(false);
     forward(true);
     return;
   }
+  services_.metrics->upstream_failures.add(1);
   std::string words = words_for(failure);
   if (!detail.empty()) words += " (" + detail + ")";
-  broken(words, head_seen_, failure == UpstreamFailure::kConnectTimeout ? 504 : 502);
+  // Closed after the request was sent: the provider may have worked, and may bill it.
+  broken(words, head_seen_ || failure == UpstreamFailure::kReset,
+         failure == UpstreamFailure::kConnectTimeout ? 504 : 502);
 }
 
 void Exchange::on_upstream_deadline() {
@@ -293,29 +320,31 @@ void Exchange::on_upstream_deadline() {
 void Exchange::broken(const std::string& message, bool produced, int status) {
   release_upstream(false);
   upstream_complete_ = true;
-  const std::string name = provider_ ? "Provider `" + provider_->name + "`" : "Upstream `" + request_.target.upstream->path + "`";
+  if (settled_) {  // the stream's end marker was seen: nothing is missing that the client could tell
+    if (phase_ == Phase::kRelaying) deliver();
+    return;
+  }
+  const bool free = !produced || provider_refused();
+  const std::string name =
+      provider_ ? "Provider `" + provider_->name + "`" : "Upstream `" + request_.target.upstream->path + "`";
   const ErrorFacts facts{.kind = ErrorKind::kUpstream,
                          .status = status,
-                         .message = name + " " + message + ".",
+                         .message = name + ": " + message + ".",
                          .request_id = request_.request_id};
   if (!answer_begun_) {
     final_reply_ = error_reply(request_.shape, facts);
     row_.status = status;
   } else if (mode_ == Mode::kStream) {
-    held_ += stream_error_event(request_.shape == ErrorShape::kProblem
-                                    ? (dialect_of(request_.target.operation) == Dialect::kAnthropic ? ErrorShape::kAnthropic
-                                                                                                    : ErrorShape::kOpenAi)
-                                    : request_.shape,
-                                facts);
+    held_ +=
+        stream_error_event(request_.shape == ErrorShape::kProblem
+                               ? (dialect_of(request_.target.operation) == Dialect::kAnthropic ? ErrorShape::kAnthropic
+                                                                                               : ErrorShape::kOpenAi)
+                               : request_.shape,
+                           facts);
   } else {
     cut_after_ = true;
   }
-  if (settled_) {
-    deliver();
-    return;
-  }
-  if (phase_ != Phase::kForwarding && phase_ != Phase::kRelaying) return;
-  settle(produced ? Settled::kCounted : Settled::kNone, produced ? counted_usage(!head_seen_) : Usage{});
+  free ? settle(Settled::kNone, {}) : settle_counted(!head_seen_);
 }
 
 void Exchange::release_upstream(bool reusable) {

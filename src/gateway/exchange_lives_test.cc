@@ -13,57 +13,120 @@ namespace {
 
 using namespace stage;
 
-// Whatever order events come in, everything that was held is settled exactly once and nothing stays open.
-RC_GTEST_PROP(ExchangeLives, EveryLifeEndsClean, ()) {
-  const auto seed = *rc::gen::inRange(0u, 1'000'000u);
-  const auto deferred = *rc::gen::arbitrary<bool>();
-  std::minstd_rand random(seed + 1);
-  World world;
-  world.counters.deferred = deferred;
-  const std::string stream = joined({kStreamHead, chunk(kDelta1), chunk(joined({kUsageEvent, kDone})), kLastChunk});
-  const std::string whole = json_answer(kChatAnswer);
-  std::vector<std::unique_ptr<Connection>> clients;
-  std::map<FakeUpstream*, std::size_t> played;
-  for (int step = 0; step < 40; ++step) {
-    const auto choice = random() % 12;
-    if (choice < 2 && clients.size() < 6) {
-      clients.push_back(std::make_unique<Connection>(world));
-      clients.back()->session->on_bytes(chat_request(world.agent, random() % 2 == 0 ? kChat : kChatStream));
-    } else if (choice == 2 && !clients.empty()) {
-      const auto victim = clients.begin() + static_cast<std::ptrdiff_t>(random() % clients.size());
-      (*victim)->session->on_closed();
-      clients.erase(victim);
-    } else if (choice == 3 && world.counters.waiting() > 0) {
-      world.counters.answer();
-    } else if (choice == 4) {
-      world.journal.flush(random() % 8 != 0);
-    } else if (choice == 5) {
-      world.clean();
-    } else if (!world.dialed.empty()) {
-      FakeUpstream& call = *world.dialed[random() % world.dialed.size()];
-      if (call.released) continue;
-      const std::string& text = call.sent.find("\"stream\":true") != std::string::npos ? stream : whole;
-      std::size_t& at = played[&call];
-      const auto fate = random() % 20;
-      if (fate == 0) {
-        call.eof_within_turn();
-      } else if (fate == 1) {
-        call.expire();
-      } else if (fate == 2) {
-        call.fail(UpstreamFailure::kReset);
-      } else if (at < text.size()) {
-        const std::size_t size = std::min<std::size_t>(1 + random() % 200, text.size() - at);
-        at += size;
-        call.bytes_within_turn(std::string_view(text).substr(at - size, size));
-      }
+class Lives {
+ public:
+  Lives(unsigned seed, bool late_counters) : random_(seed + 1) { world.counters.deferred = late_counters; }
+
+  void step() {
+    switch (random_() % 14) {
+      case 0:
+      case 1:
+        arrive();
+        return;
+      case 2:
+        leave();
+        return;
+      case 3:
+        if (world.counters.waiting() > 0) world.counters.answer();
+        return;
+      case 4:
+        world.journal.flush(random_() % 8 != 0);
+        return;
+      case 5:
+        world.clean();
+        return;
+      case 6:
+        pace();
+        return;
+      case 7:
+        world.pool_has_one = true;
+        return;
+      default:
+        play();
     }
   }
-  clients.clear();
-  while (world.counters.waiting() > 0 || world.journal.pending()) {
-    if (world.counters.waiting() > 0) world.counters.answer();
-    world.turn();
+
+  void end() {
+    clients_.clear();
+    while (world.counters.waiting() > 0 || world.journal.pending()) {
+      if (world.counters.waiting() > 0) world.counters.answer();
+      world.turn();
+    }
+    world.expect_quiet();
   }
-  world.expect_quiet();
+
+  World world;
+
+ private:
+  void arrive() {
+    if (clients_.size() >= 6) return;
+    clients_.push_back(std::make_unique<Connection>(world));
+    const auto kind = random_() % 5;
+    const std::string text = kind < 2   ? chat_request(world.agent, kChatStream)
+                             : kind < 4 ? chat_request(world.agent)
+                                        : request("POST", "/api/x", world.agent, "{}");
+    const std::size_t at = random_() % text.size();
+    clients_.back()->session->on_bytes(text.substr(0, at));
+    clients_.back()->session->on_bytes(text.substr(at) + (random_() % 3 == 0 ? text : std::string()));
+  }
+
+  void leave() {
+    if (clients_.empty()) return;
+    const auto who = clients_.begin() + static_cast<std::ptrdiff_t>(random_() % clients_.size());
+    random_() % 2 == 0 ? (*who)->session->on_closed() : (*who)->session->on_eof();
+    clients_.erase(who);
+  }
+
+  void pace() {
+    if (clients_.empty()) return;
+    Connection& client = *clients_[random_() % clients_.size()];
+    client.port.unsent_bytes = client.port.unsent_bytes == 0 ? 1 << 20 : 0;
+    if (client.port.unsent_bytes == 0) client.session->on_drained();
+  }
+
+  void play() {
+    std::vector<FakeUpstream*> open;
+    for (const auto& call : world.dialed) {
+      if (!call->released) open.push_back(call.get());
+    }
+    if (open.empty()) return;
+    FakeUpstream& call = *open[random_() % open.size()];
+    const std::string& text = call.sent.find("\"stream\":true") != std::string::npos ? stream_ : whole_;
+    std::size_t& at = played_[&call];
+    switch (random_() % 24) {
+      case 0:
+        call.eof_within_turn();
+        return;
+      case 1:
+        call.expire();
+        return;
+      case 2:
+        call.fail(UpstreamFailure::kReset);
+        return;
+      case 3:
+        call.bytes_within_turn("garbage\r\n\r\n");
+        return;
+      default:
+        break;
+    }
+    const std::size_t size = std::min<std::size_t>(1 + random_() % 300, text.size() - at);
+    at += size;
+    call.bytes_within_turn(std::string_view(text).substr(at - size, size));
+  }
+
+  std::minstd_rand random_;
+  // After the end marker the provider leaves the body open for a while.
+  const std::string stream_ =
+      joined({kStreamHead, chunk(kDelta1), chunk(joined({kUsageEvent, kDone})), chunk(": bye\n\n"), kLastChunk});
+  const std::string whole_ = json_answer(kChatAnswer);
+  std::vector<std::unique_ptr<Connection>> clients_;
+  std::map<FakeUpstream*, std::size_t> played_;
+};
+
+RC_GTEST_PROP(ExchangeLives, EveryLifeEndsClean, ()) {
+  Lives lives(*rc::gen::resize(1'000'000, rc::gen::inRange(0u, 1'000'000u)), *rc::gen::arbitrary<bool>());
+  for (int step = 0; step < 120; ++step) lives.step();
+  lives.end();
   RC_ASSERT(!testing::Test::HasFailure());
 }
 

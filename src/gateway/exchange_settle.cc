@@ -1,5 +1,6 @@
 // What an exchange cost, settled exactly once, and the end of its answer.
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "gateway/exchange.h"
@@ -22,7 +23,7 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
     if (seen.usage) {
       usage = *seen.usage;
     } else if (seen.so_far) {
-      usage = *seen.so_far;   // the input side of a stream that was cut; its output count was provisional
+      usage = *seen.so_far;  // the input side of a stream that was cut; its output count was provisional
       usage.output_visible = usage.reasoning = 0;
     }
     usage.output_visible = std::max(usage.output_visible, estimate_output_tokens(seen.text_bytes) - usage.reasoning);
@@ -60,8 +61,13 @@ void Exchange::settle_answer() {
   if (facts.usage && whole) {
     settle(Settled::kUsage, *facts.usage);
   } else {
-    settle(Settled::kCounted, counted_usage(false));
+    settle_counted(false);
   }
+}
+
+void Exchange::settle_counted(bool whole_reservation) {
+  charge_what_was_held_ = whole_reservation && provider_ != nullptr;
+  settle(Settled::kCounted, counted_usage(whole_reservation));
 }
 
 void Exchange::settle(Settled how, const Usage& usage) {
@@ -72,6 +78,7 @@ void Exchange::settle(Settled how, const Usage& usage) {
   row_.usage = usage;
   row_.usd_micros = provider_ ? cost_usd_micros(price_, usage) : 0;
   Costs actual;
+  actual.set(MeterKind::kRequests, 1, 1);  // kept whatever the provider says; counts in weighted meters
   if (how != Settled::kNone) {
     actual.set(MeterKind::kTokens, usage.total(), usage.total());
     actual.set(MeterKind::kInputTokens, usage.input(), usage.input());
@@ -87,7 +94,11 @@ void Exchange::settle(Settled how, const Usage& usage) {
   }
   std::array<std::int64_t, kMaxDemands> amounts{};
   const std::span<std::int64_t> out = std::span(amounts).first(plan_.demands().size());
-  rules_->actuals(plan_, actual, out);
+  if (charge_what_was_held_) {
+    std::transform(plan_.demands().begin(), plan_.demands().end(), out.begin(), [](const Demand& d) { return d.cost; });
+  } else {
+    rules_->actuals(plan_, actual, out);
+  }
   services_.counters->settle(request_.id, out, services_.now, *this);
 }
 
@@ -112,7 +123,7 @@ void Exchange::deliver() {
     finish();
     return;
   }
-  if (!answer_begun_) {   // read whole: its cost goes into the headers
+  if (!answer_begun_) {  // read whole: its cost goes into the headers
     if (row_.status >= 400 && provider_) redact(answer_, provider_->key);
     std::string out;
     append_status_line(out, row_.status);
@@ -138,7 +149,7 @@ void Exchange::deliver() {
     send_answer(held_);
     held_.clear();
   }
-  if (!upstream_complete_) {   // the end marker was seen, the connection's end not yet
+  if (!upstream_complete_) {  // the end marker was seen, the connection's end not yet
     phase_ = Phase::kRelaying;
     return;
   }
@@ -154,23 +165,39 @@ void Exchange::client_left() {
   client_ = nullptr;
   switch (phase_) {
     case Phase::kAdmitting:
+      keep_attributes();
+      return;
     case Phase::kSettling:
-    case Phase::kDone: return;     // the answer under way will find the client gone
+    case Phase::kDone:
+      return;  // the answer under way will find the client gone
     case Phase::kOpening:
       row_.status = 499;
       settle(Settled::kNone, {});
       return;
     case Phase::kForwarding:
-    case Phase::kRelaying:
+    case Phase::kRelaying: {
+      const bool nothing_sent = upstream_ != nullptr && !upstream_->connected();
       release_upstream(false);
+      if (nothing_sent && !settled_) {
+        row_.status = 499;
+        settle(Settled::kNone, {});
+        return;
+      }
       if (settled_) {
         finish();
         return;
       }
+      if (provider_refused()) {
+        settle(Settled::kNone, {});
+        return;
+      }
       row_.status = 499;
-      settle(Settled::kCounted, counted_usage(mode_ != Mode::kStream || !head_seen_));
+      settle_counted(mode_ != Mode::kStream || !head_seen_);
       return;
-    case Phase::kClosing: finish(); return;
+    }
+    case Phase::kClosing:
+      finish();
+      return;
   }
 }
 

@@ -1,4 +1,5 @@
-// Streams on their way through: bytes unchanged, forced usage hidden again, the end held until the journal has the usage.
+// Streams on their way through: bytes unchanged, forced usage hidden again, the end held until the journal has the
+// usage.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -17,7 +18,7 @@ TEST(ExchangeStream, ForcedUsageIsHiddenAgain) {
   client.say(chat_request(world.agent, kChatStream));
   EXPECT_TRUE(has(world.upstream().sent, "\"include_usage\":true"));
   world.upstream().bytes(joined({kStreamHead, chunk(kDelta1), chunk(kDelta2)}));
-  EXPECT_EQ(client.answer().body, joined({kDelta1, kDelta2}));   // leaves as soon as it has arrived
+  EXPECT_EQ(client.answer().body, joined({kDelta1, kDelta2}));  // leaves as soon as it has arrived
   world.upstream().bytes(joined({chunk(joined({kUsageEvent, kDone})), kLastChunk}));
   const Received answer = client.answer();
   EXPECT_TRUE(answer.complete);
@@ -33,7 +34,9 @@ TEST(ExchangeStream, ForcedUsageIsHiddenAgain) {
 TEST(ExchangeStream, AskedForUsageStays) {
   World world;
   Connection client(world);
-  client.say(chat_request(world.agent, R"({"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"x"}]})"));
+  client.say(chat_request(
+      world.agent,
+      R"({"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"x"}]})"));
   world.upstream().bytes(joined({kStreamHead, chunk(joined({kDelta1, kUsageEvent, kDone})), kLastChunk}));
   EXPECT_EQ(client.answer().body, joined({kDelta1, kUsageEvent, kDone}));
   EXPECT_EQ(world.used("tokens"), 15);
@@ -73,8 +76,11 @@ TEST(ExchangeStream, AnthropicStreamIsCountedFromItsOwnEvents) {
   Connection client(world);
   client.say(request("POST", "/v1/messages", world.agent, kMessageStream));
   const std::string events = joined(
-      {"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"claude-x\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n",
-       "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n",
+      {"event: message_start\ndata: "
+       "{\"type\":\"message_start\",\"message\":{\"model\":\"claude-x\",\"usage\":{\"input_tokens\":9,\"output_"
+       "tokens\":1}}}\n\n",
+       "event: content_block_delta\ndata: "
+       "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n",
        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":7}}\n\n",
        "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"});
   world.upstream().bytes(joined({kStreamHead, chunk(events), kLastChunk}));
@@ -106,7 +112,8 @@ TEST(ExchangeStream, SplitsOfTheProvidersBytesChangeNothing) {
   const std::string events = joined({kDelta1, ": ping\r\n\r\n", kDelta2, kUsageEvent, kDone});
   const std::vector<Case> cases = {
       {std::string(kChat), json_answer(kChatAnswer), std::string(kChatAnswer)},
-      {std::string(kChatStream), joined({kStreamHead, chunk(events.substr(0, 50)), chunk(events.substr(50)), kLastChunk}),
+      {std::string(kChatStream),
+       joined({kStreamHead, chunk(events.substr(0, 50)), chunk(events.substr(50)), kLastChunk}),
        joined({kDelta1, ": ping\r\n\r\n", kDelta2, kDone})},
   };
   std::minstd_rand random(11);
@@ -139,8 +146,10 @@ TEST(ExchangeStream, CodedStreamsPassAsTheyCome) {
   World world;
   Connection client(world);
   client.say(chat_request(world.agent, kChatStream));
-  world.upstream().bytes("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n" +
-                         chunk("\x1f\x8b some bytes"));
+  world.upstream().bytes(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ntransfer-encoding: "
+      "chunked\r\n\r\n" +
+      chunk("\x1f\x8b some bytes"));
   EXPECT_EQ(client.answer().body, "\x1f\x8b some bytes");
   world.upstream().bytes(kLastChunk);
   EXPECT_TRUE(client.answer().complete);

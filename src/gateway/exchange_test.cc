@@ -22,21 +22,24 @@ limits:
   - { name: rows, per: caller, meter: rows, allow: 1000/1m }
 )";
 constexpr char kChat[] = R"({"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hello there"}]})";
-constexpr char kStream[] = R"({"model":"m","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"hello there"}]})";
+constexpr char kStream[] =
+    R"({"model":"m","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"hello there"}]})";
 
 std::string answer(std::string_view body, std::string_view status = "200 OK", std::string_view headers = {}) {
-  return "HTTP/1.1 " + std::string(status) + "\r\ncontent-type: application/json\r\n" + std::string(headers) + "content-length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+  return "HTTP/1.1 " + std::string(status) + "\r\ncontent-type: application/json\r\n" + std::string(headers) +
+         "content-length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
 }
 
 constexpr char kUsage[] =
     R"({"id":"x","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}],"usage":{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18}})";
 
 constexpr char kSseHead[] = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-constexpr char kChunkedSseHead[] = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+constexpr char kChunkedSseHead[] =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 constexpr char kSseText[] = "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"}}]}\n\n";
 constexpr char kSseUsage[] =
-    "data: {\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":7,\"total_tokens\":18}}\n\n";
+    "data: "
+    "{\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":7,\"total_tokens\":18}}\n\n";
 constexpr char kSseDone[] = "data: [DONE]\n\n";
 
 class ExchangeTest : public ::testing::Test {
@@ -69,7 +72,7 @@ TEST_F(ExchangeTest, NothingGoesUpstreamBeforeTheJournalHasIt) {
   const std::string& sent = world.upstream().received;
   EXPECT_TRUE(sent.starts_with("POST /base/v1/chat/completions HTTP/1.1\r\nhost: provider.test:81\r\n")) << sent;
   EXPECT_NE(sent.find("authorization: Bearer upstream-credential\r\n"), std::string::npos);
-  EXPECT_EQ(sent.find("weir_"), std::string::npos);      // the caller's key stays here
+  EXPECT_EQ(sent.find("weir_"), std::string::npos);  // the caller's key stays here
   EXPECT_TRUE(sent.ends_with(kChat));
 }
 
@@ -107,7 +110,7 @@ TEST_F(ExchangeTest, StreamsHideTheForcedUsageAtEverySplit) {
     EXPECT_NE(other.upstream().received.find("\"include_usage\":true"), std::string::npos);
     other.upstream().events->on_upstream_bytes(bytes.substr(0, split));
     other.upstream().events->on_upstream_bytes(bytes.substr(split));
-    EXPECT_EQ(port.sent.find("[DONE]"), std::string::npos);     // held until the journal has the usage
+    EXPECT_EQ(port.sent.find("[DONE]"), std::string::npos);  // held until the journal has the usage
     other.journal.flush();
     EXPECT_NE(port.sent.find(kSseText), std::string::npos);
     EXPECT_NE(port.sent.find(kSseDone), std::string::npos);
@@ -121,7 +124,8 @@ TEST_F(ExchangeTest, StreamsHideTheForcedUsageAtEverySplit) {
 }
 
 TEST_F(ExchangeTest, UsageIsShownToThoseWhoAskedForIt) {
-  forward(R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"x"}]})");
+  forward(
+      R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"x"}]})");
   play(std::string(kSseHead) + kSseUsage + kSseDone);
   world.journal.flush();
   EXPECT_TRUE(has("prompt_tokens"));
@@ -145,7 +149,7 @@ TEST_F(ExchangeTest, ClientLeavesAtAnyMoment) {
     const UsageRow& settled = other.journal.settled[0].row;
     EXPECT_EQ(settled.settled, moment == 0 ? Settled::kNone : moment < 4 ? Settled::kCounted : Settled::kUsage);
     if (moment == 1) {
-      EXPECT_GE(settled.usage.output(), 100);    // nothing seen: it may have been as long as allowed
+      EXPECT_GE(settled.usage.output(), 100);  // nothing seen: it may have been as long as allowed
     }
     if (moment == 3) {
       EXPECT_GT(settled.usage.output(), 0);
@@ -181,11 +185,11 @@ TEST_F(ExchangeTest, ProviderBreaksOff) {
     Settled settled;
   };
   const Case cases[] = {
-      {"before a byte", "", false, false, "HTTP/1.1 502", Settled::kNone},
+      {"before a byte", "", false, false, "HTTP/1.1 502", Settled::kCounted},
       {"no answer in time", "", false, true, "HTTP/1.1 504", Settled::kCounted},
       {"inside the head", "HTTP/1.1 200 OK\r\ncontent-", false, false, "HTTP/1.1 502", Settled::kNone},
-      {"inside JSON", "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{\"id\"", false, false,
-       "HTTP/1.1 502", Settled::kCounted},
+      {"inside JSON", "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{\"id\"", false,
+       false, "HTTP/1.1 502", Settled::kCounted},
       {"malformed", "HTTP/1.1 200 OK\nx: y\n\n", false, false, "HTTP/1.1 502", Settled::kNone},
       {"inside a stream", kChunkedSseHead, true, false, "HTTP/1.1 200", Settled::kCounted},
       {"a stream stalls", kSseHead, true, true, "HTTP/1.1 200", Settled::kCounted},
@@ -294,7 +298,7 @@ TEST_F(ExchangeTest, HttpUpstreamsAndTheirMeters) {
   forward("{}", "/api/rows");
   play(answer("{}"));
   world.journal.flush();
-  EXPECT_EQ(used("units"), 27);     // not reported: the estimate stands
+  EXPECT_EQ(used("units"), 27);  // not reported: the estimate stands
   EXPECT_EQ(used("rows"), 47);
   EXPECT_EQ(used("tokens"), 0);
   EXPECT_TRUE(world.clean());
@@ -313,7 +317,8 @@ TEST_F(ExchangeTest, ASlowReaderPausesTheProvider) {
 TEST_F(ExchangeTest, ARequestKeepsTheRulesItCameUnder) {
   forward(kChat);
   const LoadedPolicy tight =
-      load_policy(std::string(kPolicy) + "  - { name: late, per: caller, meter: requests, allow: 1/1h }\n", "t", [](std::string_view) { return std::nullopt; });
+      load_policy(std::string(kPolicy) + "  - { name: late, per: caller, meter: requests, allow: 1/1h }\n", "t",
+                  [](std::string_view) { return std::nullopt; });
   ASSERT_TRUE(tight.policy);
   world.use(tight.policy);
   play(answer(kUsage));

@@ -13,7 +13,7 @@ namespace weir {
 
 struct FakeClient final : ClientPort {
   std::string sent;
-  std::size_t stuck = 0;               // bytes that the kernel does not take
+  std::size_t stuck = 0;  // bytes that the kernel does not take
   bool reading = true, closing = false, aborted = false;
   TimeNs deadline = 0;
   void send(std::string_view bytes) override { sent += bytes; }
@@ -42,7 +42,7 @@ struct FakeUpstream final : UpstreamPort {
 
 struct FakeDialer final : Dialer {
   std::vector<std::unique_ptr<FakeUpstream>> dialed;
-  bool pool = false;                   // the next connection comes from the pool
+  bool pool = false;  // the next connection comes from the pool
   UpstreamPort* dial(const Origin& origin, UpstreamEvents& events, bool fresh) override {
     dialed.push_back(std::make_unique<FakeUpstream>());
     dialed.back()->events = &events;
@@ -99,9 +99,8 @@ struct LateCounters final : Counters {
     local.top_up(id, extra, now, events);
   }
   void settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now, SettlementEvents& events) override {
-    waiting.emplace_back(&events, [this, id, copy = std::vector<std::int64_t>(actual.begin(), actual.end()), now, &events] {
-      local.settle(id, copy, now, events);
-    });
+    waiting.emplace_back(&events, [this, id, copy = std::vector<std::int64_t>(actual.begin(), actual.end()), now,
+                                   &events] { local.settle(id, copy, now, events); });
   }
   void cancel(Hash128 id, TimeNs now, SettlementEvents& events) override { local.cancel(id, now, events); }
   void forget(const void* events) override {
@@ -152,12 +151,14 @@ class World {
   ~World() { bury(); }
 
   void use(const std::shared_ptr<const Policy>& policy) {
-    services.rules = Ruleset::compile(policy, [this](const CounterSpec& spec) { return services.counters->define(spec); }, secret_);
+    services.rules =
+        Ruleset::compile(policy, [this](const CounterSpec& spec) { return services.counters->define(spec); }, secret_);
   }
   // The key that make_key() gives for that seed.
   static std::string key(std::string_view seed) {
     std::array<unsigned char, 24> bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(seed[i % seed.size()] + static_cast<char>(i));
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<unsigned char>(seed[i % seed.size()] + static_cast<char>(i));
     return make_key(bytes);
   }
   void add(ConsumerSnapshot& snapshot, std::string_view seed, Consumer consumer) {
@@ -179,7 +180,7 @@ class World {
     return -1;
   }
   FakeUpstream& upstream() { return *dialer.dialed.back(); }
-  void bury() {   // as the worker does at the end of a turn
+  void bury() {  // as the worker does at the end of a turn
     std::vector<Exchange*> done;
     done.swap(services.graveyard);
     for (Exchange* exchange : done) delete exchange;
@@ -190,11 +191,11 @@ class World {
     for (const auto& port : dialer.dialed) {
       if (!port->released) return false;
     }
-    return services.live.empty() && limiter.stats().open_reservations == 0 && journal.settled.size() == journal.opened.size() &&
-           journal.waiting.empty() && buffers.used.load() == 0;
+    return services.live.empty() && limiter.stats().open_reservations == 0 &&
+           journal.settled.size() == journal.opened.size() && journal.waiting.empty() && buffers.used.load() == 0;
   }
 
-  std::string problems;                // of the policy
+  std::string problems;  // of the policy
   Services services;
   Limiter limiter;
   FakeJournal journal;
@@ -217,7 +218,8 @@ class World {
 
 // A request as bytes, with the agent's key.
 inline std::string post(std::string_view path, std::string_view body, std::string_view headers = {}) {
-  std::string out = "POST " + std::string(path) + " HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer " + World::key(kAgentKey) + "\r\n";
+  std::string out = "POST " + std::string(path) + " HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer " +
+                    World::key(kAgentKey) + "\r\n";
   out.append(headers).append("content-length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
   return out;
 }

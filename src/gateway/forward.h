@@ -11,14 +11,14 @@ namespace weir {
 // A request head for upstream, ready to send: hop-by-hop fields, Weir's own and (unless kept) credentials removed.
 struct UpstreamHead {
   std::string_view method;
-  std::string target;                    // path and query
-  std::string_view host;                 // value of Host
+  std::string target;     // path and query
+  std::string_view host;  // value of Host
   std::size_t body_size = 0;
   bool has_body = false;
   bool keep_authorization = false;
-  bool identity_only = false;            // the answer must be readable: ask for no content coding
-  std::string credential_name;           // "authorization"; empty: none is added
-  std::string credential;                // full value
+  bool identity_only = false;   // the answer must be readable: ask for no content coding
+  std::string credential_name;  // "authorization"; empty: none is added
+  std::string credential;       // full value
 };
 std::string build_upstream_head(const UpstreamHead& head, const Headers& client);
 

@@ -29,7 +29,7 @@
 
 namespace weir::stage {
 
-inline constexpr TimeNs kNoon = 1'795'262'400 * kSecond;   // 2026-11-21T12:00:00Z
+inline constexpr TimeNs kNoon = 1'795'262'400 * kSecond;  // 2026-11-21T12:00:00Z
 inline constexpr const char* kProviderKey = "sk-provider-secret";
 
 inline constexpr std::string_view kTestPolicy = R"(
@@ -81,7 +81,7 @@ class FakeClient final : public ClientPort {
   void abort() override { aborted = true; }
 
   std::string sent;
-  std::size_t unsent_bytes = 0;   // what the kernel has not taken, for back-pressure
+  std::size_t unsent_bytes = 0;  // what the kernel has not taken, for back-pressure
   bool reading = true, closing = false, aborted = false;
   TimeNs deadline = 0;
 
@@ -99,6 +99,7 @@ class FakeUpstream final : public UpstreamPort {
   void want_read(bool on) override { reading = on; }
   void set_deadline(TimeNs at) override { deadline = at; }
   bool reused() const override { return was_reused; }
+  bool connected() const override { return is_connected; }
   void release(bool may_be_reused) override {
     EXPECT_FALSE(released) << "released twice";
     released = true;
@@ -121,7 +122,7 @@ class FakeUpstream final : public UpstreamPort {
   const Origin origin;
   const bool was_reused;
   std::string sent;
-  bool reading = true, released = false, reusable = false;
+  bool reading = true, released = false, reusable = false, is_connected = true;
   TimeNs deadline = 0;
 
  private:
@@ -178,7 +179,7 @@ class DeferredCounters final : public Counters {
  public:
   explicit DeferredCounters(Limiter& limiter) : limiter_(limiter) {}
   bool deferred = false;
-  CountersStatus status = CountersStatus::kOk;   // of admissions
+  CountersStatus status = CountersStatus::kOk;  // of admissions
 
   CounterId define(const CounterSpec& spec) override { return limiter_.define(spec); }
   void admit(const AdmitRequest& request, AdmissionEvents& events) override {
@@ -197,12 +198,14 @@ class DeferredCounters final : public Counters {
     ADD_FAILURE() << "no top-ups in this version";
   }
   void settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now, SettlementEvents& events) override {
-    Late late{.admission = nullptr, .settlement = &events, .status = CountersStatus::kOk, .decision = {}, .effects = {}};
+    Late late{
+        .admission = nullptr, .settlement = &events, .status = CountersStatus::kOk, .decision = {}, .effects = {}};
     outcomes.push_back(limiter_.settle(id, actual, now, &late.effects).outcome);
     arrive(std::move(late));
   }
   void cancel(Hash128 id, TimeNs now, SettlementEvents& events) override {
-    Late late{.admission = nullptr, .settlement = &events, .status = CountersStatus::kOk, .decision = {}, .effects = {}};
+    Late late{
+        .admission = nullptr, .settlement = &events, .status = CountersStatus::kOk, .decision = {}, .effects = {}};
     outcomes.push_back(limiter_.cancel(id, now, &late.effects).outcome);
     arrive(std::move(late));
   }
@@ -221,7 +224,7 @@ class DeferredCounters final : public Counters {
     deliver(late);
   }
 
-  std::vector<Outcome> outcomes;   // of every settlement: all must be kDone
+  std::vector<Outcome> outcomes;  // of every settlement: all must be kDone
 
  private:
   struct Late {
@@ -260,7 +263,8 @@ class FakeEndpoints final : public OwnEndpoints {
     if (request.target.kind == TargetKind::kMe) {
       waiting = &events;
     } else {
-      events.on_reply({.status = 200, .content_type = "text/plain", .headers = {}, .body = std::string(request.target.route)});
+      events.on_reply(
+          {.status = 200, .content_type = "text/plain", .headers = {}, .body = std::string(request.target.route)});
     }
   }
   void forget(ReplyEvents& events) override {
@@ -281,7 +285,8 @@ class World final : private Dialer {
     services.secret = &secret_;
     services.counters = &counters;
     services.auth_failures = &auth_limiter_;
-    services.auth_failure_counter = auth_limiter_.define({.identity = "auth", .kind = WindowKind::kSliding, .window = auth.window});
+    services.auth_failure_counter =
+        auth_limiter_.define({.identity = "auth", .kind = WindowKind::kSliding, .window = auth.window});
     services.journal = &journal;
     services.audit_sum = &audit_sum_;
     services.dialer = this;
@@ -302,7 +307,8 @@ class World final : private Dialer {
   }
 
   void use_policy(std::string_view yaml) {
-    services.rules = Ruleset::compile(must_load(yaml), [this](const CounterSpec& s) { return limiter.define(s); }, secret_);
+    services.rules =
+        Ruleset::compile(must_load(yaml), [this](const CounterSpec& s) { return limiter.define(s); }, secret_);
   }
 
   std::string add_key(Consumer consumer) {
@@ -369,7 +375,9 @@ class World final : private Dialer {
     for (const Outcome outcome : counters.outcomes) EXPECT_EQ(outcome, Outcome::kDone);
     ASSERT_EQ(journal.opens.size(), journal.settles.size());
     for (const FakeJournal::Opened& open : journal.opens) {
-      EXPECT_EQ(std::count_if(journal.settles.begin(), journal.settles.end(), [&](const auto& s) { return s.id == open.id; }), 1);
+      EXPECT_EQ(
+          std::count_if(journal.settles.begin(), journal.settles.end(), [&](const auto& s) { return s.id == open.id; }),
+          1);
     }
     EXPECT_EQ(reserved("tokens"), 0);
     EXPECT_EQ(reserved("in-flight") + used("in-flight"), 0);
@@ -387,7 +395,7 @@ class World final : private Dialer {
   FakeEndpoints endpoints;
   Services services;
   bool disk_ok = true;
-  bool pool_has_one = false;               // the next dial that may comes from the pool
+  bool pool_has_one = false;  // the next dial that may comes from the pool
   std::deque<std::unique_ptr<FakeUpstream>> dialed;
   std::string agent, human, service, revoked;
 
@@ -431,7 +439,7 @@ inline void FakeUpstream::expire() {
 // One message that the client (or the provider) received.
 struct Received {
   int status = 0;
-  std::map<std::string, std::string> fields;   // lower-case names
+  std::map<std::string, std::string> fields;  // lower-case names
   std::string body;
   bool complete = false;
   bool keep_alive = false;
@@ -463,10 +471,12 @@ inline std::vector<Received> read_answers(std::string_view bytes, bool closed, b
       bytes.remove_prefix(parser.feed(bytes, body));
     }
     if (closed) parser.finish();
-    EXPECT_FALSE(parser.state() == MessageState::kFault && parser.fault().message != std::string("connection closed in the middle of a response"))
+    EXPECT_FALSE(parser.state() == MessageState::kFault &&
+                 parser.fault().message != std::string("connection closed in the middle of a response"))
         << parser.fault().message;
     one.status = parser.head().status;
-    for (const Header& field : parser.head().headers.fields) one.fields[to_lower(field.name)] = std::string(field.value);
+    for (const Header& field : parser.head().headers.fields)
+      one.fields[to_lower(field.name)] = std::string(field.value);
     one.complete = parser.state() == MessageState::kComplete;
     one.keep_alive = parser.head().keep_alive;
     out.push_back(std::move(one));
@@ -478,8 +488,11 @@ inline std::vector<Received> read_answers(std::string_view bytes, bool closed, b
 // A client and its session.
 class Connection {
  public:
-  explicit Connection(World& world, std::string peer = "192.0.2.1", Session::Listener listener = Session::Listener::kData)
-      : port(world.trace), world_(world), session(std::make_unique<Session>(world.services, port, std::move(peer), listener)) {}
+  explicit Connection(World& world, std::string peer = "192.0.2.1",
+                      Session::Listener listener = Session::Listener::kData)
+      : port(world.trace),
+        world_(world),
+        session(std::make_unique<Session>(world.services, port, std::move(peer), listener)) {}
 
   void say(std::string_view bytes) {
     session->on_bytes(bytes);
@@ -510,8 +523,8 @@ class Connection {
 
 // --- what clients and providers say ---------------------------------------------------------------------------------
 
-inline std::string request(std::string_view method, std::string_view path, std::string_view key, std::string_view body = {},
-                           std::string_view fields = {}) {
+inline std::string request(std::string_view method, std::string_view path, std::string_view key,
+                           std::string_view body = {}, std::string_view fields = {}) {
   std::string out;
   out.append(method).append(" ").append(path).append(" HTTP/1.1\r\nhost: weir.test\r\n");
   if (!key.empty()) append_header(out, "authorization", std::string("Bearer ").append(key));
@@ -520,7 +533,8 @@ inline std::string request(std::string_view method, std::string_view path, std::
   return out.append("\r\n").append(body);
 }
 
-inline constexpr std::string_view kChat = R"({"model":"gpt-4o","max_tokens":100,"messages":[{"role":"user","content":"Say hi."}]})";
+inline constexpr std::string_view kChat =
+    R"({"model":"gpt-4o","max_tokens":100,"messages":[{"role":"user","content":"Say hi."}]})";
 inline constexpr std::string_view kChatStream =
     R"({"model":"gpt-4o","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Say hi."}]})";
 inline constexpr std::string_view kMessage =
@@ -532,7 +546,8 @@ inline std::string chat_request(std::string_view key, std::string_view body = kC
   return request("POST", "/v1/chat/completions", key, body, fields);
 }
 
-inline std::string response(std::string_view status, std::string_view type, std::string_view body, std::string_view fields = {}) {
+inline std::string response(std::string_view status, std::string_view type, std::string_view body,
+                            std::string_view fields = {}) {
   std::string out = "HTTP/1.1 ";
   out.append(status).append("\r\n");
   append_header(out, "content-type", type);
@@ -547,7 +562,8 @@ inline constexpr std::string_view kChatAnswer =
     R"({"id":"c1","object":"chat.completion","model":"gpt-4o-2024-08-06","choices":[{"index":0,"message":{"role":"assistant","content":"Hi."},)"
     R"("finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}})";
 
-inline constexpr std::string_view kStreamHead = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+inline constexpr std::string_view kStreamHead =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 inline std::string chunk(std::string_view bytes) {
@@ -557,10 +573,14 @@ inline std::string chunk(std::string_view bytes) {
 }
 
 // The events of an OpenAI stream of "Hi there."; the usage event is the one that may be hidden.
-inline constexpr std::string_view kDelta1 = "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
-inline constexpr std::string_view kDelta2 = "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" there.\"}}]}\n\n";
+inline constexpr std::string_view kDelta1 =
+    "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+inline constexpr std::string_view kDelta2 =
+    "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" there.\"}}]}\n\n";
 inline constexpr std::string_view kUsageEvent =
-    "data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":4,\"total_tokens\":15}}\n\n";
+    "data: "
+    "{\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":4,"
+    "\"total_tokens\":15}}\n\n";
 inline constexpr std::string_view kDone = "data: [DONE]\n\n";
 
 inline std::string joined(std::initializer_list<std::string_view> parts) {

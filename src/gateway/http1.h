@@ -6,7 +6,8 @@
 //
 // What is refused rather than guessed (request smuggling): bare LF, obs-fold, spaces before the colon, control
 // characters, Content-Length together with Transfer-Encoding, differing or signed lengths, codings other than a single
-// final `chunked`, a missing or repeated Host, oversized chunk extensions and trailers, HTTP versions other than 1.0/1.1.
+// final `chunked`, a missing or repeated Host, oversized chunk extensions and trailers, HTTP versions other
+// than 1.0/1.1.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@
 namespace weir {
 
 struct Header {
-  std::string_view name;     // as received; compare with equal_ignoring_case
-  std::string_view value;    // without surrounding whitespace
+  std::string_view name;   // as received; compare with equal_ignoring_case
+  std::string_view value;  // without surrounding whitespace
 };
 
 // Views into the parser's buffer: valid until the parser is reset.
@@ -34,14 +35,14 @@ struct Headers {
 
 struct RequestHead {
   std::string_view method, target;
-  std::string_view path;       // of origin-form or absolute-form targets, without query
-  std::string_view query;      // without '?'; null data if none
+  std::string_view path;   // of origin-form or absolute-form targets, without query
+  std::string_view query;  // without '?'; null data if none
   int minor_version = 1;
   Headers headers;
   bool keep_alive = true;
   bool chunked = false;
   bool expect_continue = false;
-  std::int64_t content_length = -1;   // -1: none
+  std::int64_t content_length = -1;  // -1: none
 };
 
 struct ResponseHead {
@@ -56,16 +57,16 @@ struct ResponseHead {
 
 // Why a message was refused and what to answer (400, 413, 414, 417, 431, 501, 505).
 struct HttpFault {
-  int status = 0;              // 0: no fault
+  int status = 0;  // 0: no fault
   const char* message = "";
 };
 
 struct HttpLimits {
-  std::size_t head = 32 << 10;          // request line and fields together
+  std::size_t head = 32 << 10;  // request line and fields together
   std::size_t fields = 200;
-  std::size_t body = 32 << 20;          // decoded
-  std::size_t chunk_line = 256;         // size, extensions
-  std::size_t trailers = 8 << 10;       // read and dropped
+  std::size_t body = 32 << 20;     // decoded
+  std::size_t chunk_line = 256;    // size, extensions
+  std::size_t trailers = 8 << 10;  // read and dropped
 };
 
 enum class MessageState : std::uint8_t { kHead, kBody, kComplete, kFault };
@@ -86,11 +87,11 @@ class RequestParser {
   // when the head is complete) and returns the number of bytes used. Body bytes go to `body`.
   std::size_t feed(std::string_view bytes, BodySink& body);
   MessageState state() const { return state_; }
-  bool started() const;                 // any byte of a request was seen (leading empty lines aside)
+  bool started() const;  // any byte of a request was seen (leading empty lines aside)
   const RequestHead& head() const { return head_; }
   const HttpFault& fault() const { return fault_; }
-  std::size_t buffered() const;         // memory held, bytes
-  void reset();                         // also gives back large buffers
+  std::size_t buffered() const;  // memory held, bytes
+  void reset();                  // also gives back large buffers
 
  private:
   struct Impl;
@@ -114,7 +115,7 @@ class ResponseParser {
   const ResponseHead& head() const { return head_; }
   const HttpFault& fault() const { return fault_; }
   bool started() const;
-  bool reusable() const;                // complete, keep-alive, nothing left over
+  bool reusable() const;  // complete, keep-alive, nothing left over
   void reset(bool head_request);
 
  private:
@@ -130,10 +131,11 @@ class ResponseParser {
 void append_status_line(std::string& out, int status);
 void append_header(std::string& out, std::string_view name, std::string_view value);
 void append_header(std::string& out, std::string_view name, std::int64_t value);
-void append_chunk(std::string& out, std::string_view bytes);      // nothing for empty bytes
+void append_chunk(std::string& out, std::string_view bytes);  // nothing for empty bytes
 void append_last_chunk(std::string& out);
 
-// Hop-by-hop fields that are never forwarded (RFC 9110 section 7.6.1), plus those named by Connection (lower-case name).
+// Hop-by-hop fields that are never forwarded (RFC 9110 section 7.6.1), plus those named by Connection (lower-case
+// name).
 bool is_hop_by_hop(const Headers& headers, std::string_view lower_name);
 
 }  // namespace weir

@@ -11,7 +11,7 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxValue = 256;   // bytes of a tenant, user or tag
+constexpr std::size_t kMaxValue = 256;  // bytes of a tenant, user or tag
 
 using Address = std::array<unsigned char, 16>;
 
@@ -57,7 +57,8 @@ std::string canonical(const Address& a) {
 
 bool usable(std::string_view value) {
   return !value.empty() && value.size() <= kMaxValue && is_valid_utf8(value) &&
-         std::none_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+         std::none_of(value.begin(), value.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 bool read_assertion(const Headers& headers, std::string_view name, std::string& out, Identity& identity) {
@@ -88,12 +89,13 @@ void read_assertions(const Policy& policy, const Headers& headers, Identity& ide
   if (identity.consumer) {
     if (read_assertion(headers, "x-weir-user", identity.user, identity)) identity.user_asserted = true;
     read_assertion(headers, "x-weir-conversation", identity.conversation, identity);
-    read_assertion(headers, "x-weir-agent", identity.agent, identity);   // a label of the ledger row
+    read_assertion(headers, "x-weir-agent", identity.agent, identity);  // a label of the ledger row
   }
   if (service) {
     read_assertion(headers, "x-weir-tenant", identity.tenant, identity);
     if (read_assertion(headers, "x-weir-tier", identity.tier, identity) &&
-        std::none_of(policy.tiers.begin(), policy.tiers.end(), [&](const Tier& t) { return t.name == identity.tier; })) {
+        std::none_of(policy.tiers.begin(), policy.tiers.end(),
+                     [&](const Tier& t) { return t.name == identity.tier; })) {
       identity.status = IdentityStatus::kBadAssertion;
       identity.problem = "X-Weir-Tier names a tier that the policy does not have: " + identity.tier;
     }
@@ -152,7 +154,8 @@ std::string client_ip(std::string_view peer, const Headers& headers, const std::
     std::string_view list = field->value;
     while (!list.empty() && is_trusted(*address)) {
       const std::size_t comma = list.rfind(',');
-      const std::optional<Address> hop = parse_address(trim(list.substr(comma == std::string_view::npos ? 0 : comma + 1)));
+      const std::optional<Address> hop =
+          parse_address(trim(list.substr(comma == std::string_view::npos ? 0 : comma + 1)));
       if (!hop) return canonical(*address);
       address = hop;
       list = comma == std::string_view::npos ? std::string_view{} : list.substr(0, comma);
@@ -215,9 +218,13 @@ void fill_attributes(const Identity& identity, const Headers& headers, Attribute
     if (!value.empty()) out.set(attribute, value);
   };
   out.consumer = identity.consumer.get();
-  out.user_asserted = identity.user_asserted;
+  // A plain key that has a user of its own is counted as that user: what it asserts is a label, and inventing users
+  // opens no fresh budget, not even under limits per user.
+  const bool label = identity.user_asserted && identity.consumer && identity.consumer->kind != ConsumerKind::kService &&
+                     !identity.consumer->user.empty();
+  out.user_asserted = identity.user_asserted && !label;
   set_if(Attribute::kTenant, identity.tenant);
-  set_if(Attribute::kUser, identity.user);
+  set_if(Attribute::kUser, label ? identity.consumer->user : identity.user);
   set_if(Attribute::kCaller, identity.caller);
   set_if(Attribute::kTier, identity.tier);
   set_if(Attribute::kKind, identity.kind);

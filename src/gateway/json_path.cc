@@ -8,8 +8,19 @@
 
 namespace weir {
 
+namespace {
+
+// Above this a parser of its own is used and thrown away, so that one long answer does not stay in every thread's
+// memory.
+constexpr std::size_t kSharedParser = 256 << 10;
+
+}  // namespace
+
 std::optional<std::int64_t> json_integer_at(std::string_view json, std::string_view path) {
-  thread_local simdjson::dom::parser parser;
+  thread_local simdjson::dom::parser shared;
+  std::optional<simdjson::dom::parser> own;
+  if (json.size() > kSharedParser) own.emplace();
+  simdjson::dom::parser& parser = own ? *own : shared;
   simdjson::dom::element at;
   if (parser.parse(json.data(), json.size()).get(at) != simdjson::SUCCESS) return std::nullopt;
   while (!path.empty()) {

@@ -17,12 +17,14 @@ MetricsBook::MetricsBook(Metrics& metrics)
           metrics.counter("weir_upstream_connections_opened_total", "Connections opened to providers and upstreams.")),
       upstream_connections_reused(
           metrics.counter("weir_upstream_connections_reused_total", "Requests sent over a pooled connection.")),
-      upstream_failures(metrics.counter("weir_upstream_failures_total", "Failed or timed-out calls to providers and upstreams.")),
+      upstream_failures(
+          metrics.counter("weir_upstream_failures_total", "Failed or timed-out calls to providers and upstreams.")),
       auth_failures(metrics.counter("weir_auth_failures_total", "Requests with a wrong or revoked key.")),
       table_full(metrics.counter("weir_table_full_total", "Requests refused because the counter table was full.")),
-      journal_failures(metrics.counter("weir_journal_failures_total", "Requests refused because the journal could not be written.")),
-      upstream_first_byte_seconds(metrics.histogram("weir_upstream_ttfb_seconds", "Time to the head of a provider's answer.",
-                                                    kFirstByteBounds)),
+      journal_failures(
+          metrics.counter("weir_journal_failures_total", "Requests refused because the journal could not be written.")),
+      upstream_first_byte_seconds(metrics.histogram("weir_upstream_ttfb_seconds",
+                                                    "Time to the head of a provider's answer.", kFirstByteBounds)),
       metrics_(metrics) {}
 
 void MetricsBook::request(std::string_view route, std::string_view decision, std::string_view layer) {
@@ -32,10 +34,12 @@ void MetricsBook::request(std::string_view route, std::string_view decision, std
       return;
     }
   }
-  Counter& counter = metrics_.counter("weir_requests_total", "Requests by route, decision and the layer that decided.",
-                                      {{"route", std::string(route)}, {"decision", std::string(decision)}, {"layer", std::string(layer)}});
+  Counter& counter = metrics_.counter(
+      "weir_requests_total", "Requests by route, decision and the layer that decided.",
+      {{"route", std::string(route)}, {"decision", std::string(decision)}, {"layer", std::string(layer)}});
   counter.add(1);
-  if (decided_.size() < kMaxRemembered) decided_.push_back({std::string(route), std::string(decision), std::string(layer), &counter});
+  if (decided_.size() < kMaxRemembered)
+    decided_.push_back({std::string(route), std::string(decision), std::string(layer), &counter});
 }
 
 MetricsBook::Used& MetricsBook::used(std::string_view model) {
@@ -50,14 +54,15 @@ MetricsBook::Used& MetricsBook::used(std::string_view model) {
     fresh.tokens[i] = &metrics_.counter("weir_tokens_total", "Tokens settled, by kind and model.",
                                         {{"kind", kKinds[i]}, {"model", fresh.model}});
   }
-  fresh.usd_micros = &metrics_.counter("weir_cost_usd_micros_total", "Micro-dollars settled, by model.", {{"model", fresh.model}});
+  fresh.usd_micros =
+      &metrics_.counter("weir_cost_usd_micros_total", "Micro-dollars settled, by model.", {{"model", fresh.model}});
   return fresh;
 }
 
 void MetricsBook::usage(std::string_view model, const Usage& usage, std::int64_t usd_micros) {
   const Used& counters = used(model);
-  const std::array<std::int64_t, 5> amounts = {usage.input_uncached, usage.cache_read, usage.cache_write, usage.output_visible,
-                                               usage.reasoning};
+  const std::array<std::int64_t, 5> amounts = {usage.input_uncached, usage.cache_read, usage.cache_write,
+                                               usage.output_visible, usage.reasoning};
   for (std::size_t i = 0; i < amounts.size(); ++i) {
     if (amounts[i] != 0) counters.tokens[i]->add(amounts[i]);
   }

@@ -34,7 +34,7 @@ class MetricsBook {
   Histogram& upstream_first_byte_seconds;
 
  private:
-  static constexpr std::size_t kMaxRemembered = 256;   // of each; beyond it counting takes the long way
+  static constexpr std::size_t kMaxRemembered = 256;  // of each; beyond it counting takes the long way
 
   struct Decided {
     std::string route, decision, layer;

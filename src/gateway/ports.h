@@ -20,11 +20,11 @@ class ClientPort {
  public:
   virtual ~ClientPort() = default;
   virtual void send(std::string_view bytes) = 0;
-  virtual std::size_t unsent() const = 0;           // bytes not yet taken by the kernel
+  virtual std::size_t unsent() const = 0;  // bytes not yet taken by the kernel
   virtual void want_read(bool on) = 0;
-  virtual void set_deadline(TimeNs at) = 0;         // 0: none; one deadline per port
-  virtual void close_after_send() = 0;              // sends what is queued, then closes without losing it
-  virtual void abort() = 0;                         // closes at once; on_closed() is not called
+  virtual void set_deadline(TimeNs at) = 0;  // 0: none; one deadline per port
+  virtual void close_after_send() = 0;       // sends what is queued, then closes without losing it
+  virtual void abort() = 0;                  // closes at once; on_closed() is not called
 };
 
 // Where a provider or upstream lives.
@@ -32,9 +32,9 @@ struct Origin {
   std::string host;
   std::uint16_t port = 0;
   bool tls = false;
-  std::string ca;                                   // PEM file; empty: the system's
+  std::string ca;  // PEM file; empty: the system's
   DurationNs connect_timeout = 2 * kSecond;
-  const SimulatorOptions* simulate = nullptr;       // answers in process
+  const SimulatorOptions* simulate = nullptr;  // answers in process
 };
 
 enum class UpstreamFailure : std::uint8_t { kResolve, kConnect, kTls, kReset, kConnectTimeout };
@@ -43,7 +43,7 @@ class UpstreamEvents {
  public:
   virtual ~UpstreamEvents() = default;
   virtual void on_upstream_bytes(std::string_view bytes) = 0;
-  virtual void on_upstream_eof() = 0;               // orderly close by the other side
+  virtual void on_upstream_eof() = 0;  // orderly close by the other side
   virtual void on_upstream_failed(UpstreamFailure failure, const std::string& detail) = 0;
   virtual void on_upstream_deadline() = 0;
 };
@@ -51,10 +51,11 @@ class UpstreamEvents {
 class UpstreamPort {
  public:
   virtual ~UpstreamPort() = default;
-  virtual void send(std::string_view bytes) = 0;    // may be called before the connection is up
+  virtual void send(std::string_view bytes) = 0;  // may be called before the connection is up
   virtual void want_read(bool on) = 0;
-  virtual void set_deadline(TimeNs at) = 0;         // 0: none
-  virtual bool reused() const = 0;                  // came from the pool
+  virtual void set_deadline(TimeNs at) = 0;        // 0: none
+  virtual bool reused() const = 0;                 // came from the pool
+  virtual bool connected() const { return true; }  // false: nothing can have been sent yet
   // Gives the port back: to the pool if reusable, else closed. No event follows; the pointer is dead.
   virtual void release(bool reusable) = 0;
 };

@@ -10,9 +10,11 @@
 namespace weir {
 namespace {
 
-constexpr DurationNs kLongWait = 60 * kSecond;   // beyond it official SDKs should not retry (specs/http.md 4)
+constexpr DurationNs kLongWait = 60 * kSecond;  // beyond it official SDKs should not retry (specs/http.md 4)
 
-std::int64_t ceil_seconds(DurationNs wait) { return std::max<std::int64_t>(1, (wait + kSecond - 1) / kSecond); }
+std::int64_t ceil_seconds(DurationNs wait) {
+  return std::max<std::int64_t>(1, (wait + kSecond - 1) / kSecond);
+}
 
 std::int64_t remaining_of(const Plan& plan, const Decision& decision, std::size_t i) {
   const Verdict& v = decision.verdicts[i];
@@ -37,12 +39,17 @@ std::string_view unit_parameter(const PlannedLimit& limit) {
   if (limit.window->kind == WindowKind::kConcurrency) return ";qu=\"concurrent-requests\"";
   if (limit.rule->meter.size() != 1) return ";weir-unit=\"weighted\"";
   switch (limit.rule->meter.front().kind) {
-    case MeterKind::kRequests: return "";
-    case MeterKind::kUsd: return ";weir-unit=\"usd-micros\"";
+    case MeterKind::kRequests:
+      return "";
+    case MeterKind::kUsd:
+      return ";weir-unit=\"usd-micros\"";
     case MeterKind::kBytesIn:
-    case MeterKind::kBytesOut: return ";qu=\"content-bytes\"";
-    case MeterKind::kCustom: return ";weir-unit=\"custom\"";
-    default: return ";weir-unit=\"tokens\"";
+    case MeterKind::kBytesOut:
+      return ";qu=\"content-bytes\"";
+    case MeterKind::kCustom:
+      return ";weir-unit=\"custom\"";
+    default:
+      return ";weir-unit=\"tokens\"";
   }
 }
 
@@ -54,10 +61,14 @@ DurationNs until_reset(const Plan& plan, const Decision& decision, std::size_t i
   if (v.reset_at > now) return v.reset_at - now;
   if (!decision.admitted || plan.demands()[i].cost == 0) return 0;
   switch (limit.window->kind) {
-    case WindowKind::kSliding: return limit.window->length;
-    case WindowKind::kCalendar: return limit.period.end - now;
-    case WindowKind::kBucket: return std::max<DurationNs>(1, limit.window->rate.per / std::max<std::int64_t>(1, limit.window->rate.units));
-    case WindowKind::kConcurrency: return 0;
+    case WindowKind::kSliding:
+      return limit.window->length;
+    case WindowKind::kCalendar:
+      return limit.period.end - now;
+    case WindowKind::kBucket:
+      return std::max<DurationNs>(1, limit.window->rate.per / std::max<std::int64_t>(1, limit.window->rate.units));
+    case WindowKind::kConcurrency:
+      return 0;
   }
   return 0;
 }
@@ -86,11 +97,16 @@ void append_item(const Plan& plan, const Decision& decision, std::size_t i, Time
 std::string_view plain_meter(const LimitRule& rule) {
   if (rule.meter.size() != 1 || rule.meter.front().weight != 1) return {};
   switch (rule.meter.front().kind) {
-    case MeterKind::kRequests: return "requests";
-    case MeterKind::kTokens: return "tokens";
-    case MeterKind::kInputTokens: return "input_tokens";
-    case MeterKind::kOutputTokens: return "output_tokens";
-    default: return {};
+    case MeterKind::kRequests:
+      return "requests";
+    case MeterKind::kTokens:
+      return "tokens";
+    case MeterKind::kInputTokens:
+      return "input_tokens";
+    case MeterKind::kOutputTokens:
+      return "output_tokens";
+    default:
+      return {};
   }
 }
 
@@ -100,14 +116,24 @@ ErrorKind refusal_kind(bool never, const Decision& decision, bool table_full) {
   return decision.retry_after > kLongWait ? ErrorKind::kQuota : ErrorKind::kRateLimited;
 }
 
+// "55.4 s", "2 h 6 min", "3 d 4 h": as a person reads a wait.
+std::string wait_in_words(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  if (whole < 120) return fmt::format("{:.3g} s", seconds);
+  if (whole < 2 * 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  if (whole < 48 * 3600) return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
+  return fmt::format("{} d {} h", whole / 86400, whole / 3600 % 24);
+}
+
 std::string refusal_message(const Refusal& r, bool never) {
   const std::string window = r.window.empty() ? std::string(" at once") : " per " + r.window;
-  std::string text = never ? fmt::format("This request can never fit limit `{}` ({} {}{}): it asks for {}. Make it smaller.",
-                                         r.limit, r.allowed, r.meter, window, r.requested)
-                           : fmt::format("Limit `{}` reached: {} {}{} allowed, {} used, {} reserved, {} requested. "
-                                         "Try again in {:.3g} s.",
-                                         r.limit, r.allowed, r.meter, window, r.used, r.reserved, r.requested,
-                                         r.retry_after_s);
+  std::string text =
+      never ? fmt::format("This request can never fit limit `{}` ({} {}{}): it asks for {}. Make it smaller.", r.limit,
+                          r.allowed, r.meter, window, r.requested)
+            : fmt::format(
+                  "Limit `{}` reached: {} {}{} allowed, {} used, {} reserved, {} requested. "
+                  "Try again in {}.",
+                  r.limit, r.allowed, r.meter, window, r.used, r.reserved, r.requested, wait_in_words(r.retry_after_s));
   return text;
 }
 
@@ -133,7 +159,8 @@ std::string serialize(const Reply& reply, bool head_request, bool keep_alive, in
 }
 
 Reply error_reply(ErrorShape shape, const ErrorFacts& facts) {
-  Reply reply{.status = facts.status, .content_type = std::string(content_type_of(shape)), .body = error_body(shape, facts)};
+  Reply reply{
+      .status = facts.status, .content_type = std::string(content_type_of(shape)), .body = error_body(shape, facts)};
   if (!facts.request_id.empty()) append_header(reply.headers, "x-weir-request-id", facts.request_id);
   return reply;
 }
@@ -151,7 +178,7 @@ Reply refusal_reply(ErrorShape shape, const Plan& plan, const Decision& decision
   }
   Reply reply = error_reply(shape, facts);
   if (decision.table_full) {
-    append_retry_after(5 * kSecond + now % (3 * kSecond), reply.headers);   // jittered by the instant itself
+    append_retry_after(5 * kSecond + now % (3 * kSecond), reply.headers);  // jittered by the instant itself
   } else if (never) {
     append_header(reply.headers, "x-should-retry", "false");
   } else {

@@ -16,7 +16,7 @@ struct Reply {
   std::string content_type = "application/json";
   std::string headers;
   std::string body;
-  bool close = false;                 // the connection cannot go on
+  bool close = false;  // the connection cannot go on
 };
 
 // The bytes of a reply. HEAD answers carry the length but no body.
@@ -33,6 +33,11 @@ void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& deci
 
 // "retry-after: 3\r\nretry-after-ms: 2500\r\n", rounded up and never 0; with x-should-retry: false beyond 60 s.
 void append_retry_after(DurationNs wait, std::string& out);
+
+// A wait of `base` to twice that, so that those who were turned away together do not come back together.
+inline DurationNs jittered(DurationNs base, Hash128 request) {
+  return base + static_cast<DurationNs>(request.low % static_cast<std::uint64_t>(base));
+}
 
 // "0.004130": micro-dollars as decimal dollars.
 std::string decimal_usd(std::int64_t usd_micros);

@@ -21,7 +21,7 @@ namespace weir {
 
 // Shared by all workers.
 struct Health {
-  std::atomic<bool> draining{false};   // connections end after their answer
+  std::atomic<bool> draining{false};  // connections end after their answer
 };
 
 // Bytes of request bodies held in memory by all sessions together; beyond kMaxBuffered new bodies get 503.
@@ -40,7 +40,7 @@ struct Services {
   KeyHasher* key_hasher = nullptr;
   const SubjectSecret* secret = nullptr;
   Counters* counters = nullptr;
-  Limiter* auth_failures = nullptr;         // its own small table: strangers cannot crowd out consumers
+  Limiter* auth_failures = nullptr;  // its own small table: strangers cannot crowd out consumers
   CounterId auth_failure_counter = 0;
   Journal* journal = nullptr;
   AuditSum* audit_sum = nullptr;
@@ -49,9 +49,9 @@ struct Services {
   Health* health = nullptr;
   BufferBudget* buffers = nullptr;
   OwnEndpoints* endpoints = nullptr;
-  std::function<Hash128()> next_id;         // unique, unguessable enough to be a request id
-  std::unordered_set<Exchange*> live;       // owned; see exchange.h
-  std::vector<Exchange*> graveyard;         // done; the worker deletes them at the end of the turn
+  std::function<Hash128()> next_id;    // unique, unguessable enough to be a request id
+  std::unordered_set<Exchange*> live;  // owned; see exchange.h
+  std::vector<Exchange*> graveyard;    // done; the worker deletes them at the end of the turn
 };
 
 }  // namespace weir

@@ -37,11 +37,16 @@ bool allows(std::string_view allow, std::string_view method) {
 
 ErrorKind kind_of_status(int status) {
   switch (status) {
-    case 401: return ErrorKind::kUnauthorized;
-    case 404: return ErrorKind::kNotFound;
-    case 413: return ErrorKind::kTooLarge;
-    case 503: return ErrorKind::kOverloaded;
-    default: return ErrorKind::kInvalidRequest;
+    case 401:
+      return ErrorKind::kUnauthorized;
+    case 404:
+      return ErrorKind::kNotFound;
+    case 413:
+      return ErrorKind::kTooLarge;
+    case 503:
+      return ErrorKind::kOverloaded;
+    default:
+      return ErrorKind::kInvalidRequest;
   }
 }
 
@@ -66,7 +71,7 @@ void Session::on_bytes(std::string_view bytes) {
   if (closed_ || state_ == State::kClosing) return;
   if (state_ == State::kAnswering || processing_ || !input_.empty()) {
     input_ += bytes;
-    if (input_.size() > kMaxPipelined) port_.want_read(false);   // back-pressure: resumed by next_request()
+    if (input_.size() > kMaxPipelined) port_.want_read(false);  // back-pressure: resumed by next_request()
     if (state_ == State::kAnswering || processing_) return;
     const std::string all = std::move(input_);
     input_.clear();
@@ -102,15 +107,21 @@ void Session::on_bytes(std::string_view bytes) {
 void Session::on_head() {
   head_checked_ = true;
   const RequestHead& head = parser_.head();
-  const Policy& policy = services_.rules->policy();
+  rules_ = services_.rules;
+  const Policy& policy = rules_->policy();
   id_ = services_.next_id();
   request_id_ = request_id_text(id_);
   target_ = listener_ == Listener::kAdmin ? find_admin_target(head.method, head.path)
-                                         : find_target(policy, head.method, head.path);
+                                          : find_target(policy, head.method, head.path);
   shape_ = error_shape(target_, head.path, head.headers.get("accept"));
+  if (has_dot_segment(head.path)) {
+    refuse(ErrorKind::kInvalidRequest, 400, "The path has `.` or `..` segments; send the path that is meant.");
+    return;
+  }
   if (target_.kind == TargetKind::kNone) {
-    const char* advice = listener_ == Listener::kAdmin ? "This is the admin listener."
-                                                       : "To forward this path, add it to `upstreams:` with `kind: http`.";
+    const char* advice = listener_ == Listener::kAdmin
+                             ? "This is the admin listener."
+                             : "To forward this path, add it to `upstreams:` with `kind: http`.";
     refuse(ErrorKind::kNotFound, 404, fmt::format("Nothing is served at {}. {}", head.path, advice));
     return;
   }
@@ -187,7 +198,7 @@ void Session::reply(Reply answer) {
   if (parser_.state() == MessageState::kFault) answer.close = true;
   const bool close_now = answer.close || !keep_alive();
   port_.send(serialize(answer, head.method == "HEAD", !close_now, head.minor_version));
-  if (exchange_ != nullptr) return;          // exchange_done() follows
+  if (exchange_ != nullptr) return;  // exchange_done() follows
   if (close_now) {
     close();
   } else if (complete) {
@@ -199,7 +210,11 @@ void Session::reply(Reply answer) {
 }
 
 void Session::on_reply(Reply answer) {
+  if (answer.headers.find("x-weir-request-id") == std::string::npos) {
+    append_header(answer.headers, "x-weir-request-id", request_id_);
+  }
   waiting_reply_ = false;
+  append_header(answer.headers, "x-weir-request-id", request_id_);
   reply(std::move(answer));
 }
 
@@ -236,11 +251,12 @@ bool Session::reserve_body(std::size_t bytes) {
   if (bytes <= body_charged_) return true;
   const auto more = static_cast<std::int64_t>(bytes - body_charged_);
   body_charged_ = bytes;
-  if (services_.buffers->used.fetch_add(more, std::memory_order_relaxed) + more <= BufferBudget::kMaxBuffered) return true;
+  if (services_.buffers->used.fetch_add(more, std::memory_order_relaxed) + more <= BufferBudget::kMaxBuffered)
+    return true;
   std::string headers;
-  append_retry_after(kSecond, headers);
-  refuse(ErrorKind::kOverloaded, 503, "Too many large requests are being read at this moment; try again shortly.", headers,
-         true);
+  append_retry_after(jittered(kSecond, id_), headers);
+  refuse(ErrorKind::kOverloaded, 503, "Too many large requests are being read at this moment; try again shortly.",
+         headers, true);
   return false;
 }
 
@@ -262,6 +278,7 @@ void Session::on_request() {
     ExchangeRequest request{.target = target_,
                             .identity = std::move(identity_),
                             .head = &parser_.head(),
+                            .rules = std::move(rules_),
                             .body = std::move(body_),
                             .shape = shape_,
                             .id = id_,
@@ -300,6 +317,7 @@ void Session::exchange_aborted() {
 void Session::next_request() {
   release_body();
   parser_.reset();
+  rules_.reset();
   head_checked_ = false;
   progress_ = swallowed_ = 0;
   state_ = State::kIdle;
@@ -325,16 +343,21 @@ void Session::on_eof() {
   if (closed_) return;
   eof_ = true;
   switch (state_) {
-    case State::kIdle: close(); return;
+    case State::kIdle:
+      close();
+      return;
     case State::kReading:
       refuse(ErrorKind::kInvalidRequest, 400, "The request ended before it was complete.", {}, true);
       return;
-    case State::kSwallowing: close(); return;
+    case State::kSwallowing:
+      close();
+      return;
     case State::kAnswering:
       on_closed();
       port_.abort();
       return;
-    case State::kClosing: return;
+    case State::kClosing:
+      return;
   }
 }
 
@@ -356,7 +379,13 @@ void Session::on_drained() {
 
 void Session::on_deadline() {
   switch (state_) {
-    case State::kIdle: close(); return;
+    case State::kIdle:
+      if (port_.unsent() > 0) {  // the last answer is still being read
+        start_timer_for_state();
+      } else {
+        close();
+      }
+      return;
     case State::kReading:
       if (!head_checked_) {
         request_id_ = request_id_text(services_.next_id());
@@ -366,20 +395,31 @@ void Session::on_deadline() {
       refuse(ErrorKind::kInvalidRequest, 408,
              head_checked_ ? "The request's body came too slowly." : "The request's head came too slowly.", {}, true);
       return;
-    case State::kSwallowing: close(); return;
+    case State::kSwallowing:
+      close();
+      return;
     case State::kAnswering:
-    case State::kClosing: return;
+    case State::kClosing:
+      return;
   }
 }
 
 void Session::start_timer_for_state() {
   const ClientTimeouts& timeouts = services_.rules->policy().timeouts;
   switch (state_) {
-    case State::kIdle: port_.set_deadline(services_.now + timeouts.idle); return;
-    case State::kReading: port_.set_deadline(services_.now + (head_checked_ ? timeouts.body : timeouts.header)); return;
-    case State::kSwallowing: port_.set_deadline(services_.now + timeouts.body); return;
+    case State::kIdle:
+      port_.set_deadline(services_.now + timeouts.idle);
+      return;
+    case State::kReading:
+      port_.set_deadline(services_.now + (head_checked_ ? timeouts.body : timeouts.header));
+      return;
+    case State::kSwallowing:
+      port_.set_deadline(services_.now + timeouts.body);
+      return;
     case State::kAnswering:
-    case State::kClosing: port_.set_deadline(0); return;
+    case State::kClosing:
+      port_.set_deadline(0);
+      return;
   }
 }
 

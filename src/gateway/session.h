@@ -1,5 +1,5 @@
-// One client connection: reads requests one after another (pipelining included), checks who is asking and where it goes,
-// and hands each to an exchange or to Weir's own endpoints.
+// One client connection: reads requests one after another (pipelining included), checks who is asking and where it
+// goes, and hands each to an exchange or to Weir's own endpoints.
 //
 // Sans-IO: src/net feeds it bytes and events and implements ClientPort. One worker's thread.
 #pragma once
@@ -17,9 +17,10 @@ namespace weir {
 
 class Session final : private ClientSide, private ReplyEvents, private BodySink {
  public:
-  static constexpr std::size_t kMaxPipelined = 64 << 10;     // bytes kept of later requests while one is answered
-  static constexpr std::size_t kMaxSwallowed = 1 << 20;      // body of a refused request that is read so as to keep the connection
-  static constexpr std::size_t kBodyProgress = 16 << 10;     // bytes that restart the body timeout
+  static constexpr std::size_t kMaxPipelined = 64 << 10;  // bytes kept of later requests while one is answered
+  static constexpr std::size_t kMaxSwallowed =
+      1 << 20;  // body of a refused request that is read so as to keep the connection
+  static constexpr std::size_t kBodyProgress = 16 << 10;  // bytes that restart the body timeout
 
   enum class Listener : std::uint8_t { kData, kAdmin };
 
@@ -30,13 +31,13 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
 
   // events of the port
   void on_bytes(std::string_view bytes);
-  void on_eof();             // the client will send nothing more
-  void on_closed();          // the connection is gone
-  void on_drained();         // everything unsent has left
+  void on_eof();      // the client will send nothing more
+  void on_closed();   // the connection is gone
+  void on_drained();  // everything unsent has left
   void on_deadline();
 
   bool idle() const { return state_ == State::kIdle; }
-  void close_if_idle();      // draining: a connection between requests ends, others after their answer
+  void close_if_idle();  // draining: a connection between requests ends, others after their answer
 
  private:
   enum class State : std::uint8_t {
@@ -80,15 +81,16 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
   bool processing_ = false;
   bool closed_ = false;
   bool eof_ = false;
-  std::string input_;                  // bytes not parsed yet
+  std::string input_;  // bytes not parsed yet
   std::string body_;
-  std::size_t body_charged_ = 0;       // of Services::buffers
+  std::size_t body_charged_ = 0;  // of Services::buffers
   std::size_t progress_ = 0;
   std::size_t swallowed_ = 0;
   Exchange* exchange_ = nullptr;
   bool waiting_reply_ = false;
 
   // of the request under way
+  std::shared_ptr<const Ruleset> rules_;  // from its head on: a reload is for the next request; target_ points into it
   Target target_;
   ErrorShape shape_ = ErrorShape::kProblem;
   Identity identity_;

@@ -25,12 +25,14 @@ class SessionTest : public ::testing::Test {
   bool has(std::string_view text) const { return client.sent.find(text) != std::string::npos; }
   std::size_t answers() const {
     std::size_t n = 0;
-    for (std::size_t at = client.sent.find("HTTP/1.1 "); at != std::string::npos; at = client.sent.find("HTTP/1.1 ", at + 1)) ++n;
+    for (std::size_t at = client.sent.find("HTTP/1.1 "); at != std::string::npos;
+         at = client.sent.find("HTTP/1.1 ", at + 1))
+      ++n;
     return n;
   }
   std::string with_key(std::string_view seed, std::string_view headers = {}) {
-    return "POST /v1/chat/completions HTTP/1.1\r\nhost: weir\r\nx-api-key: " + World::key(seed) + "\r\n" + std::string(headers) +
-           "content-length: " + std::to_string(sizeof kChat - 1) + "\r\n\r\n" + kChat;
+    return "POST /v1/chat/completions HTTP/1.1\r\nhost: weir\r\nx-api-key: " + World::key(seed) + "\r\n" +
+           std::string(headers) + "content-length: " + std::to_string(sizeof kChat - 1) + "\r\n\r\n" + kChat;
   }
   void answer() {
     world.journal.flush();
@@ -85,7 +87,7 @@ TEST_F(SessionTest, InventedUsersGetNoFreshBudget) {
   client.sent.clear();
   send(with_key(kAgentKey, "x-weir-user: another\r\n"));
   EXPECT_TRUE(has("HTTP/1.1 429"));
-  EXPECT_EQ(world.journal.settled[1].row.user, "u1");     // a label all the same
+  EXPECT_EQ(world.journal.settled[1].row.user, "u1");  // a label all the same
 }
 
 TEST_F(SessionTest, UsersOfAServiceKeyAreCallers) {
@@ -118,7 +120,8 @@ TEST_F(SessionTest, AnEarlyRefusalEndsTheConnectionWhenTheBodyIsLong) {
 TEST_F(SessionTest, ContinueIsSaidOnlyToRequestsThatMayGoOn) {
   const std::string body = kChat;
   const std::string length = "content-length: " + std::to_string(body.size()) + "\r\n";
-  send("POST /v1/chat/completions HTTP/1.1\r\nhost: w\r\nexpect: 100-continue\r\nx-api-key: " + World::key(kAgentKey) + "\r\n" + length + "\r\n");
+  send("POST /v1/chat/completions HTTP/1.1\r\nhost: w\r\nexpect: 100-continue\r\nx-api-key: " + World::key(kAgentKey) +
+       "\r\n" + length + "\r\n");
   EXPECT_EQ(client.sent, "HTTP/1.1 100 Continue\r\n\r\n");
   send(body);
   answer();

@@ -8,9 +8,26 @@ namespace {
 constexpr std::string_view kGet = "GET, HEAD, OPTIONS";
 constexpr std::string_view kPost = "POST, OPTIONS";
 
-Target own(TargetKind kind, std::string_view route) { return {.kind = kind, .route = route, .allow = kGet}; }
+Target own(TargetKind kind, std::string_view route) {
+  return {.kind = kind, .route = route, .allow = kGet};
+}
 
 }  // namespace
+
+bool has_dot_segment(std::string_view path) {
+  std::string plain;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const auto is = [&](std::string_view code) { return equal_ignoring_case(path.substr(i, 3), code); };
+    if (is("%2e") || is("%2f") || is("%5c")) {
+      plain += is("%2e") ? '.' : '/';
+      i += 2;
+    } else {
+      plain += path[i] == '\\' ? '/' : path[i];
+    }
+  }
+  plain += '/';
+  return plain.find("/./") != std::string::npos || plain.find("/../") != std::string::npos;
+}
 
 Target find_target(const Policy& policy, std::string_view method, std::string_view path) {
   if (method == "OPTIONS" && path == "*") return {.kind = TargetKind::kServerOptions, .route = "*"};
@@ -40,8 +57,8 @@ Target find_admin_target(std::string_view method, std::string_view path) {
 ErrorShape error_shape(const Target& target, std::string_view path, std::string_view accept) {
   const bool dialect = target.kind == TargetKind::kLlm || path.starts_with("/v1/");
   if (!dialect || accept.find("application/problem+json") != std::string_view::npos) return ErrorShape::kProblem;
-  const bool anthropic =
-      target.kind == TargetKind::kLlm ? dialect_of(target.operation) == Dialect::kAnthropic : path.starts_with("/v1/messages");
+  const bool anthropic = target.kind == TargetKind::kLlm ? dialect_of(target.operation) == Dialect::kAnthropic
+                                                         : path.starts_with("/v1/messages");
   return anthropic ? ErrorShape::kAnthropic : ErrorShape::kOpenAi;
 }
 

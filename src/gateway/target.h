@@ -12,16 +12,28 @@
 namespace weir {
 
 enum class TargetKind : std::uint8_t {
-  kLlm, kUpstream, kModels, kMe, kHealth, kReady, kSchema, kMetrics, kServerOptions /* OPTIONS * */, kNone,
+  kLlm,
+  kUpstream,
+  kModels,
+  kMe,
+  kHealth,
+  kReady,
+  kSchema,
+  kMetrics,
+  kServerOptions /* OPTIONS * */,
+  kNone,
 };
 
 struct Target {
   TargetKind kind = TargetKind::kNone;
-  Operation operation = Operation::kChatCompletions;    // kLlm
-  const Upstream* upstream = nullptr;                   // kUpstream
-  std::string_view route;                               // shown in the ledger and as attribute `route`
-  std::string_view allow;                               // methods, for 405 and OPTIONS; empty: any
+  Operation operation = Operation::kChatCompletions;  // kLlm
+  const Upstream* upstream = nullptr;                 // kUpstream
+  std::string_view route;                             // shown in the ledger and as attribute `route`
+  std::string_view allow;                             // methods, for 405 and OPTIONS; empty: any
 };
+
+// True if a path has a segment `.` or `..`, plain or percent-encoded: what it names depends on who normalises it.
+bool has_dot_segment(std::string_view path);
 
 Target find_target(const Policy& policy, std::string_view method, std::string_view path);
 // The admin listener's endpoints.

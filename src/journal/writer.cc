@@ -49,7 +49,10 @@ void JournalWriter::top_up_held(Hash128 id, std::int64_t extra_tokens, std::int6
 }
 
 void JournalWriter::settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) {
-  if (!refused_ids_.empty() && refused_ids_.erase(id) > 0) effects = {};
+  if (!refused_ids_.empty() && refused_ids_.erase(id) > 0) {
+    if (!has_room()) return;  // it was never opened and nothing went upstream: memory is better kept for those that did
+    effects = {};
+  }
   RecordEncoder(buffer_).settle(id, row, effects);
   open_.erase(id);
 }

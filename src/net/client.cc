@@ -18,22 +18,21 @@ ClientConnection::~ClientConnection() = default;
 void ClientConnection::send(std::string_view bytes) {
   if (ended_) return;
   link_.send(bytes);
-  if (link_.stuck_since() != 0)
-    stuck_.set(worker_.loop(), link_.stuck_since() + worker_.services().rules->policy().timeouts.idle);
+  stuck_.set(worker_.loop(), worker_.loop().now() + patience());
 }
 
 void ClientConnection::set_deadline(TimeNs at) {
   if (!lingering_) timer_.set(worker_.loop(), at);
 }
 
-// Everything queued is sent, then our side is closed; what the client still sends is read and dropped for a moment, so
-// that its unread bytes do not turn our last answer into a reset (RFC 9112 section 9.6).
+// Everything queued is sent, however slowly; then our side is closed, and what the client still sends is read and
+// dropped for a moment, so that its unread bytes do not turn our last answer into a reset (RFC 9112 section 9.6).
 void ClientConnection::close_after_send() {
   if (ended_ || lingering_) return;
   lingering_ = true;
   link_.shutdown_write();
   link_.want_read(true);
-  timer_.set(worker_.loop(), worker_.loop().now() + kLinger + (link_.unsent() > 0 ? 10 * kSecond : 0));
+  timer_.set(worker_.loop(), link_.unsent() > 0 ? 0 : worker_.loop().now() + kLinger);
 }
 
 void ClientConnection::abort() {
@@ -59,11 +58,9 @@ void ClientConnection::on_link_bytes(std::string_view bytes) {
 }
 
 void ClientConnection::on_link_eof() {
-  if (lingering_) {
-    if (link_.unsent() == 0) end();
-    return;
-  }
-  session_.on_eof();
+  eof_ = true;
+  if (!lingering_) session_.on_eof();
+  if (lingering_ && link_.unsent() == 0) end();
 }
 
 void ClientConnection::on_link_error(bool, const std::string&) {
@@ -72,7 +69,13 @@ void ClientConnection::on_link_error(bool, const std::string&) {
 }
 
 void ClientConnection::on_link_drained() {
-  if (!lingering_) session_.on_drained();
+  if (!lingering_) {
+    session_.on_drained();
+  } else if (eof_) {
+    end();
+  } else {
+    timer_.set(worker_.loop(), worker_.loop().now() + kLinger);
+  }
 }
 
 void ClientConnection::on_timer() {
@@ -83,15 +86,18 @@ void ClientConnection::on_timer() {
   }
 }
 
+DurationNs ClientConnection::patience() const {
+  return worker_.services().rules->policy().timeouts.idle;
+}
+
 // A reader that takes nothing for as long as an idle client may be silent is gone.
 void ClientConnection::watch_stuck() {
-  const TimeNs since = link_.stuck_since();
-  if (since == 0 || ended_) return;
-  const DurationNs patience = worker_.services().rules->policy().timeouts.idle;
-  if (worker_.loop().now() - since >= patience) {
+  if (link_.unsent() == 0 || ended_) return;
+  const TimeNs since = link_.stuck_since() != 0 ? link_.stuck_since() : worker_.loop().now();
+  if (worker_.loop().now() - since >= patience()) {
     cut();
   } else {
-    stuck_.set(worker_.loop(), since + patience);
+    stuck_.set(worker_.loop(), since + patience());
   }
 }
 

@@ -35,6 +35,7 @@ class ClientConnection final : public Disposable, private ClientPort, private Li
 
   void on_timer();
   void watch_stuck();
+  DurationNs patience() const;
   void end();
 
   Worker& worker_;
@@ -43,6 +44,7 @@ class ClientConnection final : public Disposable, private ClientPort, private Li
   Timer stuck_;
   bool lingering_ = false;
   bool ended_ = false;
+  bool eof_ = false;  // the client sends no more
   Session session_;
 };
 

@@ -133,6 +133,10 @@ void Link::on_events(std::uint32_t events) {
     }
   }
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hang_up_ = true;
+  if (paused_ && (events & (EPOLLHUP | EPOLLERR)) != 0) {  // nobody will read on to find out
+    failed(false, "the connection was reset");
+    return;
+  }
   const bool was_blocked = blocked_;
   if ((events & EPOLLOUT) != 0 || ssl_) blocked_ = false;
   if (was_blocked && !blocked_ && !dirty_) {
@@ -215,7 +219,7 @@ long Link::write_some(std::string_view bytes) {
 void Link::flush() {
   dirty_ = false;
   if (fd_ < 0 || dead_ || !open_ || blocked_) return;
-  const bool was_stuck = stuck_since_ != 0;
+  const bool sends = sent_ < out_.size();
   while (sent_ < out_.size()) {
     const long n = write_some(std::string_view(out_).substr(sent_));
     if (n == -1) {
@@ -243,7 +247,7 @@ void Link::flush() {
     if (ssl_) SSL_shutdown(ssl_.get());
     ::shutdown(fd_, SHUT_WR);
   }
-  if (was_stuck) events_->on_link_drained();
+  if (sends) events_->on_link_drained();
 }
 
 }  // namespace weir

@@ -19,7 +19,7 @@ class LinkEvents {
   virtual void on_link_bytes(std::string_view bytes) = 0;
   virtual void on_link_eof() = 0;                                       // the other side sends no more
   virtual void on_link_error(bool tls, const std::string& detail) = 0;  // dead; close() is still due
-  virtual void on_link_drained() {}  // everything queued was sent after it had been stuck
+  virtual void on_link_drained() {}                                     // everything queued has been sent
 };
 
 class Link final : public Disposable, private Watched {

@@ -26,7 +26,10 @@ void wait_for_termination(const std::function<void()>& reload) {
   const sigset_t set = handled();
   int signal = 0;
   while (sigwait(&set, &signal) == 0) {
-    if (signal != SIGHUP) return;
+    if (signal != SIGHUP) {
+      pthread_sigmask(SIG_UNBLOCK, &set, nullptr);  // a second one ends the process at once
+      return;
+    }
     reload();
   }
 }

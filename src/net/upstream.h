@@ -24,6 +24,7 @@ class UpstreamConnection final : public UpstreamPort, public Disposable, private
   void want_read(bool on) override { link_->want_read(on); }
   void set_deadline(TimeNs at) override;
   bool reused() const override { return reused_; }
+  bool connected() const override { return connect_deadline_ == 0; }
   void release(bool reusable) override;
 
  private:

@@ -47,6 +47,8 @@ class Worker::Acceptor final : public Watched {
     if (reserve_ >= 0) ::close(reserve_);
   }
 
+  Session::Listener listener() const { return listener_; }
+
  private:
   void on_events(std::uint32_t) override {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
@@ -89,7 +91,7 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
       journal_(std::move(journal)),
       housekeeping_([this] { check_drained(); }),
       id_state_(shared.id_seed) {
-  id_state_[0] ^= static_cast<std::uint64_t>(index) << 56;
+  for (std::uint64_t& state : id_state_) state ^= static_cast<std::uint64_t>(index + 1) << 56;
   services_.now = loop_.now();
   services_.rules = std::move(rules);
   services_.consumers = std::move(consumers);
@@ -144,8 +146,11 @@ void Worker::drain(TimeNs until) {
   loop_.post([this, until] {
     draining_ = true;
     drain_until_ = until;
-    for (auto& acceptor : acceptors_) loop_.forget_events(*acceptor);
-    acceptors_.clear();
+    std::erase_if(acceptors_, [&](const auto& acceptor) {  // the admin listener goes on saying how the drain goes
+      if (acceptor->listener() == Session::Listener::kAdmin) return false;
+      loop_.forget_events(*acceptor);
+      return true;
+    });
     for (ClientConnection* client : std::vector<ClientConnection*>(clients_.begin(), clients_.end()))
       client->close_if_idle();
     check_drained();

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "base/check.h"
@@ -53,36 +55,62 @@ std::string_view kind_name(WindowKind kind) {
   return "";
 }
 
-// Names the counters of one limit. A counter keeps its usage while its identity stays: sliding windows and buckets are
-// numbered from the shortest, so that a changed length is still the same counter, and calendar windows carry their
-// word.
+// Names the counters of one limit: by the length of a sliding window, the unit of a bucket, the word of a calendar. A
+// counter keeps its usage while its name stays; of two versions of a limit, sliding windows whose lengths are new take
+// over from those whose lengths are gone, the shortest first.
 class CounterNames {
  public:
   explicit CounterNames(const LimitRule& rule)
       : prefix_(rule.name + "|" + scope_name(rule) + "|" + rule.meter_name + "|") {
     for (const TierAllowance& allowance : rule.allow) {
-      for (const WindowRule& window : allowance.windows)
-        lengths_[static_cast<std::size_t>(window.kind)].insert(window.length);
+      for (const WindowRule& window : allowance.windows) {
+        if (window.kind == WindowKind::kSliding) sliding_.insert(window.length);
+      }
     }
   }
+
   std::string identity(const WindowRule& window) const {
     std::string out = prefix_ + std::string(kind_name(window.kind));
+    if (window.kind == WindowKind::kSliding) return sliding(window.length);
+    if (window.kind == WindowKind::kBucket) out += "|" + std::to_string(window.length / kMillisecond) + "ms";
     if (window.kind == WindowKind::kCalendar) {
       out.append("|").append(window.calendar);
       if (!window.anchor.empty()) out.append("|").append(window.anchor);
-      return out;
     }
-    const auto& lengths = lengths_[static_cast<std::size_t>(window.kind)];
-    const auto index = std::distance(lengths.begin(), lengths.find(window.length));
-    return index == 0 ? out : out + "|" + std::to_string(index);
+    return out;
+  }
+
+  // The name under which the window counted in the version of the limit before; empty if it is new or kept its name.
+  std::string formerly(const WindowRule& window, const CounterNames& before) const {
+    if (window.kind != WindowKind::kSliding || prefix_ != before.prefix_) return {};
+    std::vector<DurationNs> gone, fresh;
+    std::set_difference(before.sliding_.begin(), before.sliding_.end(), sliding_.begin(), sliding_.end(),
+                        std::back_inserter(gone));
+    std::set_difference(sliding_.begin(), sliding_.end(), before.sliding_.begin(), before.sliding_.end(),
+                        std::back_inserter(fresh));
+    const auto at = std::find(fresh.begin(), fresh.end(), window.length) - fresh.begin();
+    return static_cast<std::size_t>(at) < std::min(gone.size(), fresh.size())
+               ? before.sliding(gone[static_cast<std::size_t>(at)])
+               : std::string();
   }
 
  private:
+  std::string sliding(DurationNs length) const {
+    return prefix_ + "sliding|" + std::to_string(length / kMillisecond) + "ms";
+  }
+
   std::string prefix_;
-  std::array<std::set<DurationNs>, 4> lengths_;
+  std::set<DurationNs> sliding_;
 };
 
-CompiledLimit make_limit(const LimitRule& rule, const Ruleset::Define& define) {
+const LimitRule* find_limit(const Policy* policy, const std::string& name) {
+  if (policy == nullptr) return nullptr;
+  const auto found =
+      std::find_if(policy->limits.begin(), policy->limits.end(), [&](const auto& l) { return l.name == name; });
+  return found == policy->limits.end() ? nullptr : &*found;
+}
+
+CompiledLimit make_limit(const LimitRule& rule, const LimitRule* before, const Ruleset::Define& define) {
   CompiledLimit out;
   out.rule = &rule;
   out.unit = unit_of(rule);
@@ -91,12 +119,14 @@ CompiledLimit make_limit(const LimitRule& rule, const Ruleset::Define& define) {
                           [](const MeterTerm& t) { return t.kind == MeterKind::kRequests; });
   for (const MatchTerm& term : rule.match) out.terms.push_back(make_term(term));
   const CounterNames names(rule);
+  const CounterNames old_names(before != nullptr ? *before : rule);
   for (const TierAllowance& allowance : rule.allow) {
     CompiledAllowance compiled{allowance.tier, {}, &allowance.windows};
     for (const WindowRule& window : allowance.windows) {
       compiled.counters.push_back(define({.identity = names.identity(window),
                                           .kind = window.kind,
                                           .window = window.kind == WindowKind::kSliding ? window.length : 0,
+                                          .formerly = names.formerly(window, old_names),
                                           .precision = rule.precision}));
     }
     out.allow.push_back(std::move(compiled));
@@ -144,7 +174,7 @@ AttributeReader::AttributeReader(std::string_view name) : name_(name) {
 Ruleset::~Ruleset() = default;
 
 std::shared_ptr<const Ruleset> Ruleset::compile(std::shared_ptr<const Policy> policy, const Define& define,
-                                                const SubjectSecret& secret) {
+                                                const SubjectSecret& secret, const Policy* before) {
   std::shared_ptr<Ruleset> out(new Ruleset);
   out->compiled_ = std::make_unique<Compiled>();
   Compiled& c = *out->compiled_;
@@ -154,7 +184,7 @@ std::shared_ptr<const Ruleset> Ruleset::compile(std::shared_ptr<const Policy> po
   std::map<std::string, std::uint32_t> scopes;
   for (const LimitRule& rule : policy->limits) {
     const auto number = static_cast<std::uint16_t>(c.limits.size());
-    CompiledLimit limit = make_limit(rule, define);
+    CompiledLimit limit = make_limit(rule, find_limit(before, rule.name), define);
     const auto [scope, fresh] = scopes.emplace(scope_name(rule), static_cast<std::uint32_t>(c.scopes.size()));
     if (fresh) c.scopes.push_back(make_scope(rule));
     limit.scope = scope->second;

@@ -15,7 +15,10 @@ class RefusalTest : public testing::Test {
   void compile(std::string_view text) {
     SubjectSecret secret{};
     secret.fill(9);
-    rules_ = Ruleset::compile(must_load(text), [this](const CounterSpec& s) { return limiter_.define(s); }, secret);
+    const std::shared_ptr<const Ruleset> before = rules_;
+    rules_ = Ruleset::compile(
+        must_load(text), [this](const CounterSpec& s) { return limiter_.define(s); }, secret,
+        before ? &before->policy() : nullptr);
     consumer_.id = 7;
     consumer_.name = "app";
     attributes_.consumer = &consumer_;
@@ -155,6 +158,11 @@ TEST_F(RefusalTest, ReloadKeepsWhatWasUsed) {
   EXPECT_TRUE(admit(kNow).admitted);
   EXPECT_FALSE(admit(kNow).admitted);
   compile("limits: [{ name: r, per: caller, meter: requests, allow: 4/2m }]");  // a longer window, the same counter
+  EXPECT_FALSE(admit(kNow).admitted);
+  // A window more, in front or behind: the one that stays keeps its usage.
+  compile("limits: [{ name: r, per: caller, meter: requests, allow: [30/5s, 4/2m] }]");
+  EXPECT_FALSE(admit(kNow).admitted);
+  compile("limits: [{ name: r, per: caller, meter: requests, allow: [4/2m, 90/1h] }]");
   EXPECT_FALSE(admit(kNow).admitted);
 }
 

@@ -70,8 +70,9 @@ struct PlanFault {
 class Ruleset {
  public:
   using Define = std::function<CounterId(const CounterSpec&)>;
+  // `before`: the policy in force until now, so that windows whose length changed keep what they counted.
   static std::shared_ptr<const Ruleset> compile(std::shared_ptr<const Policy> policy, const Define& define,
-                                                const SubjectSecret& secret);
+                                                const SubjectSecret& secret, const Policy* before = nullptr);
   ~Ruleset();
 
   const Policy& policy() const { return *policy_; }

@@ -104,15 +104,15 @@ TEST_F(RulesetTest, CounterIdentities) {
   std::set<std::string> identities;
   for (const CounterSpec& spec : specs_) identities.insert(spec.identity);
   EXPECT_EQ(identities,
-            (std::set<std::string>{"a|caller,tenant|tokens|sliding", "a|caller,tenant|tokens|sliding|1",
-                                   "a|caller,tenant|tokens|calendar|day", "a|caller,tenant|tokens|bucket"}));
+            (std::set<std::string>{"a|caller,tenant|tokens|sliding|60000ms", "a|caller,tenant|tokens|sliding|3600000ms",
+                                   "a|caller,tenant|tokens|calendar|day", "a|caller,tenant|tokens|bucket|1000ms"}));
   for (const CounterSpec& spec : specs_) {
     if (spec.kind != WindowKind::kSliding) continue;
-    EXPECT_EQ(spec.window, spec.identity.ends_with("|1") ? kHour : kMinute);
+    EXPECT_EQ(spec.window, spec.identity.ends_with("|3600000ms") ? kHour : kMinute);
   }
   compile("limits: [{ name: a, per: [caller, tenant], meter: tokens, allow: 99/2m }]");
   ASSERT_EQ(specs_.size(), 1u);
-  EXPECT_EQ(specs_[0].identity, "a|caller,tenant|tokens|sliding");  // another length, the same counter
+  EXPECT_EQ(specs_[0].identity, "a|caller,tenant|tokens|sliding|120000ms");
 }
 
 TEST_F(RulesetTest, MatchesByValueGlobListAndNot) {

@@ -65,7 +65,8 @@ std::unexpected<Error> Database::error(std::string_view doing) const {
 
 Transaction::~Transaction() {
   // A rollback that fails leaves nothing to do: SQLite rolls back what was not committed when it closes.
-  if (open_) [[maybe_unused]] const Result<void> done = db_.execute("ROLLBACK");
+  if (open_) [[maybe_unused]]
+    const Result<void> done = db_.execute("ROLLBACK");
 }
 
 Result<void> Transaction::begin() {
