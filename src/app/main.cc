@@ -34,7 +34,8 @@ int unknown_command(std::string_view name) {
   const auto near = nearest_word(name, kCommands);
   return report(std::cerr, kExitCouldNotRun,
                 "no command `" + std::string(name) + "`" +
-                    (near ? "; did you mean `" + std::string(*near) + "`?" : ";") + " `weir --help` lists the commands");
+                    (near ? "; did you mean `" + std::string(*near) + "`?" : ";") +
+                    " `weir --help` lists the commands");
 }
 
 }  // namespace

@@ -227,6 +227,19 @@ bool Engine::restore_cell(std::string_view& body, Stripe& stripe, Record*& recor
   return true;
 }
 
+// Takes back what a ring took back. A ring keeps one instant per bucket, so what is left of the amount belongs to other
+// charges of the same bucket, which a log keeps apart.
+void give_back_past(const Def& def, Cell& cell, TimeNs t, Charge charge) {
+  charge.amount -= give_back(def, cell, t, charge);
+  if (cell.shape() != Shape::kLog) return;
+  auto& log = static_cast<LogCell&>(cell);
+  const std::int64_t bucket = def.bucket_of(charge.at);
+  for (std::uint16_t i = log.count; i-- > 0 && charge.amount > 0;) {
+    const TimeNs at = log.entries()[i].at;
+    if (def.bucket_of(at) == bucket) charge.amount -= give_back(def, cell, t, {.at = at, .amount = charge.amount});
+  }
+}
+
 // Books a past charge whatever shape the cell has now, changing it where needed.
 bool Engine::book_sliding(Stripe& stripe, Record*& record, const Def& def, const Charge& charge) {
   std::uint32_t cursor = sizeof(Record);
@@ -266,7 +279,7 @@ void Engine::apply_to_record(Stripe& stripe, Record*& record, const Def& def, co
   if (cell == nullptr && effect.amount < 0) return;
   if (def.kind == WindowKind::kSliding) {
     if (effect.amount < 0) {
-      give_back(def, *cell, record->last_t, {.at = at, .amount = taken});
+      give_back_past(def, *cell, record->last_t, {.at = at, .amount = taken});
     } else {
       book_sliding(stripe, record, def, {.at = at, .amount = std::min(effect.amount, kMaxTotal)});
     }

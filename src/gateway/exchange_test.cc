@@ -187,7 +187,7 @@ TEST_F(ExchangeTest, ProviderBreaksOff) {
   const Case cases[] = {
       {"before a byte", "", false, false, "HTTP/1.1 502", Settled::kCounted},
       {"no answer in time", "", false, true, "HTTP/1.1 504", Settled::kCounted},
-      {"inside the head", "HTTP/1.1 200 OK\r\ncontent-", false, false, "HTTP/1.1 502", Settled::kNone},
+      {"inside the head", "HTTP/1.1 200 OK\r\ncontent-", false, false, "HTTP/1.1 502", Settled::kCounted},
       {"inside JSON", "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{\"id\"", false,
        false, "HTTP/1.1 502", Settled::kCounted},
       {"malformed", "HTTP/1.1 200 OK\nx: y\n\n", false, false, "HTTP/1.1 502", Settled::kNone},

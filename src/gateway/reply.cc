@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/strings.h"
 
@@ -118,7 +119,7 @@ ErrorKind refusal_kind(bool never, const Decision& decision, bool table_full) {
 
 // "55.4 s", "2 h 6 min", "3 d 4 h": as a person reads a wait.
 std::string wait_in_words(double seconds) {
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const auto whole = std::llround(seconds);
   if (whole < 120) return fmt::format("{:.3g} s", seconds);
   if (whole < 2 * 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   if (whole < 48 * 3600) return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);

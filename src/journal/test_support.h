@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -54,7 +55,7 @@ class FaultyDisk : public Disk {
   void fail_create(int error) { create_error_ = error; }
   void write_at_most(std::size_t bytes) { longest_ = bytes; }
   void heal() { write_error_ = sync_error_ = create_error_ = 0; }
-  int writes = 0, syncs = 0;
+  std::atomic<int> writes = 0, syncs = 0;  // tests count while another thread writes
 
   int create(const std::string& path) override { return create_error_ != 0 ? -create_error_ : real_.create(path); }
   ssize_t write_at(int fd, std::string_view bytes, std::uint64_t offset) override {
