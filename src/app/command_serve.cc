@@ -64,7 +64,7 @@ void print_for_people(const Server& server) {
   std::cout << "  listening on  " << facts.listen << "   (send your agents here)\n";
   std::cout << "  admin on      " << facts.admin << "   (/metrics, /healthz, /readyz)\n";
   std::cout << "  policy        " << (facts.built_in_policy ? "built-in" : "from file") << ", version "
-            << server.policy().version << "\n";
+            << server.policy()->version << "\n";
   std::cout << "  data          " << facts.data << "\n";
   if (!facts.admin_token.empty()) std::cout << "  admin token   " << facts.admin_token << "   (shown once)\n";
   if (!facts.demo_key.empty()) std::cout << "  demo key      " << facts.demo_key << "   (shown once)\n";
@@ -72,9 +72,9 @@ void print_for_people(const Server& server) {
     std::cout << "  recovered     " << facts.in_flight_recovered
               << " requests were in flight and are charged as `expired`\n";
   }
-  std::cout << "\nTry it (" << who_answers(server.policy()) << "):\n\n  " << curl_for(facts) << "\n\n";
+  std::cout << "\nTry it (" << who_answers(*server.policy()) << "):\n\n  " << curl_for(facts) << "\n\n";
   if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours; `weir keys create --name NAME` makes one.\n";
-  if (const std::string bites = when_the_limit_bites(server.policy()); !bites.empty()) std::cout << bites << "\n";
+  if (const std::string bites = when_the_limit_bites(*server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << "Stop with Ctrl-C." << std::endl;
 }
 
@@ -85,7 +85,7 @@ void print_for_programs(const Server& server) {
   if (!facts.demo_key.empty()) std::cout << "demo key " << facts.demo_key << "\n";
   std::cout << "try " << curl_for(facts) << "\n";
   if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours: weir keys create --name NAME\n";
-  if (const std::string bites = when_the_limit_bites(server.policy()); !bites.empty()) std::cout << bites << "\n";
+  if (const std::string bites = when_the_limit_bites(*server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << std::flush;
 }
 

@@ -50,7 +50,7 @@ class Server {
   ~Server();
 
   const ServerFacts& facts() const { return facts_; }
-  const Policy& policy() const { return *policy_; }
+  std::shared_ptr<const Policy> policy() const { return current_policy(); }
   void run();
 
  private:
