@@ -27,7 +27,7 @@ struct Outcome {
 
 // Piece lengths 1 to 16 from a small linear congruential generator; 0 = all at once.
 Outcome run(Operation operation, bool hide, std::string_view bytes, std::uint32_t seed) {
-  StreamReader reader(operation, hide);
+  StreamReader reader(operation, Framing::kSse, hide);
   Outcome result;
   while (!bytes.empty()) {
     std::size_t length = bytes.size();
@@ -64,7 +64,7 @@ void check_body(Operation operation, std::string_view bytes) {
   if (!read) return;
   require(read->text_bytes >= 0);
   require(!read->model.empty());
-  const std::string upstream = upstream_body(operation, *read, bytes);
+  const std::string upstream = upstream_body(operation, *read, {}, bytes);
   const auto again = read_request(operation, upstream, BodyBounds{.depth = 32, .messages = 64, .tools = 16});
   require(again.has_value());
   require(!needs_rewrite(operation, *again));

@@ -39,13 +39,13 @@ TEST(ConnectionShapes, NoKeyIs401InEveryDialect) {
 TEST(ConnectionShapes, UnknownPathsSayHowToServeThem) {
   World world;
   Connection client(world);
-  client.say(request("POST", "/v1/responses", world.agent, "{}"));
+  client.say(request("POST", "/v1/audio/speech", world.agent, "{}"));
   client.say(request("GET", "/else", world.agent));
   client.say(request("HEAD", "/else", world.agent));
   const auto answers = read_answers(client.port.sent.substr(0, client.port.sent.rfind("HTTP/1.1 404")), false);
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0].status, 404);
-  EXPECT_TRUE(has(answers[0].body, R"({"error":{"message":"Nothing is served at /v1/responses)"));
+  EXPECT_TRUE(has(answers[0].body, R"({"error":{"message":"Nothing is served at /v1/audio/speech)"));
   EXPECT_TRUE(has(answers[0].body, "`kind: http`"));
   EXPECT_EQ(answers[1]["content-type"], "application/problem+json");
   EXPECT_TRUE(client.port.sent.ends_with("\r\n\r\n"));  // HEAD: no body

@@ -60,7 +60,7 @@ std::string Exchange::upstream_head(std::size_t body_size) const {
   head.has_body = body_size > 0 || client.content_length >= 0 || client.chunked;
   const Url* url = provider_ ? &provider_->url : &request_.target.upstream->url;
   if (provider_) {
-    head.target = provider_path(*url, path_of(request_.target.operation));
+    head.target = provider_path(*url, path_of(request_.target.operation, facts_.model));
     head.identity_only = true;
     if (!provider_->key.empty()) {
       const bool anthropic = dialect_of(request_.target.operation) == Dialect::kAnthropic;
@@ -93,7 +93,7 @@ void Exchange::forward(bool fresh) {
       services_.dialer->dial(provider_ ? origin_of(*provider_) : origin_of(*request_.target.upstream), *this, fresh);
   if (upstream_->reused()) services_.metrics->upstream_connections_reused.add(1);
   if (provider_ && needs_rewrite(request_.target.operation, facts_)) {
-    const std::string body = upstream_body(request_.target.operation, facts_, request_.body);
+    const std::string body = upstream_body(request_.target.operation, facts_, {}, request_.body);
     upstream_->send(upstream_head(body.size()));
     upstream_->send(body);
   } else {
@@ -148,7 +148,8 @@ void Exchange::on_answer_head() {
     mode_ = has_coding(head.headers) ? Mode::kPass : stream ? Mode::kStream : Mode::kBuffer;
     if (mode_ == Mode::kStream) {
       reader_ =
-          std::make_unique<StreamReader>(request_.target.operation, needs_rewrite(request_.target.operation, facts_));
+          std::make_unique<StreamReader>(request_.target.operation, Framing::kSse,
+                                         needs_rewrite(request_.target.operation, facts_));
     }
   } else {
     const std::vector<MeterSource>& meters = request_.target.upstream->meters;
@@ -335,12 +336,7 @@ void Exchange::broken(const std::string& message, bool produced, int status) {
     final_reply_ = error_reply(request_.shape, facts);
     row_.status = status;
   } else if (mode_ == Mode::kStream) {
-    held_ +=
-        stream_error_event(request_.shape == ErrorShape::kProblem
-                               ? (dialect_of(request_.target.operation) == Dialect::kAnthropic ? ErrorShape::kAnthropic
-                                                                                               : ErrorShape::kOpenAi)
-                               : request_.shape,
-                           facts);
+    held_ += stream_error_end(request_.target.operation, Framing::kSse, facts, nullptr, false);
   } else {
     cut_after_ = true;
   }

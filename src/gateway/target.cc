@@ -31,8 +31,12 @@ bool has_dot_segment(std::string_view path) {
 
 Target find_target(const Policy& policy, std::string_view method, std::string_view path) {
   if (method == "OPTIONS" && path == "*") return {.kind = TargetKind::kServerOptions, .route = "*"};
-  if (const auto operation = operation_at(path)) {
-    return {.kind = TargetKind::kLlm, .operation = *operation, .route = path_of(*operation), .allow = kPost};
+  if (auto at = operation_at(path)) {
+    return {.kind = TargetKind::kLlm,
+            .operation = at->operation,
+            .path_model = std::move(at->model),
+            .route = route_of(at->operation),
+            .allow = kPost};
   }
   if (path == "/v1/models") return own(TargetKind::kModels, "/v1/models");
   if (path == "/weir/v1/me") return own(TargetKind::kMe, "/weir/v1/me");
@@ -55,11 +59,11 @@ Target find_admin_target(std::string_view method, std::string_view path) {
 }
 
 ErrorShape error_shape(const Target& target, std::string_view path, std::string_view accept) {
-  const bool dialect = target.kind == TargetKind::kLlm || path.starts_with("/v1/");
-  if (!dialect || accept.find("application/problem+json") != std::string_view::npos) return ErrorShape::kProblem;
-  const bool anthropic = target.kind == TargetKind::kLlm ? dialect_of(target.operation) == Dialect::kAnthropic
-                                                         : path.starts_with("/v1/messages");
-  return anthropic ? ErrorShape::kAnthropic : ErrorShape::kOpenAi;
+  if (accept.find("application/problem+json") != std::string_view::npos) return ErrorShape::kProblem;
+  if (target.kind == TargetKind::kLlm) return shape_of(target.operation);
+  if (path.starts_with("/v1/messages")) return ErrorShape::kAnthropic;
+  if (path.starts_with("/v1beta/")) return ErrorShape::kGemini;
+  return path.starts_with("/v1/") ? ErrorShape::kOpenAi : ErrorShape::kProblem;
 }
 
 Origin origin_of(const Provider& provider) {

@@ -27,6 +27,7 @@ enum class TargetKind : std::uint8_t {
 struct Target {
   TargetKind kind = TargetKind::kNone;
   Operation operation = Operation::kChatCompletions;  // kLlm
+  std::string path_model;                             // kLlm, Gemini: the model that the path names
   const Upstream* upstream = nullptr;                 // kUpstream
   std::string_view route;                             // shown in the ledger and as attribute `route`
   std::string_view allow;                             // methods, for 405 and OPTIONS; empty: any

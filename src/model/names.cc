@@ -39,6 +39,27 @@ const char* to_string(Settled settled) {
   return "";  // every name is above
 }
 
+const char* to_string(ServiceTier tier) {
+  switch (tier) {
+    case ServiceTier::kStandard:
+      return "standard";
+    case ServiceTier::kFlex:
+      return "flex";
+    case ServiceTier::kPriority:
+      return "priority";
+    case ServiceTier::kBatch:
+      return "batch";
+  }
+  return "";  // every name is above
+}
+
+ServiceTier service_tier_from(std::string_view word) {
+  for (const ServiceTier tier : {ServiceTier::kFlex, ServiceTier::kPriority, ServiceTier::kBatch}) {
+    if (word == to_string(tier)) return tier;
+  }
+  return ServiceTier::kStandard;
+}
+
 const char* to_string(AuditEvent event) {
   switch (event) {
     case AuditEvent::kRefused:

@@ -34,7 +34,7 @@ void SimConnection::send(std::string_view bytes) {
     if (used == 0 && parser_.state() != MessageState::kComplete) return;
     if (parser_.state() == MessageState::kComplete) {
       std::string_view path = parser_.head().path;
-      answer_.emplace(options_, operation_at(path).value_or(Operation::kChatCompletions), body_, ordinal_, loop_.now());
+      answer_.emplace(options_, operation_at(path).value_or(OperationAt{}).operation, body_, ordinal_, loop_.now());
       due_ = loop_.now();
       next_.set(loop_, loop_.now());
     }

@@ -28,9 +28,7 @@ class LimitChecker {
       routes_.push_back(glob + (glob.size() != upstream.path.size() ? "*" : ""));
       if (upstream.path.ends_with("/**")) routes_.push_back(upstream.path.substr(0, upstream.path.size() - 3));
     }
-    for (const Operation op : {Operation::kChatCompletions, Operation::kEmbeddings, Operation::kMessages}) {
-      routes_.emplace_back(path_of(op));
-    }
+    for (std::size_t i = 0; i < kOperationCount; ++i) routes_.emplace_back(route_of(static_cast<Operation>(i)));
   }
 
   void run() {

@@ -59,6 +59,14 @@ struct ModelRule {
   std::string pattern;  // literal or glob; first match wins
   std::string provider;
   std::optional<Price> price;
+  std::vector<std::string> fallback;  // models to call instead when this one cannot answer, in order
+};
+
+// What is tried again before a first byte went to the client.
+struct RetryRule {
+  int attempts = 3;  // in all, 1 to 10
+  DurationNs within = 10 * kSecond;
+  bool connect = true, status_429 = true, status_502 = true, status_503 = true, status_504 = true;
 };
 
 // A custom meter of an HTTP upstream.
@@ -125,6 +133,16 @@ struct MatchTerm {        // attribute -> any of these values (literal or glob);
   bool negated = false;
 };
 
+// One step of a limit's `degrade` ladder: what changes from this share of the amount on.
+struct Rung {
+  int percent = 0;                           // of (used + reserved + this request) / allowed
+  std::map<std::string, std::string> model;  // literal name -> name to call instead
+  std::optional<std::int64_t> max_tokens;
+  std::optional<std::size_t> keep_messages;
+};
+
+enum class OnExceed : std::uint8_t { kRefuse, kDegrade };
+
 enum class FailMode : std::uint8_t { kLocal, kOpen, kClosed };
 enum class MissingMode : std::uint8_t { kShared, kSkip, kRefuse };
 
@@ -139,6 +157,9 @@ struct LimitRule {
   bool shadow = false;
   FailMode fail = FailMode::kLocal;
   MissingMode missing = MissingMode::kShared;
+  std::vector<Rung> degrade;  // by percent, ascending
+  OnExceed on_exceed = OnExceed::kRefuse;
+  int hard_percent = 100;  // kDegrade: refused beyond this share of the amount
   std::uint16_t precision = 60;
   int line = 0;  // in the file; 0 for the built-in policy
 };
@@ -184,6 +205,7 @@ struct Policy {
   std::vector<Tier> tiers;
   std::vector<LimitRule> limits;
   Reservation reservation;
+  RetryRule retry;
   ClientTimeouts timeouts;
   Bounds bounds;
   AuthFailures auth_failures;

@@ -19,6 +19,7 @@
 
 #include "model/attributes.h"
 #include "model/refusal.h"
+#include "policy/ladder.h"
 #include "policy/policy.h"
 #include "weir/limiter.h"
 #include "weir/subject.h"
@@ -88,6 +89,11 @@ class Ruleset {
   Refusal refusal(const Plan& plan, const Decision& decision, const Attributes& attributes, TimeNs now) const;
   // True when a refusing, enforced demand can never fit (413).
   static bool never_fits(const Plan& plan, const Decision& decision);
+
+  // What the ladders of the planned limits ask for, given the state of their counters (a peek or a decision) before
+  // this request is charged. `ladders` remembers the rungs that are in force.
+  Degradation degradation(const Plan& plan, const Decision& state, std::string_view model, Ladders& ladders) const;
+  bool has_ladder(const Plan& plan) const;
 
   // Sentences for `weir explain`: one per limit and window that applies, with usage if a decision (peek) is given:
   // "spend: $10 per calendar day of Europe/Berlin, 4.20 used, resets 00:00".

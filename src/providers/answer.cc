@@ -60,7 +60,7 @@ void read_with(simdjson::dom::parser& parser, Operation operation, std::string_v
 
 }  // namespace
 
-AnswerFacts read_answer(Operation operation, std::string_view body) {
+AnswerFacts read_answer(Operation operation, std::string_view body, GeneratedText* /*listener*/) {
   AnswerFacts facts;
   if (body.size() > kSharedParser) {
     simdjson::dom::parser parser;

@@ -177,6 +177,8 @@ std::string error_body(ErrorShape shape, const ErrorFacts& facts) {
   JsonWriter json(out);
   switch (shape) {
     case ErrorShape::kOpenAi:
+    case ErrorShape::kGemini:
+    case ErrorShape::kOllama:
       openai_body(json, facts);
       break;
     case ErrorShape::kAnthropic:
@@ -189,8 +191,23 @@ std::string error_body(ErrorShape shape, const ErrorFacts& facts) {
   return out;
 }
 
-std::string stream_error_event(ErrorShape shape, const ErrorFacts& facts) {
+ErrorShape shape_of(Operation operation) {
+  switch (dialect_of(operation)) {
+    case Dialect::kOpenAi:
+      return ErrorShape::kOpenAi;
+    case Dialect::kAnthropic:
+      return ErrorShape::kAnthropic;
+    case Dialect::kGemini:
+      return ErrorShape::kGemini;
+    case Dialect::kOllama:
+      return ErrorShape::kOllama;
+  }
+  return ErrorShape::kProblem;  // every dialect is above
+}
+
+std::string stream_error_end(Operation operation, Framing, const ErrorFacts& facts, const Usage*, bool) {
   // Clients of OpenAI look at data alone; the others dispatch on the event's name.
+  const ErrorShape shape = shape_of(operation);
   std::string out = shape == ErrorShape::kOpenAi ? "data: " : "event: error\ndata: ";
   return out + error_body(shape, facts) + "\n\n";
 }

@@ -7,10 +7,12 @@
 #include <string_view>
 
 #include "model/refusal.h"
+#include "providers/answer.h"
 
 namespace weir {
 
-enum class ErrorShape : std::uint8_t { kOpenAi, kAnthropic, kProblem };
+enum class ErrorShape : std::uint8_t { kOpenAi, kAnthropic, kGemini, kOllama, kProblem };
+ErrorShape shape_of(Operation operation);  // its dialect's
 
 enum class ErrorKind : std::uint8_t {
   kInvalidRequest,  // 400, 405, 408, 411, 415, 417, 431 …
@@ -37,8 +39,10 @@ struct ErrorFacts {
 std::string_view content_type_of(ErrorShape shape);
 std::string error_body(ErrorShape shape, const ErrorFacts& facts);
 
-// The in-band error event that ends a stream after its 200 began.
-std::string stream_error_event(ErrorShape shape, const ErrorFacts& facts);
+// The in-band end of a stream after its 200 began: the dialect's error event, with a final usage and an end marker where
+// the dialect has them. `usage`: what is charged, if known; `told`: the client asked for usage or always gets it.
+std::string stream_error_end(Operation operation, Framing framing, const ErrorFacts& facts, const Usage* usage,
+                             bool told);
 
 // A limit as the dialect's own headers show it.
 struct LimitShare {

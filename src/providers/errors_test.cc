@@ -103,8 +103,8 @@ TEST(ErrorBody, Problem) {
 
 TEST(StreamError, InBandEvents) {
   const ErrorFacts facts = facts_for(ErrorKind::kQuota, 429);
-  EXPECT_EQ(stream_error_event(ErrorShape::kOpenAi, facts), "data: " + error_body(ErrorShape::kOpenAi, facts) + "\n\n");
-  EXPECT_EQ(stream_error_event(ErrorShape::kAnthropic, facts),
+  EXPECT_EQ(stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, nullptr, false), "data: " + error_body(ErrorShape::kOpenAi, facts) + "\n\n");
+  EXPECT_EQ(stream_error_end(Operation::kMessages, Framing::kSse, facts, nullptr, false),
             "event: error\ndata: " + error_body(ErrorShape::kAnthropic, facts) + "\n\n");
 }
 

@@ -385,7 +385,7 @@ std::expected<RequestFacts, RequestFault> read_with(simdjson::dom::parser& parse
 }  // namespace
 
 std::expected<RequestFacts, RequestFault> read_request(Operation operation, std::string_view body,
-                                                       const BodyBounds& bounds) {
+                                                       const BodyBounds& bounds, std::string_view /*path_model*/) {
   if (body.size() > kSharedParser) {
     simdjson::dom::parser parser;
     return read_with(parser, operation, body, bounds);

@@ -34,7 +34,7 @@ RequestFault fault_of(Operation operation, const std::string& body, const BodyBo
 }
 
 TEST(Operations, PathsRoundTrip) {
-  for (const Operation operation : {kChat, kEmbed, kMsg}) EXPECT_EQ(operation_at(path_of(operation)), operation);
+  for (const Operation operation : {kChat, kEmbed, kMsg}) EXPECT_EQ(operation_at(path_of(operation, "m"))->operation, operation);
   EXPECT_FALSE(operation_at("/v1/chat/completions/").has_value());
   EXPECT_EQ(to_string(dialect_of(kMsg)), "anthropic");
   EXPECT_EQ(to_string(dialect_of(kEmbed)), "openai");
@@ -309,7 +309,7 @@ TEST(ReadRequest, LargeBodiesAreRead) {
 std::string rewritten(const std::string& body) {
   const RequestFacts facts = facts_of(kChat, body);
   EXPECT_TRUE(needs_rewrite(kChat, facts)) << body;
-  return upstream_body(kChat, facts, body);
+  return upstream_body(kChat, facts, {}, body);
 }
 
 TEST(UpstreamBody, OnlyIncludeUsageChanges) {
@@ -347,11 +347,11 @@ TEST(UpstreamBody, OnlyIncludeUsageChanges) {
 
 TEST(UpstreamBody, OthersPassUnchanged) {
   const std::string asked = body_with(kChat, R"("stream":true,"stream_options":{"include_usage":true})");
-  EXPECT_EQ(upstream_body(kChat, facts_of(kChat, asked), asked), asked);
+  EXPECT_EQ(upstream_body(kChat, facts_of(kChat, asked), {}, asked), asked);
   const std::string plain = body_with(kChat, R"("stream":false)");
-  EXPECT_EQ(upstream_body(kChat, facts_of(kChat, plain), plain), plain);
+  EXPECT_EQ(upstream_body(kChat, facts_of(kChat, plain), {}, plain), plain);
   const std::string anthropic = body_with(kMsg, R"("stream":true)");
-  EXPECT_EQ(upstream_body(kMsg, facts_of(kMsg, anthropic), anthropic), anthropic);
+  EXPECT_EQ(upstream_body(kMsg, facts_of(kMsg, anthropic), {}, anthropic), anthropic);
 }
 
 RC_GTEST_PROP(ReadRequestProperty, DamagedBodiesNeverCrashAndRewritesStayValid, ()) {
@@ -364,7 +364,7 @@ RC_GTEST_PROP(ReadRequestProperty, DamagedBodiesNeverCrashAndRewritesStayValid, 
     const auto read = read_request(operation, body, {});
     if (!read) continue;
     RC_ASSERT(read->text_bytes >= 0);
-    const auto again = read_request(operation, upstream_body(operation, *read, body), {});
+    const auto again = read_request(operation, upstream_body(operation, *read, {}, body), {});
     RC_ASSERT(again.has_value());
     RC_ASSERT(again->text_bytes == read->text_bytes);
     RC_ASSERT(!needs_rewrite(operation, *again));

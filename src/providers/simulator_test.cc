@@ -73,7 +73,7 @@ std::string string_at(const std::string& json, const char* pointer) {
 }
 
 AnswerFacts streamed(Operation operation, const std::string& body) {
-  StreamReader reader(operation, false);
+  StreamReader reader(operation, Framing::kSse, false);
   std::string out;
   reader.feed(body, out);
   reader.finish(out);

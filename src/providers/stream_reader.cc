@@ -110,7 +110,8 @@ bool anthropic_event(const object& root, AnthropicCounts& counts, bool& damaged,
 
 }  // namespace
 
-StreamReader::StreamReader(Operation operation, bool hide_usage) : operation_(operation), hide_usage_(hide_usage) {}
+StreamReader::StreamReader(Operation operation, Framing /*framing*/, bool hide_usage, GeneratedText* /*listener*/)
+    : operation_(operation), hide_usage_(hide_usage) {}
 
 void StreamReader::feed(std::string_view bytes, std::string& out) {
   constexpr std::size_t kNone = std::string_view::npos;

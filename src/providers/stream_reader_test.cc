@@ -16,7 +16,7 @@ struct Outcome {
 };
 
 Outcome run(Operation operation, bool hide, const std::vector<std::string_view>& pieces) {
-  StreamReader reader(operation, hide);
+  StreamReader reader(operation, Framing::kSse, hide);
   Outcome result;
   for (const std::string_view piece : pieces) reader.feed(piece, result.out);
   reader.finish(result.out);
@@ -177,7 +177,7 @@ TEST(StreamReader, EverySplitGivesTheSame) {
 
 TEST(StreamReader, AnEventLeavesWithItsLastByte) {
   for (const std::string end : {"\n", "\r\n", "\r"}) {
-    StreamReader reader(kChat, false);
+    StreamReader reader(kChat, Framing::kSse, false);
     std::string out;
     reader.feed("data: {\"choices\":[]}" + end, out);
     EXPECT_EQ(out, "");

@@ -118,8 +118,14 @@ bool is_empty_object(std::string_view text) {
 
 }  // namespace
 
-std::string upstream_body(Operation operation, const RequestFacts& facts, std::string_view body) {
-  if (!needs_rewrite(operation, facts)) return std::string(body);
+bool needs_rewrite(Operation operation, const RequestFacts& facts, const BodyEdits& edits) {
+  const bool hides = operation == Operation::kChatCompletions || operation == Operation::kCompletions;
+  return edits.any() || (hides && facts.stream && !facts.wants_stream_usage);
+}
+
+std::string upstream_body(Operation operation, const RequestFacts& facts, const BodyEdits& edits,
+                          std::string_view body) {
+  if (!needs_rewrite(operation, facts, edits)) return std::string(body);
   const Range options = find_member(body, "stream_options");
   if (!options.found) {
     // read_request has seen a model: the object is not empty, so the comma is right.

@@ -1,0 +1,61 @@
+// How providers are doing: a breaker per provider and model, a retry budget per provider, and what providers say of
+// their own limits. Decides what may be tried; knows no request and no socket.
+//
+//   const Gate gate = health.gate("openai", "gpt-4o", held_tokens, now);
+//   if (gate.open) …fall back, or answer 503 (kBreaker) or 429 (kExhausted) with gate.retry_after…
+//   health.sent("openai", "gpt-4o", held_tokens, now);
+//   … health.answered("openai", "gpt-4o", Outcome::kGood, now);
+//
+// Shared by all workers: thread-safe. Bounded: kMaxModels entries, the longest unused is forgotten first.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/time.h"
+#include "providers/provider_limits.h"
+
+namespace weir {
+
+class ProviderHealth {
+ public:
+  static constexpr std::size_t kMaxModels = 4096;
+  static constexpr DurationNs kWindow = 30 * kSecond;  // of the error share
+  static constexpr std::int64_t kLeast = 20;           // answers in it before the breaker may open
+  static constexpr DurationNs kOpenFor = 30 * kSecond; // then one probe
+  static constexpr std::int64_t kRetryPercent = 10;    // of a provider's requests
+
+  ProviderHealth();
+  ~ProviderHealth();
+  ProviderHealth(const ProviderHealth&) = delete;
+  ProviderHealth& operator=(const ProviderHealth&) = delete;
+
+  struct Gate {
+    enum class Reason : std::uint8_t { kNone, kBreaker, kExhausted };
+    Reason reason = Reason::kNone;  // kExhausted: the provider said that its own limit is used up
+    bool probe = false;             // half-open: this request decides; report its end whatever it is
+    DurationNs retry_after = 0;     // when `reason` is set
+    bool closed() const { return reason == Reason::kNone; }
+  };
+  // May this be sent? A probe is granted to one request at a time (and again after kOpenFor without its report).
+  Gate gate(std::string_view provider, std::string_view model, std::int64_t tokens, TimeNs now);
+
+  enum class Answer : std::uint8_t { kGood, kFailed, kAbandoned /* the client left; says nothing */ };
+  // An attempt leaves: takes its share of what the provider said remains, and earns retry budget (not for retries).
+  void sent(std::string_view provider, std::string_view model, std::int64_t tokens, bool retry, TimeNs now);
+  // … and has ended. kFailed: connect failure, timeout, 5xx, 429, a broken answer.
+  void answered(std::string_view provider, std::string_view model, Answer answer, TimeNs now);
+  void learn(std::string_view provider, std::string_view model, const ProviderLimits& limits, TimeNs now);
+
+  // A token of the provider's retry budget: kRetryPercent of its requests, a small burst to begin with.
+  bool take_retry(std::string_view provider, TimeNs now);
+
+  std::size_t open_breakers(TimeNs now) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir
