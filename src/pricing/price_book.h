@@ -12,23 +12,34 @@
 
 namespace weir {
 
+// Prices of tools are written in USD per 1000 calls: micro-dollars per 1000 x this = pico-dollars per call.
+inline constexpr std::int64_t kPicoPerUnit = 1'000;
+inline constexpr int kMaxTierPercent = 1'000;
+
 // Pico-dollars (1e-12 USD) per token: $2.50 per 1M tokens = 2'500'000. Micro-dollars per 1M tokens is the same number.
 struct Price {
   std::int64_t input = 0;
   std::int64_t cached_input = 0;
   std::int64_t cache_write = 0;
   std::int64_t output = 0;
-  std::int64_t audio_in = 0;
-  std::int64_t audio_out = 0;
+  std::int64_t audio_in = 0;        // 0: as input
+  std::int64_t audio_out = 0;       // 0: as output
+  std::int64_t cache_write_1h = 0;  // 0: as cache_write
+  std::int64_t reasoning = 0;       // 0: as output
+  std::int64_t tool_unit = 0;       // pico-dollars per call of a tool that the provider runs
+  // Of the prices of tokens above; calls of tools cost the same in every tier.
+  int flex_percent = 50;
+  int priority_percent = 200;
+  int batch_percent = 50;
   bool operator==(const Price&) const = default;
 };
 
 // Micro-dollars, rounded up; saturates at 2^53.
-std::int64_t cost_usd_micros(const Price& price, const Usage& usage);
+std::int64_t cost_usd_micros(const Price& price, const Usage& usage, ServiceTier tier = ServiceTier::kStandard);
 
 struct PriceRow {
   std::string pattern;  // literal model name or glob
-  std::string dialect;  // "openai", "anthropic", …
+  std::string dialect;  // "openai", "anthropic", "gemini"
   Price price;
   std::string date, source;
 };

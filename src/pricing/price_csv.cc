@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <optional>
 
 #include "base/strings.h"
 
@@ -10,8 +11,9 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kHeader =
-    "pattern,dialect,input,cached_input,cache_write,output,audio_in,audio_out,date,source";
-constexpr std::size_t kColumns = 10;
+    "pattern,dialect,input,cached_input,cache_write,cache_write_1h,output,reasoning,audio_in,audio_out,tool_unit,flex,"
+    "priority,batch,date,source";
+constexpr std::size_t kColumns = 16;
 constexpr std::int64_t kMaxDollars = 1'000'000;
 
 std::string_view take_line(std::string_view& text) {
@@ -34,32 +36,64 @@ Result<std::array<std::string_view, kColumns>> split(std::string_view line) {
   return cells;
 }
 
+using Cells = std::array<std::string_view, kColumns>;
+
+Result<Price> parse_prices(const Cells& cells) {
+  const auto input = parse_price(cells[2]);
+  if (!input) return std::unexpected(input.error());
+  Price price;
+  price.input = *input;
+  struct Cell {
+    std::size_t column;
+    std::int64_t Price::* field;
+    std::int64_t if_empty;
+  };
+  for (const Cell& cell :
+       {Cell{3, &Price::cached_input, *input}, Cell{4, &Price::cache_write, *input}, Cell{5, &Price::cache_write_1h, 0},
+        Cell{6, &Price::output, 0}, Cell{7, &Price::reasoning, 0}, Cell{8, &Price::audio_in, 0},
+        Cell{9, &Price::audio_out, 0}, Cell{10, &Price::tool_unit, 0}}) {
+    const std::string_view text = cells[cell.column];
+    const Result<std::int64_t> value = text.empty() ? Result<std::int64_t>(cell.if_empty) : parse_price(text);
+    if (!value) return std::unexpected(value.error());
+    price.*cell.field = *value;
+  }
+  price.tool_unit *= kPicoPerUnit;
+  return price;
+}
+
+std::optional<Error> parse_tiers(const Cells& cells, Price& price) {
+  struct Cell {
+    std::size_t column;
+    int Price::* field;
+  };
+  for (const Cell& cell :
+       {Cell{11, &Price::flex_percent}, Cell{12, &Price::priority_percent}, Cell{13, &Price::batch_percent}}) {
+    const std::string_view text = cells[cell.column];
+    if (text.empty()) continue;
+    const auto percent = parse_decimal(text);
+    if (!percent || *percent < 1 || *percent > kMaxTierPercent) {
+      return Error{fmt::format("`{}` is not a percentage from 1 to {}", text, kMaxTierPercent)};
+    }
+    price.*cell.field = static_cast<int>(*percent);
+  }
+  return std::nullopt;
+}
+
 Result<PriceRow> parse_row(std::string_view line) {
   const auto cells = split(line);
   if (!cells) return std::unexpected(cells.error());
   PriceRow row{.pattern = std::string((*cells)[0]),
                .dialect = std::string((*cells)[1]),
                .price = {},
-               .date = std::string((*cells)[8]),
-               .source = std::string((*cells)[9])};
+               .date = std::string((*cells)[14]),
+               .source = std::string((*cells)[15])};
   if (row.pattern.empty() || row.dialect.empty() || row.date.empty() || row.source.empty()) {
     return fail("pattern, dialect, date and source may not be empty");
   }
-  const auto input = parse_price((*cells)[2]);
-  if (!input) return std::unexpected(input.error());
-  row.price.input = *input;
-  struct Cell {
-    std::size_t column;
-    std::int64_t Price::* field;
-    std::int64_t if_empty;
-  };
-  for (const Cell& cell : {Cell{3, &Price::cached_input, *input}, Cell{4, &Price::cache_write, *input},
-                           Cell{5, &Price::output, 0}, Cell{6, &Price::audio_in, 0}, Cell{7, &Price::audio_out, 0}}) {
-    const std::string_view text = (*cells)[cell.column];
-    const Result<std::int64_t> value = text.empty() ? Result<std::int64_t>(cell.if_empty) : parse_price(text);
-    if (!value) return std::unexpected(value.error());
-    row.price.*cell.field = *value;
-  }
+  const auto price = parse_prices(*cells);
+  if (!price) return std::unexpected(price.error());
+  row.price = *price;
+  if (auto error = parse_tiers(*cells, row.price)) return std::unexpected(std::move(*error));
   return row;
 }
 

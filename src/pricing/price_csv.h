@@ -2,9 +2,10 @@
 //
 //   Result<std::vector<PriceRow>> rows = parse_price_csv("pattern,dialect,…\ngpt-4o,openai,2.50,1.25,,10,…\n");
 //
-// First line: the column names. Amounts are USD per 1M tokens, at most six decimals; an empty cached_input or
-// cache_write costs what input costs, an empty audio price what text costs. No quoting: cells hold no commas. `#`
-// starts a comment line. Pure; any thread.
+// First line: the column names. Amounts are USD per 1M tokens (tool_unit: per 1000 calls), at most six decimals; flex,
+// priority and batch are percent of the standard price, at most 1000. Empty: cached_input and cache_write cost what
+// input costs, cache_write_1h what cache_write does, reasoning what output does, audio what text does, a tool nothing;
+// tiers as in Price. No quoting: cells hold no commas. `#` starts a comment line. Pure; any thread.
 #pragma once
 
 #include <string_view>
