@@ -1,75 +1,81 @@
-// read_answer: a whole JSON answer.
+// read_answer: a whole JSON answer. framing_of: whether an answer is a stream.
 #include <simdjson.h>
 
+#include "base/strings.h"
 #include "providers/answer_parts.h"
 
 namespace weir {
 namespace {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
 constexpr std::size_t kSharedParser = 256 << 10;
 
-void openai_answer(Operation operation, const object& root, AnswerFacts& facts) {
-  object usage;
-  if (root.at_key("usage").get_object().get(usage) == simdjson::SUCCESS) {
-    facts.usage = read_openai_usage(operation, usage);
-  }
-  array choices;
-  if (operation != Operation::kChatCompletions ||
-      root.at_key("choices").get_array().get(choices) != simdjson::SUCCESS) {
-    return;
-  }
-  for (const element choice : choices) {
-    object fields;
-    object message;
-    if (choice.get_object().get(fields) != simdjson::SUCCESS) continue;
-    if (fields.at_key("message").get_object().get(message) == simdjson::SUCCESS) {
-      facts.text_bytes += openai_text_bytes(message);
+void read_root(Operation operation, const object& root, AnswerFacts& facts, GeneratedText* listener) {
+  TextSink sink(facts, listener);
+  StreamState unused;
+  switch (operation) {
+    case Operation::kChatCompletions:
+    case Operation::kCompletions:
+    case Operation::kEmbeddings:
+      return openai_answer(operation, root, facts, sink);
+    case Operation::kResponses:
+      return responses_answer(root, facts, sink);
+    case Operation::kMessages:
+      return anthropic_answer(root, facts, sink);
+    case Operation::kGenerate:
+    case Operation::kStreamGenerate:
+      return gemini_chunk(root, unused, facts, sink);
+    case Operation::kOllamaChat:
+    case Operation::kOllamaGenerate:
+    case Operation::kOllamaEmbed:
+      return ollama_answer(operation, root, facts, sink);
+    case Operation::kCountTokens:
+    case Operation::kGeminiCountTokens: {
+      element error;
+      facts.error = root.at_key("error").get(error) == simdjson::SUCCESS && !error.is_null();
+      if (!facts.error) facts.usage = Usage{};
+      return;
     }
   }
 }
 
-void anthropic_answer(const object& root, AnswerFacts& facts) {
-  object usage;
-  if (root.at_key("usage").get_object().get(usage) == simdjson::SUCCESS) {
-    AnthropicCounts counts;
-    if (update_counts(counts, usage) && counts.has_input && counts.has_output) facts.usage = normal_form(counts);
-  }
-  array blocks;
-  if (root.at_key("content").get_array().get(blocks) != simdjson::SUCCESS) return;
-  for (const element block : blocks) {
-    object fields;
-    if (block.get_object().get(fields) == simdjson::SUCCESS) facts.text_bytes += anthropic_text_bytes(fields);
-  }
-}
-
-void read_with(simdjson::dom::parser& parser, Operation operation, std::string_view body, AnswerFacts& facts) {
+void read_with(simdjson::dom::parser& parser, Operation operation, std::string_view body, AnswerFacts& facts,
+               GeneratedText* listener) {
   object root;
   if (parser.parse(body.data(), body.size(), /*realloc_if_needed=*/true).get_object().get(root) != simdjson::SUCCESS) {
     return;
   }
-  facts.model = string_member(root, "model");
-  element error;
-  facts.error = (root.at_key("error").get(error) == simdjson::SUCCESS && !error.is_null()) ||
-                string_member(root, "type") == "error";
-  dialect_of(operation) == Dialect::kOpenAi ? openai_answer(operation, root, facts) : anthropic_answer(root, facts);
+  read_root(operation, root, facts, listener);
 }
 
 }  // namespace
 
-AnswerFacts read_answer(Operation operation, std::string_view body, GeneratedText* /*listener*/) {
+AnswerFacts read_answer(Operation operation, std::string_view body, GeneratedText* listener) {
   AnswerFacts facts;
   if (body.size() > kSharedParser) {
     simdjson::dom::parser parser;
-    read_with(parser, operation, body, facts);
+    read_with(parser, operation, body, facts, listener);
   } else {
     thread_local simdjson::dom::parser parser;
-    read_with(parser, operation, body, facts);
+    read_with(parser, operation, body, facts, listener);
   }
   return facts;
+}
+
+std::optional<Framing> framing_of(Operation operation, std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  if (!generates(operation)) return std::nullopt;
+  if (equal_ignoring_case(type, "text/event-stream")) return Framing::kSse;
+  if (dialect_of(operation) == Dialect::kOllama &&
+      (equal_ignoring_case(type, "application/x-ndjson") || equal_ignoring_case(type, "application/ndjson"))) {
+    return Framing::kNdjson;
+  }
+  if (operation == Operation::kStreamGenerate && equal_ignoring_case(type, "application/json")) {
+    return Framing::kJsonArray;
+  }
+  return std::nullopt;
 }
 
 }  // namespace weir

@@ -117,8 +117,12 @@ TEST(StreamReader, MessagesFacts) {
   EXPECT_EQ(whole.facts.text_bytes, 5 + 2 + 3 + 5);
   EXPECT_EQ(whole.facts.model, "claude-sonnet-4-5-20250929");
   EXPECT_TRUE(whole.ended);
-  EXPECT_EQ(whole.facts.usage,
-            (Usage{.input_uncached = 25, .cache_read = 100, .cache_write = 10, .output_visible = 9, .reasoning = 6}));
+  EXPECT_EQ(whole.facts.usage, (Usage{.input_uncached = 25,
+                                      .cache_read = 100,
+                                      .cache_write = 7,
+                                      .cache_write_1h = 3,
+                                      .output_visible = 9,
+                                      .reasoning = 6}));
 }
 
 TEST(StreamReader, CutMessagesStreamKnowsItsInputOnly) {
@@ -136,8 +140,9 @@ TEST(StreamReader, MessageDeltasOverwriteAndNeverAdd) {
   const Outcome twice = run(kMsg, true,
                             {kMessages + delta(R"({"output_tokens":5})") +
                              delta(R"({"output_tokens":9,"input_tokens":30,"cache_read_input_tokens":null})")});
-  EXPECT_EQ(twice.facts.usage,
-            (Usage{.input_uncached = 30, .cache_read = 100, .cache_write = 10, .output_visible = 9}));
+  EXPECT_EQ(
+      twice.facts.usage,
+      (Usage{.input_uncached = 30, .cache_read = 100, .cache_write = 7, .cache_write_1h = 3, .output_visible = 9}));
   for (const char* bad : {R"({"output_tokens":-1})", R"({"output_tokens":1.5})", R"({"output_tokens":"7"})",
                           R"({"output_tokens":1099511627777})", R"({"output_tokens":5,"input_tokens":-2})"}) {
     EXPECT_FALSE(run(kMsg, true, {kMessages + delta(bad)}).facts.usage.has_value()) << bad;
