@@ -4,7 +4,13 @@
 //   history.learn(OutputHistory::key("acme", "gpt-4o"), 412);
 //   if (auto tokens = history.learned(key)) …hold that much…
 //
-// Bounded: kMaxKeys tenants and models; what was used least recently is forgotten first. Thread-safe; O(1) a call.
+// What is learned is never below the true quantile of the answers seen and at most 5% above it; up to 19 tokens it is
+// exact. Answers fade: of the first 4,096 all count alike, then the weight of the past is halved every 2,048 answers,
+// so a change of habit shows after some thousand.
+//
+// Bounded: at most kMaxKeys tenants and models (about 1.4 KB each); what was used least recently is forgotten first, in
+// each of 16 shards by itself. Thread-safe; O(1) a call. Keys are not keyed hashes: whoever aims two names at one key
+// makes an estimate worse, nothing else.
 #pragma once
 
 #include <cstdint>
