@@ -154,7 +154,12 @@ TEST(UsageCommand, RowsHaveTheFieldsOfTheContract) {
   row.tenant = "acme";
   row.model = "gpt-4o";
   row.status = 200;
-  row.usage = {.input_uncached = 100, .cache_read = 20, .cache_write = 3, .output_visible = 40, .reasoning = 5};
+  row.usage = {.input_uncached = 98,
+               .cache_read = 20,
+               .cache_write = 3,
+               .cache_write_1h = 2,
+               .output_visible = 40,
+               .reasoning = 5};
   row.usd_micros = 4130;
   row.reserved_tokens = 1124;
   row.attempts = 1;
@@ -171,7 +176,7 @@ TEST(UsageCommand, RowsHaveTheFieldsOfTheContract) {
             R"({"time":")" + format_rfc3339(kNow - kHour, 3) +
                 R"(","request_id":"req_1","key":"ann","tenant":"acme","user":"","tier":"","kind":"","conversation":"",)"
                 R"("run":"","agent":"","model":"gpt-4o","provider":"","route":"","status":200,"input_tokens":123,)"
-                R"("output_tokens":45,"cached_tokens":20,"cache_write_tokens":3,"reasoning_tokens":5,)"
+                R"("output_tokens":45,"cached_tokens":20,"cache_write_tokens":5,"reasoning_tokens":5,)"
                 R"("usd_micros":4130,"reserved_tokens":1124,"tool_calls":0,"degraded":"","attempts":1,)"
                 R"("settled":"counted"})"
                 "\n");

@@ -24,7 +24,8 @@ std::string row_json(const UsageRow& row) {
   w.key("run").string(row.run).key("agent").string(row.agent).key("model").string(row.model);
   w.key("provider").string(row.provider).key("route").string(row.route).key("status").number(row.status);
   w.key("input_tokens").number(row.usage.input()).key("output_tokens").number(row.usage.output());
-  w.key("cached_tokens").number(row.usage.cache_read).key("cache_write_tokens").number(row.usage.cache_write);
+  w.key("cached_tokens").number(row.usage.cache_read).key("cache_write_tokens");
+  w.number(row.usage.cache_write + row.usage.cache_write_1h);
   w.key("reasoning_tokens").number(row.usage.reasoning).key("usd_micros").number(row.usd_micros);
   w.key("reserved_tokens").number(row.reserved_tokens).key("tool_calls").number(row.tool_calls);
   w.key("degraded").string(row.degraded).key("attempts").number(row.attempts);

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kAuthFailureBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxCounterBytes = std::size_t{4} << 30;
+// A locked ledger is tried again at the next tick: keys, the policy file and expiry must not wait for it for long.
+constexpr int kBackgroundBusyMs = 200;
 
 std::string address(const Endpoint& at, std::uint16_t port) {
   const bool v6 = at.host.find(':') != std::string::npos;
@@ -266,7 +268,10 @@ void Server::start_background() {
   std::vector<JournalWriter*> writers;
   for (auto& worker : workers_) writers.push_back(&worker->journal());
   const std::string dir = policy_->data + "/journal";
-  drain_ = std::make_unique<Drain>(*store_, DrainOptions{.journal_dir = dir, .closed_below = recovered_.next_sequence});
+  store_->set_busy_timeout(kBackgroundBusyMs);
+  drain_ = std::make_unique<Drain>(
+      *store_, disk_,
+      DrainOptions{.journal_dir = dir, .closed_below = recovered_.next_sequence, .strict = policy_->strict_durability});
   snapshots_ = std::make_unique<Snapshotter>(*limiter_, writers, *sequence_, disk_, SnapshotOptions{.dir = dir});
   snapshots_->set_drained([this](std::uint64_t sequence) { return drain_->finished(sequence); });
   background_ = std::make_unique<Background>(std::chrono::milliseconds(50), [this] { return tick(); });
@@ -277,12 +282,9 @@ bool Server::tick() {
   constexpr std::size_t kMaxSwept = 20'000;
   const TimeNs now = clock_->now();
   const std::size_t booked = drain_->step();
-  {
-    const std::lock_guard lock(reason_mutex_);
-    ledger_reason_ = drain_->reason();
-  }
   if (snapshot_wanted_.exchange(false)) snapshots_->request();
   snapshots_->step(now);
+  note_faults();
   if (now >= next_poll_) {
     next_poll_ = now + 250 * kMillisecond;
     poll_directory();
@@ -294,6 +296,26 @@ bool Server::tick() {
   }
   constexpr std::size_t kBusyBatch = 1'000;  // more is waiting: go on at once
   return booked >= kBusyBatch;
+}
+
+// Says it once when something breaks, and once when it works again.
+void Server::note_faults() {
+  std::string journal;
+  for (const auto& worker : workers_) {
+    if (journal.empty()) journal = worker->journal().reason();
+  }
+  const std::lock_guard lock(reason_mutex_);
+  const auto note = [&](const char* what, std::string& known, const std::string& found) {
+    if (known.empty() && !found.empty()) {
+      log_event(LogLevel::kError, clock_->now(), "cannot be written", {{"what", what}, {"because", found}});
+    } else if (!known.empty() && found.empty()) {
+      log_event(LogLevel::kInfo, clock_->now(), "can be written again", {{"what", what}});
+    }
+    known = found;
+  };
+  note("journal", journal_reason_, journal);
+  note("ledger", ledger_reason_, drain_->reason());
+  note("snapshot", snapshot_reason_, snapshots_->error());
 }
 
 void Server::poll_directory() {
@@ -316,7 +338,7 @@ void Server::purge_old() {
 std::string Server::why_not_ready() const {
   if (health_.draining) return "draining";
   for (const auto& worker : workers_) {
-    if (!worker->journal().healthy()) return "the journal cannot be written: " + worker->journal().reason();
+    if (const std::string why = worker->journal().reason(); !why.empty()) return why + " (new requests get 503)";
   }
   const std::lock_guard lock(reason_mutex_);
   if (!ledger_reason_.empty())
@@ -338,6 +360,17 @@ void Server::refresh_gauges() {
   }
   metrics_.counter("weir_journal_bytes_total", "Bytes written to the journal.").set(journal_bytes);
   metrics_.gauge("weir_journal_healthy", "1 while the journal can be written.").set(healthy ? 1 : 0);
+  std::int64_t refused = 0;
+  for (const auto& worker : workers_) refused += static_cast<std::int64_t>(worker->journal().refused_records());
+  metrics_.counter("weir_journal_refused_records_total", "Records for which a failing journal had no room.")
+      .set(refused);
+  {
+    const std::lock_guard lock(reason_mutex_);
+    metrics_.gauge("weir_ledger_healthy", "1 while the ledger can be written; else records wait in the journal.")
+        .set(ledger_reason_.empty() ? 1 : 0);
+    metrics_.gauge("weir_snapshot_healthy", "1 unless the last snapshot failed; until one works the journal grows.")
+        .set(snapshot_reason_.empty() ? 1 : 0);
+  }
   metrics_.gauge("weir_ready", "1 while /readyz answers 200.").set(why_not_ready().empty() ? 1 : 0);
   metrics_.gauge("weir_config_info", "The policy in force.", {{"version", current_policy()->version}}).set(1);
 }

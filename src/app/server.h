@@ -66,6 +66,7 @@ class Server {
   void reload(const char* why);
   void start_background();
   bool tick();
+  void note_faults();
   void poll_directory();
   void poll_config();
   void purge_old();
@@ -114,7 +115,7 @@ class Server {
   TimeNs next_poll_ = 0;
   TimeNs next_purge_ = 0;
   mutable std::mutex reason_mutex_;
-  std::string ledger_reason_;
+  std::string journal_reason_, ledger_reason_, snapshot_reason_;  // "" while all is well
   std::atomic<bool> snapshot_wanted_{false};
   std::unique_ptr<Background> background_;
 };

@@ -47,12 +47,13 @@ MetricsBook::Used& MetricsBook::used(std::string_view model) {
     if (known.model == model) return known;
   }
   if (used_.size() >= kMaxRemembered) used_.clear();
-  static constexpr std::array<const char*, 5> kKinds = {"input", "cache_read", "cache_write", "output", "reasoning"};
+  static constexpr std::array<const char*, kKinds> kNames = {"input",          "cache_read", "cache_write",
+                                                             "cache_write_1h", "output",     "reasoning"};
   Used& fresh = used_.emplace_back();
   fresh.model = model;
-  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+  for (std::size_t i = 0; i < kKinds; ++i) {
     fresh.tokens[i] = &metrics_.counter("weir_tokens_total", "Tokens settled, by kind and model.",
-                                        {{"kind", kKinds[i]}, {"model", fresh.model}});
+                                        {{"kind", kNames[i]}, {"model", fresh.model}});
   }
   fresh.usd_micros =
       &metrics_.counter("weir_cost_usd_micros_total", "Micro-dollars settled, by model.", {{"model", fresh.model}});
@@ -61,8 +62,8 @@ MetricsBook::Used& MetricsBook::used(std::string_view model) {
 
 void MetricsBook::usage(std::string_view model, const Usage& usage, std::int64_t usd_micros) {
   const Used& counters = used(model);
-  const std::array<std::int64_t, 5> amounts = {usage.input_uncached, usage.cache_read, usage.cache_write,
-                                               usage.output_visible, usage.reasoning};
+  const std::array<std::int64_t, kKinds> amounts = {usage.input_uncached, usage.cache_read,     usage.cache_write,
+                                                    usage.cache_write_1h, usage.output_visible, usage.reasoning};
   for (std::size_t i = 0; i < amounts.size(); ++i) {
     if (amounts[i] != 0) counters.tokens[i]->add(amounts[i]);
   }

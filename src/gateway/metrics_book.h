@@ -34,6 +34,7 @@ class MetricsBook {
   Histogram& upstream_first_byte_seconds;
 
  private:
+  static constexpr std::size_t kKinds = 6;            // of tokens
   static constexpr std::size_t kMaxRemembered = 256;  // of each; beyond it counting takes the long way
 
   struct Decided {
@@ -42,7 +43,7 @@ class MetricsBook {
   };
   struct Used {
     std::string model;
-    std::array<Counter*, 5> tokens{};
+    std::array<Counter*, kKinds> tokens{};
     Counter* usd_micros = nullptr;
   };
   Used& used(std::string_view model);

@@ -1,12 +1,13 @@
 // How providers are doing: a breaker per provider and model, a retry budget per provider, and what providers say of
 // their own limits. Decides what may be tried; knows no request and no socket.
 //
-//   const Gate gate = health.gate("openai", "gpt-4o", held_tokens, now);
-//   if (gate.open) …fall back, or answer 503 (kBreaker) or 429 (kExhausted) with gate.retry_after…
-//   health.sent("openai", "gpt-4o", held_tokens, now);
-//   … health.answered("openai", "gpt-4o", Outcome::kGood, now);
+//   const ProviderHealth::Gate gate = health.gate("openai", "gpt-4o", held_tokens, now);
+//   if (gate.closed()) …send; else fall back, or answer 503 (kBreaker) or 429 (kExhausted) with gate.retry_after…
+//   health.sent("openai", "gpt-4o", held_tokens, false, now);
+//   … health.answered("openai", "gpt-4o", ProviderHealth::Answer::kGood, now);
 //
 // Shared by all workers: thread-safe. Bounded: kMaxModels entries, the longest unused is forgotten first.
+// `now` may be a little older than in the call before: time never goes back here.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,12 @@ namespace weir {
 class ProviderHealth {
  public:
   static constexpr std::size_t kMaxModels = 4096;
-  static constexpr DurationNs kWindow = 30 * kSecond;  // of the error share
-  static constexpr std::int64_t kLeast = 20;           // answers in it before the breaker may open
-  static constexpr DurationNs kOpenFor = 30 * kSecond; // then one probe
-  static constexpr std::int64_t kRetryPercent = 10;    // of a provider's requests
+  static constexpr DurationNs kWindow = 30 * kSecond;   // of the error share
+  static constexpr std::int64_t kLeast = 20;            // answers in it before the breaker may open
+  static constexpr DurationNs kOpenFor = 30 * kSecond;  // then one probe
+  static constexpr std::int64_t kRetryPercent = 10;     // of a provider's requests
+  static constexpr std::int64_t kMaxRetryBurst = 10;    // retries in a row; a provider begins with them
+  static constexpr DurationNs kMaxBlock = kHour;        // whatever a provider says, it is asked again after that long
 
   ProviderHealth();
   ~ProviderHealth();

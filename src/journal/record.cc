@@ -13,9 +13,12 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "records are written in the machine's byte order");
 
 constexpr std::size_t kVarint = 10;                    // longest
-constexpr std::size_t kRowNumbers = 8 + 13 * kVarint;  // bytes of a row without its texts, at most
+constexpr std::size_t kRowNumbers = 8 + 15 * kVarint;  // bytes of a row without its texts, at most
 constexpr std::size_t kEffectBytes = 16 + 8 + 3 * kVarint + 5;
 constexpr std::uint32_t kMaxStatus = 999;
+// Beside `settled`: the numbers that rows did not have at first follow. Rows without them are as they always were, so
+// that old journals can be read, and most new ones by old versions.
+constexpr std::uint32_t kMoreNumbers = 0x10;
 
 // Writes into memory that is known to be large enough.
 class Out {
@@ -87,8 +90,8 @@ class In {
     return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
   }
   // A number that must lie in 0 to `most`.
-  std::uint32_t small(std::uint32_t most) {
-    const std::uint64_t value = varint();
+  std::uint32_t small(std::uint32_t most) { return at_most(varint(), most); }
+  std::uint32_t at_most(std::uint64_t value, std::uint32_t most) {
     return value > most ? bad() : static_cast<std::uint32_t>(value);
   }
   void text(std::string& value) {
@@ -135,6 +138,11 @@ void for_each_number(Row& row, Each each) {
 }
 
 template <class Row, class Each>
+void for_each_later_number(Row& row, Each each) {
+  for (auto* number : {&row.usage.cache_write_1h, &row.usage.tool_units}) each(*number);
+}
+
+template <class Row, class Each>
 void for_each_audit_text(Row& row, Each each) {
   for (auto* text : {&row.request_id, &row.key, &row.layer, &row.limit, &row.per_json, &row.used, &row.reserved,
                      &row.requested, &row.allowed, &row.evidence, &row.config_version}) {
@@ -159,7 +167,10 @@ void put_row(Out& out, const UsageRow& row) {
   out.varint(static_cast<std::uint64_t>(std::clamp(row.status, 0, static_cast<std::int32_t>(kMaxStatus))));
   out.varint(static_cast<std::uint64_t>(std::max(row.tool_calls, 0)));
   out.varint(static_cast<std::uint64_t>(std::max(row.attempts, 0)));
-  out.byte(static_cast<std::uint8_t>(row.settled));
+  bool more = false;
+  for_each_later_number(row, [&](std::int64_t number) { more = more || number != 0; });
+  out.byte(static_cast<std::uint8_t>(static_cast<std::uint32_t>(row.settled) | (more ? kMoreNumbers : 0)));
+  if (more) for_each_later_number(row, [&](std::int64_t number) { out.zigzag(number); });
 }
 
 void get_row(In& in, UsageRow& row) {
@@ -170,7 +181,11 @@ void get_row(In& in, UsageRow& row) {
   row.status = static_cast<std::int32_t>(in.small(kMaxStatus));
   row.tool_calls = static_cast<std::int32_t>(in.small(kMaxCount));
   row.attempts = static_cast<std::int32_t>(in.small(kMaxCount));
-  row.settled = static_cast<Settled>(in.small(static_cast<std::uint32_t>(Settled::kExpired)));
+  const std::uint32_t settled = in.small(static_cast<std::uint32_t>(Settled::kExpired) | kMoreNumbers);
+  row.settled =
+      static_cast<Settled>(in.at_most(settled & ~kMoreNumbers, static_cast<std::uint32_t>(Settled::kExpired)));
+  const bool more = (settled & kMoreNumbers) != 0;
+  for_each_later_number(row, [&](std::int64_t& number) { number = more ? in.zigzag() : 0; });
 }
 
 void put_effects(Out& out, std::span<const Effect> effects) {

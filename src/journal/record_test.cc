@@ -28,10 +28,12 @@ UsageRow any_row() {
   row.usage = {.input_uncached = any_number(),
                .cache_read = any_number(),
                .cache_write = any_number(),
+               .cache_write_1h = *rc::gen::element<std::int64_t>(0, any_number()),
                .output_visible = any_number(),
                .reasoning = any_number(),
                .audio_in = any_number(),
-               .audio_out = any_number()};
+               .audio_out = any_number(),
+               .tool_units = *rc::gen::element<std::int64_t>(0, any_number())};
   row.usd_micros = any_number();
   row.reserved_tokens = any_number();
   row.status = *rc::gen::inRange(0, 1000);
@@ -117,6 +119,60 @@ RC_GTEST_PROP(Record, DamagedPayloadsNeverDecodeBeyondTheirEnd, ()) {
   RC_ASSERT(!decode_record(static_cast<std::uint8_t>(RecordType::kSettle), payload, record));
   const std::string noise = any_text();
   for (std::uint8_t type = 0; type < 8; ++type) (void)decode_record(type, noise, record);
+}
+
+// An open, a carry and a settlement as the first version wrote them: no cache_write_1h, no tool_units.
+constexpr std::string_view kFirstVersion =
+    "86000000e76600cd014074df7d2c6da6da0300000000000000c0c65736fe9c9717057265715f3303616e6e0461636d65"
+    "000000000000066770742d346f066f70656e6169142f76312f636861742f636f6d706c6574696f6e73057370656e64ca"
+    "010ed804640a0204a413b202c80102010101070000000000000001000000000000000b00000000000000140a00026c00"
+    "0000a84f81a5054074df7d2c6da6da0300000000000000c0c65736fe9c9717057265715f3303616e6e0461636d650000"
+    "00000000066770742d346f066f70656e6169142f76312f636861742f636f6d706c6574696f6e73057370656e64ca010e"
+    "d804640a0204a413b202c801020101800112860000004f939ae8034074df7d2c6da6da0300000000000000c0c65736fe"
+    "9c9717057265715f3303616e6e0461636d65000000000000066770742d346f066f70656e6169142f76312f636861742f"
+    "636f6d706c6574696f6e73057370656e64ca010ed804640a0204a413b202c80102010101070000000000000001000000"
+    "000000000b00000000000000140a0002";
+
+std::string from_hex(std::string_view hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST(Record, JournalsOfTheFirstVersionAreReadAndWrittenAlike) {
+  TempDir dir;
+  std::ofstream(segment_path(dir.path(), 0, 1), std::ios::binary) << kSegmentMagic << from_hex(kFirstVersion);
+  UsageRow row = test_row(3);
+  row.usage = {.input_uncached = 101,
+               .cache_read = 7,
+               .cache_write = 300,
+               .output_visible = 50,
+               .reasoning = 5,
+               .audio_in = 1,
+               .audio_out = 2};
+  row.degraded = "spend";
+  row.tool_calls = 2;
+  row.settled = Settled::kCounted;
+  const Effect effect = test_effect(1, 5, 10, 2);
+  const auto records = read_records(dir.path());
+  ASSERT_EQ(records.size(), 3u);
+  const RecordType types[] = {RecordType::kOpen, RecordType::kCarry, RecordType::kSettle};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(records[i].type, types[i]);
+    EXPECT_EQ(records[i].id, test_id(3));
+    EXPECT_EQ(records[i].row, row);
+  }
+  EXPECT_TRUE(same(records[0].effects, {effect}));
+  EXPECT_TRUE(same(records[2].effects, {effect}));
+  EXPECT_EQ(records[1].extra_tokens, 64);
+  std::string bytes;
+  RecordEncoder encode(bytes);
+  const auto place = encode.open(test_id(3), row, {&effect, 1});
+  encode.carry(test_id(3), bytes.substr(place.offset, place.length), 64, 9);
+  encode.settle(test_id(3), row, {&effect, 1});
+  EXPECT_EQ(bytes, from_hex(kFirstVersion)) << "a row without the later numbers is as it always was";
 }
 
 TEST(Record, UnknownTypesAndTrailingBytesAreRefused) {

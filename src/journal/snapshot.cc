@@ -185,10 +185,10 @@ bool Snapshotter::step(TimeNs now) {
 Result<void> Snapshotter::write_snapshot(TimeNs now) {
   const std::string temporary = options_.dir + "/snapshot.tmp";
   const auto failed = [&](int error) {
-    ::unlink(temporary.c_str());
+    disk_.remove(temporary);
     return fail(fmt::format("cannot write a snapshot in {}: {}", options_.dir, std::strerror(error)));
   };
-  ::unlink(temporary.c_str());
+  disk_.remove(temporary);
   const int fd = disk_.create(temporary);
   if (fd < 0) return failed(-fd);
   Output output(disk_, fd, sizeof(Head));
@@ -219,17 +219,14 @@ Result<void> Snapshotter::write_snapshot(TimeNs now) {
   if (!segments) return failed(EIO);
   for (const SegmentFile& segment : *segments) {
     if (segment.sequence < boundary_) continue;
-    const int segment_fd = ::open(segment.path.c_str(), O_RDONLY | O_CLOEXEC);
-    error = segment_fd < 0 ? errno : -disk_.sync(segment_fd);
-    if (segment_fd >= 0) ::close(segment_fd);
-    if (error != 0) return failed(error);
+    if (const int result = sync_file(disk_, segment.path); result < 0) return failed(-result);
   }
   const std::string path = snapshot_path(options_.dir, head.epoch);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed(errno);
+  if (const int result = disk_.rename(temporary, path); result < 0) return failed(-result);
   if (const int result = disk_.sync_directory(options_.dir); result < 0) return failed(-result);
   if (const auto snapshots = list_snapshots(options_.dir)) {
     for (const auto& [epoch, old] : *snapshots) {
-      if (epoch < head.epoch) ::unlink(old.c_str());
+      if (epoch < head.epoch) disk_.remove(old);
     }
   }
   return {};
@@ -241,7 +238,7 @@ void Snapshotter::delete_old() {
   if (!segments) return;
   for (const SegmentFile& segment : *segments) {
     if (segment.sequence >= covered_below_) break;
-    if (drained_(segment.sequence)) ::unlink(segment.path.c_str());
+    if (drained_(segment.sequence)) disk_.remove(segment.path);
   }
 }
 

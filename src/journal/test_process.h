@@ -32,7 +32,7 @@ inline Subject subject_of(std::uint64_t n) {
 
 // A process: limiter, one worker's journal, snapshots; its death is its destructor.
 struct Process {
-  FaultyDisk& disk;
+  Disk& disk;
   std::string dir;
   Limiter limiter;
   Recovered recovered;
@@ -42,14 +42,15 @@ struct Process {
   std::unique_ptr<Snapshotter> snapshots;
   std::atomic<int> snapshots_wanted{10};
 
-  Process(const std::string& data, FaultyDisk& d) : disk(d), dir(data) {
+  Process(const std::string& data, Disk& d, bool strict = false) : disk(d), dir(data) {
     const auto result = recover(dir, limiter, disk);
     EXPECT_TRUE(result) << (result ? "" : result.error().message);
     if (result) recovered = *result;
     tokens = limiter.define({.identity = "tokens", .kind = WindowKind::kCalendar});
     in_flight = limiter.define({.identity = "in-flight", .kind = WindowKind::kConcurrency});
     sequence = std::make_unique<SegmentSequence>(recovered.next_sequence);
-    writer = std::make_unique<JournalWriter>(JournalWriterOptions{.dir = dir, .segment_bytes = 4000}, *sequence, disk);
+    writer = std::make_unique<JournalWriter>(JournalWriterOptions{.dir = dir, .strict = strict, .segment_bytes = 4000},
+                                             *sequence, disk);
     snapshots =
         std::make_unique<Snapshotter>(limiter, std::vector{writer.get()}, *sequence, disk, SnapshotOptions{.dir = dir});
   }

@@ -74,6 +74,8 @@ class FaultyDisk : public Disk {
     return -sync_error_;
   }
   int sync_directory(const std::string&) override { return -sync_error_; }
+  int rename(const std::string& from, const std::string& to) override { return real_.rename(from, to); }
+  int remove(const std::string& path) override { return real_.remove(path); }
   void close(int fd) override { real_.close(fd); }
 
  private:

@@ -1,6 +1,7 @@
 #include "records/drain.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace weir {
@@ -14,7 +15,8 @@ struct Drain::Progress {
   std::size_t rows() const { return usage.size() + audit.size(); }
 };
 
-Drain::Drain(Store& store, DrainOptions options) : store_(store), options_(std::move(options)) {}
+Drain::Drain(Store& store, Disk& disk, DrainOptions options)
+    : store_(store), disk_(disk), options_(std::move(options)) {}
 
 bool Drain::load() {
   if (loaded_) return true;
@@ -89,6 +91,12 @@ bool Drain::read_segment(const SegmentFile& file, bool closed, Progress& progres
     reason_ = "cannot read " + file.path + ": " + reader.error();
     return false;
   }
+  if (options_.strict && reader.offset() != from) {
+    if (const int result = sync_file(disk_, file.path); result < 0) {
+      reason_ = "cannot sync " + file.path + ": " + std::strerror(-result);
+      return false;
+    }
+  }
   if (reader.offset() != from) progress.moved.push_back({.sequence = file.sequence, .offset = reader.offset()});
   if (closed && outcome != SegmentReader::kRecord) {
     progress.finished.push_back(file.sequence);
@@ -105,7 +113,9 @@ void Drain::forget_deleted(const std::vector<SegmentFile>& files) {
         std::any_of(files.begin(), files.end(), [s = sequence](const SegmentFile& file) { return file.sequence == s; });
     if (!there) gone.push_back(sequence);
   }
-  if (gone.empty() || !store_.forget_positions(gone)) return;
+  if (gone.empty()) return;
+  // A segment whose deletion a power loss undoes must find its position again.
+  if (disk_.sync_directory(options_.journal_dir) < 0 || !store_.forget_positions(gone)) return;
   for (const std::uint64_t sequence : gone) {
     offsets_.erase(sequence);
     finished_.erase(sequence);

@@ -1,7 +1,7 @@
 // Moves rows from the journal into the ledger, each exactly once: rows and the journal position they came from are
 // committed in one transaction.
 //
-//   Drain drain(store, {.journal_dir = "weir-data/journal", .closed_below = recovered.next_sequence});
+//   Drain drain(store, disk, {.journal_dir = "weir-data/journal", .closed_below = recovered.next_sequence});
 //   while (drain.step() > 0) {}
 //
 // Belongs to one thread with a Store of its own. One per process, made after recovery. After an error (database locked,
@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "journal/disk.h"
 #include "journal/record.h"
 #include "journal/segment.h"
 #include "records/store.h"
@@ -25,11 +26,14 @@ struct DrainOptions {
   // Recovered::next_sequence: segments with smaller numbers belong to earlier processes, nobody writes to them.
   std::uint64_t closed_below = 1;
   std::size_t batch = 2000;  // rows per transaction
+  // Segments are synced before their rows are booked: a row must not outlive the record that it was read from, or its
+  // request would be found open after a power loss and be booked again as expired.
+  bool strict = false;
 };
 
 class Drain {
  public:
-  Drain(Store& store, DrainOptions options);
+  Drain(Store& store, Disk& disk, DrainOptions options);
   // One batch; rows booked. 0: nothing to do at the moment, or an error.
   std::size_t step();
   bool healthy() const { return reason_.empty(); }
@@ -45,6 +49,7 @@ class Drain {
   void forget_deleted(const std::vector<SegmentFile>& files);
 
   Store& store_;
+  Disk& disk_;
   DrainOptions options_;
   bool loaded_ = false;
   std::map<std::uint64_t, std::uint64_t> offsets_;  // by segment: where to read on

@@ -62,7 +62,7 @@ TEST(Drain, MovesSettlementsAndAuditAndNothingElse) {
   writer->audit(audit);
   writer->open(test_id(1), test_row(1), {});
   writer->flush();
-  Drain drain(data.store, data.options());
+  Drain drain(data.store, data.disk, data.options());
   EXPECT_EQ(drain.step(), 2u);
   EXPECT_EQ(drain.step(), 0u);
   EXPECT_TRUE(drain.healthy());
@@ -85,7 +85,7 @@ TEST(Drain, ASegmentIsFinishedOnlyWhenNobodyWritesToItAnyMore) {
   writer->settle(test_id(0), test_row(0), {});
   writer->flush();
   const std::uint64_t first = list_segments(data.dir.path())->front().sequence;
-  Drain drain(data.store, data.options());
+  Drain drain(data.store, data.disk, data.options());
   drain.step();
   drain.step();
   EXPECT_FALSE(drain.finished(first));
@@ -98,7 +98,7 @@ TEST(Drain, ASegmentIsFinishedOnlyWhenNobodyWritesToItAnyMore) {
   EXPECT_FALSE(drain.finished(first + 1));
   // A later process knows that segments of earlier ones are closed, also the last of each worker.
   writer.reset();
-  Drain later(data.store, data.restarted());
+  Drain later(data.store, data.disk, data.restarted());
   later.step();
   EXPECT_TRUE(later.finished(first + 1));
   EXPECT_EQ(data.booked(), once_each(2));
@@ -109,7 +109,7 @@ TEST(Drain, ForgetsPositionsOfDeletedSegments) {
   auto writer = data.writer();
   writer->settle(test_id(0), test_row(0), {});
   writer->flush();
-  Drain drain(data.store, data.options());
+  Drain drain(data.store, data.disk, data.options());
   EXPECT_EQ(drain.step(), 1u);
   EXPECT_EQ(data.store.positions()->size(), 1u);
   std::filesystem::remove(list_segments(data.dir.path())->front().path);
@@ -122,7 +122,7 @@ TEST(Drain, ALockedDatabaseDelaysButLosesNothing) {
   auto writer = data.writer();
   writer->settle(test_id(0), test_row(0), {});
   writer->flush();
-  Drain drain(data.store, data.options());
+  Drain drain(data.store, data.disk, data.options());
   Database other;
   ASSERT_TRUE(other.open(data.dir / "weir.db", SQLITE_OPEN_READWRITE, 20));
   ASSERT_TRUE(other.execute("BEGIN IMMEDIATE"));
@@ -140,7 +140,7 @@ TEST(Drain, AFullDatabaseDelaysButLosesNothing) {
   auto writer = data.writer();
   for (std::uint64_t i = 0; i < 2000; ++i) writer->settle(test_id(i), test_row(i), {});
   writer->flush();
-  Drain drain(data.store, data.options(500));
+  Drain drain(data.store, data.disk, data.options(500));
   EXPECT_EQ(drain.step(), 500u);
   ASSERT_TRUE(data.store.limit_pages_for_test(1));
   EXPECT_EQ(drain.step(), 0u);
@@ -172,7 +172,7 @@ TEST(Drain, KilledAtAnyMomentBooksEveryRowOnce) {
       const itimerval deadline{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_usec = 300 + round * 400}};
       ::setitimer(ITIMER_PROF, &deadline, nullptr);
       auto store = Store::open(data.dir.path());
-      Drain drain(*store, data.restarted(37));
+      Drain drain(*store, data.disk, data.restarted(37));
       for (;;) drain.step();
     }
     int status = 0;
@@ -180,7 +180,7 @@ TEST(Drain, KilledAtAnyMomentBooksEveryRowOnce) {
     ASSERT_TRUE(WIFSIGNALED(status));
     for (const auto& [id, count] : data.booked()) ASSERT_EQ(count, 1) << id;
   }
-  Drain drain(data.store, data.restarted());
+  Drain drain(data.store, data.disk, data.restarted());
   while (drain.step() > 0) {
   }
   EXPECT_EQ(data.booked(), once_each(kRows));
@@ -195,7 +195,7 @@ RC_GTEST_PROP(Drain, BooksEveryWholeRecordOnceWhateverIsTornAndRestarted, ()) {
     return (seed >> 33) % n;
   };
   for (int life = 0; life < 3; ++life) {
-    Drain drain(data.store, data.restarted(1 + below(5)));
+    Drain drain(data.store, data.disk, data.restarted(1 + below(5)));
     std::vector<std::unique_ptr<JournalWriter>> writers;
     for (std::uint32_t w = 0; w < 2; ++w) writers.push_back(data.writer(w, 600));
     for (std::uint64_t i = below(40); i > 0; --i) {
@@ -212,7 +212,7 @@ RC_GTEST_PROP(Drain, BooksEveryWholeRecordOnceWhateverIsTornAndRestarted, ()) {
       std::ofstream(files.back().path, std::ios::binary | std::ios::app) << std::string(below(30) + 1, '\x07');
     }
   }
-  Drain drain(data.store, data.restarted());
+  Drain drain(data.store, data.disk, data.restarted());
   while (drain.step() > 0) {
   }
   RC_ASSERT(data.booked() == once_each(next));

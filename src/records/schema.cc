@@ -1,5 +1,6 @@
 #include "records/schema.h"
 
+#include <iterator>
 #include <string>
 
 namespace weir {
@@ -47,6 +48,17 @@ CREATE TRIGGER settings_updated AFTER UPDATE ON settings BEGIN UPDATE changes SE
 PRAGMA user_version = 1;
 )sql";
 
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE usage ADD COLUMN cache_write_1h INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE usage ADD COLUMN tool_units INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 2;
+)sql";
+
+// Each takes a file one version on. A process of an older version that is running meanwhile goes on working: it names
+// the columns that it writes, and new ones have defaults.
+constexpr const char* kSteps[] = {kVersion1, kVersion2};
+static_assert(std::size(kSteps) == kSchemaVersion);
+
 }  // namespace
 
 Result<int> schema_version(Database& db) {
@@ -56,6 +68,8 @@ Result<int> schema_version(Database& db) {
 }
 
 Result<void> prepare_schema(Database& db) {
+  // Most starts have nothing to do and must not wait for whoever is writing.
+  if (const auto version = schema_version(db); version && *version == kSchemaVersion) return {};
   Transaction transaction(db);
   if (auto begun = transaction.begin(); !begun) return begun;
   const auto version = schema_version(db);
@@ -65,7 +79,9 @@ Result<void> prepare_schema(Database& db) {
                 std::to_string(kSchemaVersion) + "); use that one");
   }
   if (*version == kSchemaVersion) return {};
-  if (auto made = db.execute(kVersion1); !made) return made;
+  for (auto step = static_cast<std::size_t>(*version); step < std::size(kSteps); ++step) {
+    if (auto made = db.execute(kSteps[step]); !made) return made;
+  }
   return transaction.commit();
 }
 

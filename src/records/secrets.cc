@@ -56,8 +56,13 @@ Result<void> create_secrets(const std::string& dir, const Entropy& entropy) {
   bool ok = ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(fd) == 0;
   ::close(fd);
   ok = ok && (::link(temporary.c_str(), secret_path(dir).c_str()) == 0 || errno == EEXIST);
-  const int error = errno;
+  int error = errno;
   ::unlink(temporary.c_str());
+  // Keys are worth nothing without the secret: it must be there for good before the first of them is made.
+  if (ok) {
+    error = -PosixDisk().sync_directory(dir);
+    ok = error == 0;
+  }
   if (!ok) return fail(fmt::format("cannot write {}: {}", secret_path(dir), std::strerror(error)));
   return {};
 }

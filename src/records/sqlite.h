@@ -67,6 +67,7 @@ class Database {
 
   Result<void> open(const std::string& path, int flags, int busy_timeout_ms);
   void close();
+  void set_busy_timeout(int ms) { sqlite3_busy_timeout(db_, ms); }
   // Any number of statements without results.
   Result<void> execute(const char* sql);
   Statement prepare(std::string_view sql);  // false as a bool if it failed

@@ -71,8 +71,23 @@ Result<void> open_for_reading(Database& db, const std::string& dir, const std::s
   const auto version = schema_version(db);
   if (!version) return std::unexpected(version.error());
   if (*version == 0) return no_store(dir);
-  if (*version != kSchemaVersion) return fail("the record store in " + dir + " was made by another version of weir");
+  // An older file is taken on even for reading; a newer one is refused with words.
+  if (*version != kSchemaVersion) {
+    if (auto prepared = prepare_schema(db); !prepared) return prepared;
+  }
   return db.execute("PRAGMA query_only = 1");
+}
+
+// Made here and not by SQLite, so that nobody else can read it whatever the umask.
+Result<void> make_private_file(const std::string& dir, const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno == EEXIST) return {};
+  if (fd < 0) return fail(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+  ::close(fd);
+  if (const int result = PosixDisk().sync_directory(dir); result < 0) {
+    return fail(fmt::format("cannot write {}: {}", dir, std::strerror(-result)));
+  }
+  return {};
 }
 
 }  // namespace
@@ -112,10 +127,7 @@ Result<Store> Store::open(const std::string& dir, StoreOptions options) {
   const std::string path = dir + "/weir.db";
   if (options.create) {
     if (auto made = make_private_directory(dir); !made) return std::unexpected(made.error());
-    // Made here and not by SQLite, so that nobody else can read it whatever the umask.
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return fail(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
-    ::close(fd);
+    if (auto made = make_private_file(dir, path); !made) return std::unexpected(made.error());
   } else if (::access(path.c_str(), F_OK) != 0) {
     return no_store(dir);
   }
@@ -127,6 +139,10 @@ Result<Store> Store::open(const std::string& dir, StoreOptions options) {
   if (!opened) return std::unexpected(opened.error());
   if (auto prepared = impl->prepare(); !prepared) return std::unexpected(prepared.error());
   return Store(std::move(impl));
+}
+
+void Store::set_busy_timeout(int ms) {
+  impl_->db.set_busy_timeout(ms);
 }
 
 Result<void> Store::create_consumer(Consumer& consumer, const KeyHash& hash) {

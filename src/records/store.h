@@ -56,6 +56,9 @@ class Store {
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
 
+  // How long a busy database is waited for from now on.
+  void set_busy_timeout(int ms);
+
   // --- consumers ----------------------------------------------------------------------------------------------------
   // Fills `consumer.id`. An error if the name is taken.
   Result<void> create_consumer(Consumer& consumer, const KeyHash& hash);

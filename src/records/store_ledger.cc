@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kUsageColumns =
     "time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, provider, route, status, "
     "input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, audio_out, usd_micros, "
-    "reserved_tokens, tool_calls, degraded, attempts, settled";
+    "reserved_tokens, tool_calls, degraded, attempts, settled, cache_write_1h, tool_units";
 constexpr std::string_view kAuditColumns =
     "time, request_id, key, event, layer, limit_name, per, used, reserved, requested, allowed, retry_after, count, "
     "evidence, config_version";
@@ -58,6 +58,7 @@ void bind_row(Statement& s, const UsageRow& row) {
   b.number(row.usage.output_visible).number(row.usage.reasoning).number(row.usage.audio_in);
   b.number(row.usage.audio_out).number(row.usd_micros).number(row.reserved_tokens).number(row.tool_calls);
   b.text(row.degraded).number(row.attempts).number(static_cast<std::int64_t>(row.settled));
+  b.number(row.usage.cache_write_1h).number(row.usage.tool_units);
 }
 
 UsageRow usage_of(const Statement& s) {
@@ -75,7 +76,9 @@ UsageRow usage_of(const Statement& s) {
   row.tool_calls = static_cast<std::int32_t>(s.integer(at++));
   row.degraded = s.text(at++);
   row.attempts = static_cast<std::int32_t>(s.integer(at++));
-  row.settled = static_cast<Settled>(s.integer(at));
+  row.settled = static_cast<Settled>(s.integer(at++));
+  row.usage.cache_write_1h = s.integer(at++);
+  row.usage.tool_units = s.integer(at);
   return row;
 }
 
@@ -152,11 +155,12 @@ Result<void> Store::usage(TimeNs since, const std::function<bool(const UsageRow&
 }
 
 Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
-  Statement s = impl_->db.prepare(fmt::format(
-      "SELECT {} AS grouped, count(*), sum(input_uncached + cache_read + cache_write), "
-      "sum(output_visible + reasoning), sum(cache_read), sum(cache_write), sum(reasoning), sum(usd_micros), "
-      "sum(reserved_tokens), sum(tool_calls) FROM usage WHERE time >= ?1 GROUP BY grouped ORDER BY grouped",
-      kGroupings[static_cast<std::size_t>(by)].expression));
+  Statement s = impl_->db.prepare(
+      fmt::format("SELECT {} AS grouped, count(*), sum(input_uncached + cache_read + cache_write + cache_write_1h), "
+                  "sum(output_visible + reasoning), sum(cache_read), sum(cache_write + cache_write_1h), "
+                  "sum(reasoning), sum(usd_micros), sum(reserved_tokens), sum(tool_calls) FROM usage WHERE time >= ?1 "
+                  "GROUP BY grouped ORDER BY grouped",
+                  kGroupings[static_cast<std::size_t>(by)].expression));
   if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
   std::vector<UsageSum> sums;

@@ -131,10 +131,12 @@ TEST(Store, RowsComeBackAsTheyWereInOrderOfTime) {
   rows[0].usage = {.input_uncached = 1,
                    .cache_read = 2,
                    .cache_write = 3,
+                   .cache_write_1h = 8,
                    .output_visible = 4,
                    .reasoning = 5,
                    .audio_in = 6,
-                   .audio_out = 7};
+                   .audio_out = 7,
+                   .tool_units = 9};
   rows[0].degraded = "spend; model=gpt-4o-mini";
   rows[0].settled = Settled::kExpired;
   rows[0].conversation = "c";
@@ -180,13 +182,16 @@ TEST(Store, SumsByGroupAndDay) {
     rows.back().key = i < 4 ? "ann" : "bob";
     rows.back().time += i < 5 ? 0 : kDay;
     rows.back().usage.cache_read = 10;
+    rows.back().usage.cache_write = 3;
+    rows.back().usage.cache_write_1h = 2;
   }
   ASSERT_TRUE(store.book(rows, {}, {}));
   const auto by_key = store.usage_sums(0, UsageBy::kKey).value();
   ASSERT_EQ(by_key.size(), 2u);
   EXPECT_EQ(by_key[0].group, "ann");
   EXPECT_EQ(by_key[0].requests, 4);
-  EXPECT_EQ(by_key[0].input_tokens, 440);
+  EXPECT_EQ(by_key[0].input_tokens, 460);
+  EXPECT_EQ(by_key[0].cache_write_tokens, 20) << "both lifetimes";
   EXPECT_EQ(by_key[0].cached_tokens, 40);
   EXPECT_EQ(by_key[1].usd_micros, 6 * 1234);
   const auto by_day = store.usage_sums(0, UsageBy::kUtcDay).value();
@@ -243,6 +248,55 @@ TEST(Store, ReadOnlyRefusesToWriteAndNewerFilesAreLeftAlone) {
   ASSERT_TRUE(db.execute("PRAGMA user_version = 99"));
   EXPECT_FALSE(Store::open(dir.path(), {.create = true}));
   EXPECT_FALSE(Store::open(dir.path(), {.read_only = true}));
+}
+
+// What the first version's file lacks.
+void make_first_version(const std::string& file) {
+  Database db;
+  ASSERT_TRUE(db.open(file, SQLITE_OPEN_READWRITE, 100));
+  ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN cache_write_1h"));
+  ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN tool_units"));
+  ASSERT_TRUE(db.execute("PRAGMA user_version = 1"));
+  ASSERT_TRUE(db.execute(
+      "INSERT INTO usage (time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, "
+      "provider, route, status, input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, "
+      "audio_out, usd_micros, reserved_tokens, tool_calls, degraded, attempts, settled) VALUES (5, 'req_old', "
+      "'ann', '', '', '', '', '', '', '', '', '', '', 200, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, '', 1, 0)"));
+}
+
+TEST(Store, AFileOfTheFirstVersionIsTakenOnWithItsRowsAlsoByAReader) {
+  for (const bool read_only : {false, true}) {
+    TempDir dir;
+    open_new(dir.path());
+    make_first_version(dir / "weir.db");
+    Result<Store> store = Store::open(dir.path(), {.read_only = read_only});
+    ASSERT_TRUE(store) << store.error().message;
+    std::vector<UsageRow> rows;
+    ASSERT_TRUE(store->usage(0, [&](const UsageRow& row) {
+      rows.push_back(row);
+      return true;
+    }));
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].request_id, "req_old");
+    EXPECT_EQ(rows[0].usage.input(), 6);
+    EXPECT_EQ(rows[0].usage.cache_write_1h, 0);
+    EXPECT_EQ(rows[0].usd_micros, 8);
+    EXPECT_EQ(store->book(std::vector{test_row(1)}, {}, {}).has_value(), !read_only);
+  }
+}
+
+TEST(Store, OpeningAndReadingDoNotWaitForAWriter) {
+  TempDir dir;
+  open_new(dir.path());
+  Database other;
+  ASSERT_TRUE(other.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 100));
+  ASSERT_TRUE(other.execute("BEGIN EXCLUSIVE"));
+  for (const bool read_only : {false, true}) {
+    Result<Store> store = Store::open(dir.path(), {.read_only = read_only, .busy_timeout_ms = 0});
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_TRUE(store->list_consumers());
+    EXPECT_FALSE(store->set_setting("a", "b"));
+  }
 }
 
 TEST(Store, GarbageInsteadOfADatabaseIsAnError) {
