@@ -33,8 +33,9 @@ void SimConnection::send(std::string_view bytes) {
     if (parser_.state() == MessageState::kHead || parser_.state() == MessageState::kFault) return;
     if (used == 0 && parser_.state() != MessageState::kComplete) return;
     if (parser_.state() == MessageState::kComplete) {
-      std::string_view path = parser_.head().path;
-      answer_.emplace(options_, operation_at(path).value_or(OperationAt{}).operation, body_, ordinal_, loop_.now());
+      const OperationAt at = operation_at(parser_.head().path).value_or(OperationAt{});
+      const bool alt_sse = parser_.head().query.find("alt=sse") != std::string_view::npos;
+      answer_.emplace(options_, at.operation, body_, ordinal_, loop_.now(), at.model, alt_sse);
       due_ = loop_.now();
       next_.set(loop_, loop_.now());
     }

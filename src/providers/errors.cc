@@ -1,62 +1,14 @@
 #include "providers/errors.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/json_writer.h"
+#include "base/strings.h"
+#include "providers/error_words.h"
 
 namespace weir {
 namespace {
-
-// `type` and `code` of the error object; an empty code is null.
-struct OpenAiWords {
-  std::string_view type, code;
-};
-
-OpenAiWords openai_words(ErrorKind kind, int status) {
-  switch (kind) {
-    case ErrorKind::kInvalidRequest:
-      return {"invalid_request_error", ""};
-    case ErrorKind::kUnauthorized:
-      return {"invalid_request_error", "invalid_api_key"};
-    case ErrorKind::kNotFound:
-      return {"invalid_request_error", "unknown_url"};
-    case ErrorKind::kUnknownModel:
-      return {"invalid_request_error", "model_not_found"};
-    case ErrorKind::kTooLarge:
-      return {"invalid_request_error", "request_too_large"};
-    case ErrorKind::kRateLimited:
-    case ErrorKind::kAbnormal:
-      return {"rate_limit_exceeded", "rate_limit_exceeded"};
-    case ErrorKind::kQuota:
-      return {"insufficient_quota", "insufficient_quota"};
-    case ErrorKind::kOverloaded:
-      return {"service_unavailable_error", "server_is_overloaded"};
-    case ErrorKind::kUpstream:
-      return {"server_error", status == 504 ? "upstream_timeout" : "upstream_error"};
-  }
-  return {"server_error", ""};
-}
-
-std::string_view anthropic_type(ErrorKind kind, int status) {
-  switch (kind) {
-    case ErrorKind::kInvalidRequest:
-      return status == 403 ? "permission_error" : "invalid_request_error";
-    case ErrorKind::kUnauthorized:
-      return "authentication_error";
-    case ErrorKind::kNotFound:
-    case ErrorKind::kUnknownModel:
-      return "not_found_error";
-    case ErrorKind::kTooLarge:
-      return "request_too_large";
-    case ErrorKind::kRateLimited:
-    case ErrorKind::kQuota:
-    case ErrorKind::kAbnormal:
-      return "rate_limit_error";
-    case ErrorKind::kOverloaded:
-      return "overloaded_error";
-    case ErrorKind::kUpstream:
-      return status == 504 ? "timeout_error" : "api_error";
-  }
-  return "api_error";
-}
 
 // Standard phrase of a status: the title of problems without a type of their own (RFC 9457 section 4.2.1).
 std::string_view phrase(int status) {
@@ -152,6 +104,38 @@ void anthropic_body(JsonWriter& json, const ErrorFacts& facts) {
   json.end_object();
 }
 
+// As protobuf writes a Duration: "34s", "34.07s". Rounded up to milliseconds.
+std::string google_duration(double seconds) {
+  constexpr double kMostSeconds = 315'576'000'000.0;  // the type's own bound
+  const auto ms = static_cast<std::int64_t>(std::ceil(std::min(seconds, kMostSeconds) * 1000.0));
+  std::string out;
+  append_number(out, ms / 1000);
+  if (ms % 1000 != 0) {
+    out += '.';
+    append_number(out, ms % 1000, 3);
+  }
+  return out + "s";
+}
+
+void gemini_body(JsonWriter& json, const ErrorFacts& facts) {
+  json.begin_object().key("error").begin_object().key("code").number(facts.status);
+  json.key("message").string(facts.message).key("status").string(google_status(facts.status));
+  if (facts.refusal != nullptr && facts.refusal->retry_after_s >= 0) {
+    json.key("details").begin_array().begin_object();
+    json.key("@type").string("type.googleapis.com/google.rpc.RetryInfo");
+    json.key("retryDelay").string(google_duration(facts.refusal->retry_after_s)).end_object().end_array();
+  }
+  machine_part(json, facts);
+  json.end_object().end_object();
+}
+
+// Its error is a string: the machine part stands beside it.
+void ollama_body(JsonWriter& json, const ErrorFacts& facts) {
+  json.begin_object().key("error").string(facts.message);
+  machine_part(json, facts);
+  json.end_object();
+}
+
 void problem_body(JsonWriter& json, const ErrorFacts& facts) {
   const ProblemWords words = problem_words(facts.kind, facts.status);
   json.begin_object().key("type").string(words.type).key("title").string(words.title);
@@ -177,12 +161,16 @@ std::string error_body(ErrorShape shape, const ErrorFacts& facts) {
   JsonWriter json(out);
   switch (shape) {
     case ErrorShape::kOpenAi:
-    case ErrorShape::kGemini:
-    case ErrorShape::kOllama:
       openai_body(json, facts);
       break;
     case ErrorShape::kAnthropic:
       anthropic_body(json, facts);
+      break;
+    case ErrorShape::kGemini:
+      gemini_body(json, facts);
+      break;
+    case ErrorShape::kOllama:
+      ollama_body(json, facts);
       break;
     case ErrorShape::kProblem:
       problem_body(json, facts);
@@ -203,13 +191,6 @@ ErrorShape shape_of(Operation operation) {
       return ErrorShape::kOllama;
   }
   return ErrorShape::kProblem;  // every dialect is above
-}
-
-std::string stream_error_end(Operation operation, Framing, const ErrorFacts& facts, const Usage*, bool) {
-  // Clients of OpenAI look at data alone; the others dispatch on the event's name.
-  const ErrorShape shape = shape_of(operation);
-  std::string out = shape == ErrorShape::kOpenAi ? "data: " : "event: error\ndata: ";
-  return out + error_body(shape, facts) + "\n\n";
 }
 
 }  // namespace weir

@@ -37,12 +37,21 @@ struct ErrorFacts {
 };
 
 std::string_view content_type_of(ErrorShape shape);
+// The machine part `weir` is a member of the error object, of the problem, and, for Ollama, whose error is a string, of
+// the body itself.
 std::string error_body(ErrorShape shape, const ErrorFacts& facts);
 
-// The in-band end of a stream after its 200 began: the dialect's error event, with a final usage and an end marker where
-// the dialect has them. `usage`: what is charged, if known; `told`: the client asked for usage or always gets it.
+// The in-band end of a stream after its 200 began: the dialect's error event, with a final usage and an end marker
+// where the dialect has them. `usage`: what is charged, if known; `told`: the client asked for usage or always gets it.
+// `answer`: what the reader knows (id and model to repeat); `at`: where the bytes that went out stand. Append it to
+// whole events only.
+//
+// Chat, completions: error, usage chunk, [DONE]. Responses: response.failed with the usage, then an `error` event that
+// holds the flat members of that event and the `error` object that the official SDKs raise. Messages: message_delta
+// with the usage, then `error`. Gemini: usageMetadata, then the error as an event and once more bare, as Google's own
+// SDK wants it; in an array two elements and its bracket. Ollama: an error line.
 std::string stream_error_end(Operation operation, Framing framing, const ErrorFacts& facts, const Usage* usage,
-                             bool told);
+                             bool told, const AnswerFacts* answer = nullptr, StreamPosition at = {});
 
 // A limit as the dialect's own headers show it.
 struct LimitShare {
@@ -53,7 +62,7 @@ struct LimitShare {
 };
 
 // Appends "name: value\r\n" lines: x-ratelimit-* (Go-style durations) or anthropic-ratelimit-* (RFC 3339 instants); per
-// meter the limit with the smallest remaining share wins. Nothing for kProblem.
+// meter the limit with the smallest remaining share wins. Nothing for the other shapes, which document no such headers.
 void append_limit_headers(ErrorShape shape, std::span<const LimitShare> shares, TimeNs now, std::string& out);
 
 // True for response headers the gateway itself sets and therefore removes from a provider's answer (lower-case name).

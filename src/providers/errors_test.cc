@@ -101,11 +101,145 @@ TEST(ErrorBody, Problem) {
   EXPECT_EQ(content_type_of(ErrorShape::kAnthropic), "application/json");
 }
 
-TEST(StreamError, InBandEvents) {
+TEST(ErrorBody, GeminiTellsTheWaitAsRetryInfo) {
+  ErrorFacts facts = facts_for(ErrorKind::kRateLimited, 429);
+  Refusal refusal = sample_refusal();
+  facts.refusal = &refusal;
+  EXPECT_EQ(error_body(ErrorShape::kGemini, facts),
+            R"({"error":{"code":429,"message":"say \"why\"","status":"RESOURCE_EXHAUSTED","details":[{"@type":)"
+            R"("type.googleapis.com/google.rpc.RetryInfo","retryDelay":"31.200s"}],"weir":)" +
+                machine_json(refusal) + "}}");
+  refusal.retry_after_s = 3;
+  EXPECT_NE(error_body(ErrorShape::kGemini, facts).find(R"("retryDelay":"3s")"), std::string::npos);
+  refusal.retry_after_s = 0.0001;
+  EXPECT_NE(error_body(ErrorShape::kGemini, facts).find(R"("retryDelay":"0.001s")"), std::string::npos);
+  refusal.retry_after_s = -1;
+  EXPECT_EQ(error_body(ErrorShape::kGemini, facts).find("details"), std::string::npos) << "it can never fit";
+}
+
+TEST(ErrorBody, GeminiStatusWords) {
+  const std::pair<int, const char*> cases[] = {
+      {400, "INVALID_ARGUMENT"}, {401, "UNAUTHENTICATED"},  {403, "PERMISSION_DENIED"},
+      {404, "NOT_FOUND"},        {413, "INVALID_ARGUMENT"}, {500, "INTERNAL"},
+      {502, "UNAVAILABLE"},      {503, "UNAVAILABLE"},      {504, "DEADLINE_EXCEEDED"}};
+  for (const auto& [status, word] : cases) {
+    const std::string body = error_body(ErrorShape::kGemini, facts_for(ErrorKind::kInvalidRequest, status));
+    EXPECT_EQ(body, R"({"error":{"code":)" + std::to_string(status) + R"(,"message":"say \"why\"","status":")" + word +
+                        R"("}})");
+  }
+}
+
+TEST(ErrorBody, OllamaSaysItInOneString) {
+  ErrorFacts facts = facts_for(ErrorKind::kQuota, 429);
+  EXPECT_EQ(error_body(ErrorShape::kOllama, facts), R"({"error":"say \"why\""})");
+  const Refusal refusal = sample_refusal();
+  facts.refusal = &refusal;
+  EXPECT_EQ(error_body(ErrorShape::kOllama, facts), R"({"error":"say \"why\"","weir":)" + machine_json(refusal) + "}");
+}
+
+constexpr Usage kUsed{.input_uncached = 5, .cache_read = 2, .output_visible = 3, .reasoning = 1};
+
+// Reads what the gateway wrote as a client would, after `before`.
+AnswerFacts read_end(Operation operation, Framing framing, const std::string& before, const std::string& end,
+                     bool& ended) {
+  StreamReader reader(operation, framing, false);
+  std::string out;
+  reader.feed(before + end, out);
+  reader.finish(out);
+  EXPECT_EQ(out, before + end);
+  ended = reader.ended();
+  return reader.facts();
+}
+
+TEST(StreamError, EveryDialectReadsItsOwnEndAsAnError) {
   const ErrorFacts facts = facts_for(ErrorKind::kQuota, 429);
-  EXPECT_EQ(stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, nullptr, false), "data: " + error_body(ErrorShape::kOpenAi, facts) + "\n\n");
-  EXPECT_EQ(stream_error_end(Operation::kMessages, Framing::kSse, facts, nullptr, false),
-            "event: error\ndata: " + error_body(ErrorShape::kAnthropic, facts) + "\n\n");
+  const struct {
+    Operation operation;
+    Framing framing;
+    std::string before;
+    bool has_usage, ended;
+  } cases[] = {
+      {Operation::kChatCompletions, Framing::kSse, "", true, true},
+      {Operation::kCompletions, Framing::kSse, "", true, true},
+      {Operation::kResponses, Framing::kSse, "", true, true},
+      {Operation::kMessages, Framing::kSse,
+       "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n", true,
+       false},
+      {Operation::kStreamGenerate, Framing::kSse, "", true, false},
+      {Operation::kStreamGenerate, Framing::kJsonArray, "", true, false},
+      {Operation::kOllamaChat, Framing::kNdjson, "", false, false},
+      {Operation::kOllamaGenerate, Framing::kNdjson, "{\"response\":\"a\"}\n", false, false},
+  };
+  for (const auto& c : cases) {
+    const std::string route(route_of(c.operation));
+    for (const bool told : {false, true}) {
+      bool ended = false;
+      const std::string end = stream_error_end(c.operation, c.framing, facts, &kUsed, told);
+      const AnswerFacts read = read_end(c.operation, c.framing, c.before, end, ended);
+      EXPECT_TRUE(read.error) << route;
+      EXPECT_EQ(ended, c.ended) << route;
+      EXPECT_EQ(read.usage.has_value(), told && c.has_usage) << route << end;
+      EXPECT_EQ(read.usage.value_or(kUsed), kUsed) << route;
+    }
+    bool ended = false;
+    const std::string bare = stream_error_end(c.operation, c.framing, facts, nullptr, true);
+    EXPECT_FALSE(read_end(c.operation, c.framing, c.before, bare, ended).usage.has_value()) << route;
+  }
+}
+
+TEST(StreamError, ChatBytes) {
+  const ErrorFacts facts = facts_for(ErrorKind::kQuota, 429);
+  const std::string error = "data: " + error_body(ErrorShape::kOpenAi, facts) + "\n\n";
+  EXPECT_EQ(stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, &kUsed, false),
+            error + "data: [DONE]\n\n");
+  AnswerFacts known;
+  known.id = "c-1";
+  known.model = "m";
+  EXPECT_EQ(
+      stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, &kUsed, true, &known),
+      error +
+          "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"m\",\"choices\":[],"
+          "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":4,\"total_tokens\":11,\"prompt_tokens_details\":"
+          "{\"cached_tokens\":2,\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":1,"
+          "\"audio_tokens\":0}}}\n\ndata: [DONE]\n\n");
+}
+
+TEST(StreamError, ResponsesGoOnCountingAndCarryTheObjectThatSdksRaise) {
+  const ErrorFacts facts = facts_for(ErrorKind::kRateLimited, 429);
+  const std::string end =
+      stream_error_end(Operation::kResponses, Framing::kSse, facts, nullptr, true, nullptr, {.sequence = 7});
+  EXPECT_TRUE(end.starts_with("event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":7,"));
+  EXPECT_NE(end.find("\n\nevent: error\ndata: {\"type\":\"error\",\"code\":\"rate_limit_exceeded\",\"message\":\"say "
+                     "\\\"why\\\"\",\"param\":null,\"sequence_number\":8,\"error\":{\"message\":"),
+            std::string::npos)
+      << end;
+}
+
+TEST(StreamError, AnArrayIsClosedValidlyWhereverItStands) {
+  const ErrorFacts facts = facts_for(ErrorKind::kQuota, 429);
+  for (const std::string stream :
+       {"", "[", "[{\"candidates\":[]}", "[{\"candidates\":[]}\n,\r\n{\"candidates\":[]}\n,\n{\"can"}) {
+    StreamReader reader(Operation::kStreamGenerate, Framing::kJsonArray, false);
+    std::string out;
+    reader.feed(stream, out);  // what is not complete is not relayed
+    const std::string end = stream_error_end(Operation::kStreamGenerate, Framing::kJsonArray, facts, &kUsed, true,
+                                             &reader.facts(), reader.position());
+    simdjson::dom::parser parser;
+    simdjson::dom::element document;
+    ASSERT_EQ(parser.parse(out + end).get(document), simdjson::SUCCESS) << out + end;
+    simdjson::dom::array list;
+    ASSERT_EQ(document.get_array().get(list), simdjson::SUCCESS);
+    simdjson::dom::element last;
+    for (const simdjson::dom::element element : list) last = element;
+    EXPECT_EQ(last["error"]["code"].get_int64().value_unsafe(), 429);
+  }
+}
+
+TEST(StreamError, GeminiEventsEndInBareJsonForGooglesSdk) {
+  const ErrorFacts facts = facts_for(ErrorKind::kQuota, 429);
+  const std::string error = error_body(ErrorShape::kGemini, facts);
+  EXPECT_EQ(stream_error_end(Operation::kStreamGenerate, Framing::kSse, facts, nullptr, true),
+            "data: " + error + "\n\n" + error + "\n");
 }
 
 std::string headers(ErrorShape shape, std::vector<LimitShare> shares, TimeNs now = 0) {
@@ -123,7 +257,9 @@ TEST(LimitHeaders, OpenAiShowsTheTightestPerMeter) {
             "x-ratelimit-limit-requests: 60\r\nx-ratelimit-remaining-requests: 59\r\nx-ratelimit-reset-requests: 1s\r\n"
             "x-ratelimit-limit-tokens: 10\r\nx-ratelimit-remaining-tokens: 9\r\nx-ratelimit-reset-tokens: 12ms\r\n");
   EXPECT_EQ(headers(ErrorShape::kOpenAi, {}), "");
-  EXPECT_EQ(headers(ErrorShape::kProblem, {{"requests", 60, 59, kSecond}}), "");
+  for (const ErrorShape shape : {ErrorShape::kProblem, ErrorShape::kGemini, ErrorShape::kOllama}) {
+    EXPECT_EQ(headers(shape, {{"requests", 60, 59, kSecond}}), "");
+  }
 }
 
 TEST(LimitHeaders, GoDurations) {

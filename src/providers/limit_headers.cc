@@ -64,7 +64,7 @@ constexpr std::array<MeterName, 4> kAnthropicMeters{{{"requests", "requests"},
 }  // namespace
 
 void append_limit_headers(ErrorShape shape, std::span<const LimitShare> shares, TimeNs now, std::string& out) {
-  if (shape == ErrorShape::kProblem) return;
+  if (shape != ErrorShape::kOpenAi && shape != ErrorShape::kAnthropic) return;
   const bool openai = shape == ErrorShape::kOpenAi;
   const std::span<const MeterName> meters =
       openai ? std::span<const MeterName>(kOpenAiMeters) : std::span<const MeterName>(kAnthropicMeters);

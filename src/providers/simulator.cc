@@ -1,11 +1,9 @@
-// What the simulator answers and when; how an answer is written is in simulator_answers.cc.
+// What the simulator answers and when; how each dialect writes it is in simulator_chat.cc and its like.
 #include "providers/simulator.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "providers/errors.h"
 #include "providers/simulator_embeddings.h"
@@ -18,61 +16,35 @@ namespace {
 constexpr std::int64_t kMaxAnswerTokens = 1'000'000;
 // A tool call with empty arguments costs about as much as its name and the frame around it.
 constexpr std::int64_t kToolCallTokens = 12;
-constexpr std::int64_t kFlatPartReported = 800;
-constexpr BodyBounds kAnyBody{.depth = 1024,
-                              .messages = std::numeric_limits<std::size_t>::max(),
-                              .tools = std::numeric_limits<std::size_t>::max()};
 
-using simdjson::dom::array;
-using simdjson::dom::element;
-using simdjson::dom::object;
-
-std::string string_at(const object& from, std::string_view key) {
-  std::string_view text;
-  return from.at_key(key).get_string().get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
-
-// The name in {"function":{"name":…}} or {"name":…}.
-std::string tool_name(const object& tool) {
-  object function;
-  return tool.at_key("function").get_object().get(function) == simdjson::SUCCESS ? string_at(function, "name")
-                                                                                 : string_at(tool, "name");
-}
-
-// The tool that `tool_choice` demands; empty if the model may answer in text.
-std::string demanded_tool(std::string_view body) {
-  simdjson::dom::parser parser;
-  object root;
-  if (parser.parse(body.data(), body.size()).get_object().get(root) != simdjson::SUCCESS) return {};
-  element choice;
-  if (root.at_key("tool_choice").get(choice) != simdjson::SUCCESS) return {};
-  object named;
-  bool any = false;
-  std::string_view word;
-  if (choice.get_string().get(word) == simdjson::SUCCESS) {
-    any = word == "required";
-  } else if (choice.get_object().get(named) == simdjson::SUCCESS) {
-    if (std::string name = tool_name(named); !name.empty()) return name;
-    any = string_at(named, "type") == "any";
+const SimulatedWriter& writer_of(Operation operation) {
+  switch (dialect_of(operation)) {
+    case Dialect::kOpenAi:
+      if (operation == Operation::kResponses) return kResponsesWriter;
+      return operation == Operation::kCompletions ? kCompletionsWriter : kChatWriter;
+    case Dialect::kAnthropic:
+      return kMessagesWriter;
+    case Dialect::kGemini:
+      return kGeminiWriter;
+    case Dialect::kOllama:
+      return kOllamaWriter;
   }
-  array tools;
-  if (!any || root.at_key("tools").get_array().get(tools) != simdjson::SUCCESS) return {};
-  for (const element tool : tools) {
-    object fields;
-    if (tool.get_object().get(fields) == simdjson::SUCCESS) return tool_name(fields);
-  }
-  return {};
+  return kChatWriter;  // every dialect is above
 }
 
-std::string http_head(Operation operation, int status, const std::string& id, bool stream, std::size_t length,
-                      TimeNs now) {
-  const bool openai = dialect_of(operation) == Dialect::kOpenAi;
+std::string_view stream_type(const SimulatedPlan& plan) {
+  if (dialect_of(plan.operation) == Dialect::kOllama) return "application/x-ndjson";
+  return plan.json_array ? "application/json; charset=utf-8" : "text/event-stream; charset=utf-8";
+}
+
+std::string http_head(const SimulatedPlan& plan, int status, bool stream, std::size_t length) {
+  const bool openai = dialect_of(plan.operation) == Dialect::kOpenAi;
   std::string head =
       fmt::format("HTTP/1.1 {}\r\ndate: {}\r\n{}: req_{}\r\n", status == 200 ? "200 OK" : "400 Bad Request",
-                  format_http_date(now), openai ? "x-request-id" : "request-id", id);
+                  format_http_date(plan.now), openai ? "x-request-id" : "request-id", plan.id);
   if (stream) {
     head +=
-        "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n";
+        fmt::format("content-type: {}\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n", stream_type(plan));
   } else {
     head += fmt::format("content-type: application/json\r\ncontent-length: {}\r\n", length);
   }
@@ -85,60 +57,68 @@ void append_http_chunk(std::string& out, std::string_view bytes) {
 
 }  // namespace
 
-struct SimulatedAnswer::Request {
-  RequestFacts facts;
-  std::string tool;
-};
-
 SimulatedAnswer::SimulatedAnswer(const SimulatorOptions& options, Operation operation, std::string_view body,
-                                 std::uint64_t ordinal, TimeNs now)
-    : options_(options), operation_(operation), created_s_(now / kSecond) {
-  const std::uint64_t body_hash = text_hash(body);
-  words_seed_ = mix64(mix64(mix64(options.seed) ^ ordinal) ^ body_hash);
-  id_ = fmt::format("{:016x}{:08x}", words_seed_, mix64(words_seed_) >> 32);
-  const auto read = read_request(operation, body, kAnyBody);
-  int status = 200;
-  if (!read) {
-    status = 400;
-    whole_ = error_body(dialect_of(operation) == Dialect::kOpenAi ? ErrorShape::kOpenAi : ErrorShape::kAnthropic,
-                        {.message = read.error().message, .param = read.error().param, .request_id = "req_" + id_});
-  } else if (operation == Operation::kEmbeddings) {
-    SimulatedEmbeddings answer = simulate_embeddings(options.seed, *read, body);
-    status = answer.status;
-    whole_ = std::move(answer.body);
-    usage_ = answer.usage;
-  } else {
-    Request request{.facts = *read, .tool = {}};
-    if (read->tools > 0) request.tool = demanded_tool(body);
-    plan(request);
-    if (!stream_) whole_ = operation == Operation::kMessages ? message_answer() : chat_answer();
-  }
-  head_ = http_head(operation, status, id_, stream_, whole_.size(), now);
+                                 std::uint64_t ordinal, TimeNs now, std::string_view path_model, bool alt_sse)
+    : options_(options) {
+  plan_.operation = operation;
+  plan_.json_array = operation == Operation::kStreamGenerate && !alt_sse;
+  plan_.now = now;
+  plan_.words_seed = mix64(mix64(mix64(options.seed) ^ ordinal) ^ text_hash(body));
+  plan_.id = fmt::format("{:016x}{:08x}", plan_.words_seed, mix64(plan_.words_seed) >> 32);
+  read(body, path_model);
+  head_ = http_head(plan_, status_, stream_, whole_.size());
 }
 
-void SimulatedAnswer::plan(const Request& request) {
-  const RequestFacts& facts = request.facts;
-  model_ = facts.model;
-  stream_ = facts.stream;
-  include_usage_ = facts.wants_stream_usage;
-  const std::int64_t cap = facts.output_cap.value_or(std::numeric_limits<std::int64_t>::max());
-  if (cap > 0) tool_ = request.tool;
-  const std::int64_t most = kMaxAnswerTokens / facts.choices;
+void SimulatedAnswer::read(std::string_view body, std::string_view path_model) {
+  const Operation operation = plan_.operation;
+  if (!generates(operation) && !only_counts(operation)) {
+    SimulatedEmbeddings answer = simulate_embeddings(options_.seed, operation, body);
+    if (answer.status != 200) return fail(answer.status, std::move(answer.message), std::move(answer.param));
+    whole_ = std::move(answer.body);
+    plan_.usage = answer.usage;
+    return;
+  }
+  auto request = read_simulated_request(operation, body, path_model);
+  if (!request) return fail(400, std::move(request.error().message), std::move(request.error().param));
+  if (only_counts(operation)) {
+    whole_ = fmt::format(R"({{"{}":{}}})", operation == Operation::kCountTokens ? "input_tokens" : "totalTokens",
+                         request->input_tokens);
+    return;
+  }
+  plan(*request);
+  if (!stream_) whole_ = writer_of(operation).whole(plan_);
+}
+
+void SimulatedAnswer::fail(int status, std::string message, std::string param) {
+  status_ = status;
+  ErrorFacts facts;
+  facts.message = std::move(message);
+  facts.param = std::move(param);
+  facts.request_id = "req_" + plan_.id;
+  whole_ = error_body(shape_of(plan_.operation), facts);
+}
+
+void SimulatedAnswer::plan(const SimulatedRequest& request) {
+  plan_.model = request.model;
+  stream_ = request.stream;
+  plan_.include_usage = request.include_usage;
+  plan_.tool = request.tool;
+  const std::int64_t most = kMaxAnswerTokens / request.choices;
   const std::int64_t least = std::clamp<std::int64_t>(options_.output_tokens_min, 0, most);
   const std::int64_t spread = std::clamp<std::int64_t>(options_.output_tokens_max, least, most) - least + 1;
   std::int64_t output = 0;
-  for (std::int64_t choice = 0; choice < facts.choices; ++choice) {
-    const std::uint64_t drawn = mix64(words_seed_ + static_cast<std::uint64_t>(choice));
-    const std::int64_t wanted =
-        tool_.empty() ? least + static_cast<std::int64_t>(drawn % static_cast<std::uint64_t>(spread)) : kToolCallTokens;
-    lengths_.push_back(std::min(wanted, cap));
-    cut_.push_back(wanted > cap);
-    longest_ = std::max(longest_, lengths_.back());
-    output += lengths_.back();
+  for (std::int64_t choice = 0; choice < request.choices; ++choice) {
+    const std::uint64_t drawn = mix64(plan_.words_seed + static_cast<std::uint64_t>(choice));
+    const std::int64_t wanted = plan_.tool.empty()
+                                    ? least + static_cast<std::int64_t>(drawn % static_cast<std::uint64_t>(spread))
+                                    : kToolCallTokens;
+    plan_.lengths.push_back(std::min(wanted, request.cap));
+    plan_.cut.push_back(wanted > request.cap);
+    plan_.longest = std::max(plan_.longest, plan_.lengths.back());
+    output += plan_.lengths.back();
   }
-  usage_.input_uncached =
-      std::max<std::int64_t>(1, facts.text_bytes / 4 + facts.flat_parts * kFlatPartReported + facts.token_ids);
-  usage_.output_visible = output;
+  plan_.usage.input_uncached = request.input_tokens;
+  plan_.usage.output_visible = output;
 }
 
 bool SimulatedAnswer::next(SimulatedStep& step) {
@@ -146,22 +126,23 @@ bool SimulatedAnswer::next(SimulatedStep& step) {
   step.bytes.clear();
   const DurationNs interval = options_.tokens_per_second > 0 ? kSecond / options_.tokens_per_second : 0;
   if (!stream_) {
-    step.after = options_.first_byte + longest_ * interval;
+    step.after = options_.first_byte + plan_.longest * interval;
     step.bytes = head_ + whole_;
     done_ = true;
     return true;
   }
+  const SimulatedWriter& writer = writer_of(plan_.operation);
   step.after = position_ == 0 ? options_.first_byte : interval;
   if (position_ == 0) step.bytes = head_;
   // A tool call has no words: its arguments come at once.
-  const std::int64_t steps = tool_.empty() ? longest_ : 1;
-  std::string events = position_ == 0 ? first_events() : std::string();
-  for (std::int64_t choice = 0; choice < static_cast<std::int64_t>(lengths_.size()); ++choice) {
-    events += token_event(choice, position_);
+  const std::int64_t steps = plan_.tool.empty() ? plan_.longest : 1;
+  std::string events = position_ == 0 ? writer.first(plan_) : std::string();
+  for (std::int64_t choice = 0; choice < plan_.choices(); ++choice) {
+    if (position_ < plan_.length(choice)) events += writer.token(plan_, choice, position_);
   }
   ++position_;
   done_ = position_ >= steps;
-  if (done_) events += last_events();
+  if (done_) events += writer.last(plan_);
   append_http_chunk(step.bytes, events);
   if (done_) step.bytes += "0\r\n\r\n";
   return true;

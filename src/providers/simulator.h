@@ -1,11 +1,13 @@
-// The `sim` provider: answers like OpenAI or Anthropic without spending anything. In process; no sockets, no clock.
+// The `sim` provider: answers every operation in its dialect without spending anything. In process; no sockets, no
+// clock.
 //
-//   SimulatedAnswer answer(options, operation, body, ordinal, now);
+//   SimulatedAnswer answer(options, operation, body, ordinal, now, model_of_the_path, alt_sse);
 //   for (SimulatedStep step; answer.next(step);) { wait(step.after); deliver(step.bytes); }
 //
 // Streams pace their tokens; other answers come whole after the time that generating them takes. Usage: prompt tokens =
-// text bytes / 4, one token per word. `max_tokens`, `n`, `stream_options`, `dimensions`, `encoding_format` and a
-// `tool_choice` that demands a call (answered with arguments {}) are honoured. Nothing written in a prompt changes it.
+// text bytes / 4, one token per word. Caps (`max_tokens`, `max_output_tokens`, `maxOutputTokens`, `num_predict`), `n`
+// and `candidateCount`, `stream_options`, `dimensions`, `encoding_format` and a `tool_choice` or calling mode that
+// demands a call (answered with arguments {}) are honoured. Nothing written in a prompt changes it.
 //
 // The steps are the bytes of one HTTP/1.1 response, so that everything behind the socket treats it as any provider.
 #pragma once
@@ -16,7 +18,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "providers/dialect.h"
+#include "providers/simulator_plan.h"
 
 namespace weir {
 
@@ -35,40 +37,25 @@ struct SimulatedStep {
 
 class SimulatedAnswer {
  public:
-  // `ordinal` numbers the requests of this process: same seed, ordinal and body give the same answer.
+  // `ordinal` numbers the requests of this process: same seed, ordinal and body give the same answer. Gemini only:
+  // `path_model`, and whether a stream is asked for as events (else it is one JSON array).
   SimulatedAnswer(const SimulatorOptions& options, Operation operation, std::string_view body, std::uint64_t ordinal,
-                  TimeNs now);
-  bool next(SimulatedStep& step);                // false: the answer is complete
-  const Usage& usage() const { return usage_; }  // what it will report
+                  TimeNs now, std::string_view path_model = {}, bool alt_sse = false);
+  bool next(SimulatedStep& step);                     // false: the answer is complete
+  const Usage& usage() const { return plan_.usage; }  // what it will report
 
  private:
-  struct Request;
-  void plan(const Request& request);
-  std::string chat_answer() const;
-  std::string message_answer() const;
-  std::string chat_event(std::int64_t choice, std::string_view delta, std::string_view finish) const;
-  std::string first_events() const;
-  std::string token_event(std::int64_t choice, std::int64_t index) const;
-  std::string last_events() const;
-  std::string_view finish_of(std::int64_t choice) const;
-  std::string call_id(std::int64_t choice) const;
-  std::string word(std::int64_t choice, std::int64_t index) const;
-  std::string text(std::int64_t choice) const;
+  void read(std::string_view body, std::string_view path_model);
+  void plan(const SimulatedRequest& request);
+  void fail(int status, std::string message, std::string param);
 
   SimulatorOptions options_;
-  Operation operation_;
-  std::string model_, id_, tool_;  // tool_: name of the tool to call, empty for text
+  SimulatedPlan plan_;
   bool stream_ = false;
-  bool include_usage_ = false;
-  std::uint64_t words_seed_ = 0;
-  std::int64_t created_s_ = 0;
-  std::vector<std::int64_t> lengths_;  // tokens, per choice
-  std::vector<bool> cut_;              // stopped by the cap, per choice
-  std::int64_t longest_ = 0;
+  int status_ = 200;
   std::int64_t position_ = 0;  // of the next token in a stream
   bool done_ = false;
   std::string head_, whole_;  // whole_: of answers that are not streamed
-  Usage usage_;
 };
 
 }  // namespace weir

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/json_writer.h"
-#include "providers/errors.h"
+#include "providers/simulator_plan.h"
 #include "providers/simulator_random.h"
 
 namespace weir {
@@ -75,49 +75,92 @@ std::vector<std::uint64_t> inputs_of(const element& input) {
   return hashes;
 }
 
-SimulatedEmbeddings refused(std::string message) {
-  ErrorFacts facts;
-  facts.message = std::move(message);
-  facts.param = "input";
-  return {.status = 400, .body = error_body(ErrorShape::kOpenAi, facts), .usage = {}};
+SimulatedEmbeddings refused(std::string message, std::string param) {
+  return {.status = 400, .body = {}, .usage = {}, .message = std::move(message), .param = std::move(param)};
+}
+
+struct EmbeddingRequest {
+  std::string_view model;
+  std::int64_t tokens = 1;
+  std::int64_t dimensions = kDefaultDimensions;
+  bool base64 = false;
+  std::vector<std::uint64_t> inputs;
+};
+
+std::string openai_answer(std::uint64_t seed, const EmbeddingRequest& request) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("object").string("list").key("data").begin_array();
+  std::string vector;
+  for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+    vector.clear();
+    const std::uint64_t from = mix64(mix64(seed) ^ request.inputs[i]);
+    request.base64 ? append_base64_vector(vector, from, request.dimensions)
+                   : append_decimal_vector(vector, from, request.dimensions);
+    json.begin_object().key("object").string("embedding").key("index").number(static_cast<std::int64_t>(i));
+    json.key("embedding").raw(vector).end_object();
+  }
+  json.end_array().key("model").string(request.model).key("usage").begin_object();
+  json.key("prompt_tokens").number(request.tokens).key("total_tokens").number(request.tokens);
+  json.end_object().end_object();
+  return out;
+}
+
+std::string ollama_answer(std::uint64_t seed, const EmbeddingRequest& request) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("model").string(request.model).key("embeddings").begin_array();
+  std::string vector;
+  for (const std::uint64_t input : request.inputs) {
+    vector.clear();
+    append_decimal_vector(vector, mix64(mix64(seed) ^ input), request.dimensions);
+    json.raw(vector);
+  }
+  json.end_array().key("total_duration").number(kMillisecond).key("load_duration").number(0);
+  json.key("prompt_eval_count").number(request.tokens).end_object();
+  return out;
 }
 
 }  // namespace
 
-SimulatedEmbeddings simulate_embeddings(std::uint64_t seed, const RequestFacts& facts, std::string_view body) {
+SimulatedEmbeddings simulate_embeddings(std::uint64_t seed, Operation operation, std::string_view body) {
+  const bool ollama = operation == Operation::kOllamaEmbed;
+  EmbeddingRequest request;
+  std::string model;
+  if (ollama) {
+    auto read = read_simulated_request(operation, body, {});
+    if (!read) return refused(std::move(read.error().message), std::move(read.error().param));
+    model = std::move(read->model);
+    request.tokens = read->input_tokens;
+  } else {
+    auto facts = read_request(operation, body, BodyBounds{.depth = 1024});
+    if (!facts) return refused(std::move(facts.error().message), std::move(facts.error().param));
+    model = std::move(facts->model);
+    request.tokens = std::max<std::int64_t>(1, facts->text_bytes / 4 + facts->token_ids);
+  }
+  request.model = model;
   simdjson::dom::parser parser;
   object root;
   element input;
-  SimulatedEmbeddings answer;
   if (parser.parse(body.data(), body.size()).get_object().get(root) != simdjson::SUCCESS ||
       root.at_key("input").get(input) != simdjson::SUCCESS) {
-    return refused("`input` is missing.");
+    return refused("`input` is missing.", "input");
   }
-  std::int64_t dimensions = kDefaultDimensions;
-  if (root.at_key("dimensions").get_int64().get(dimensions) != simdjson::SUCCESS) dimensions = kDefaultDimensions;
-  dimensions = std::clamp<std::int64_t>(dimensions, 1, kMaxDimensions);
+  if (root.at_key("dimensions").get_int64().get(request.dimensions) != simdjson::SUCCESS) {
+    request.dimensions = kDefaultDimensions;
+  }
+  request.dimensions = std::clamp<std::int64_t>(request.dimensions, 1, kMaxDimensions);
   std::string_view format;
-  const bool base64 =
-      root.at_key("encoding_format").get_string().get(format) == simdjson::SUCCESS && format == "base64";
-  const std::vector<std::uint64_t> inputs = inputs_of(input);
-  if (static_cast<std::int64_t>(inputs.size()) > kMaxSimulatedNumbers / dimensions) {
+  request.base64 = root.at_key("encoding_format").get_string().get(format) == simdjson::SUCCESS && format == "base64";
+  request.inputs = inputs_of(input);
+  if (static_cast<std::int64_t>(request.inputs.size()) > kMaxSimulatedNumbers / request.dimensions) {
     return refused(
-        fmt::format("The simulator answers at most {} numbers at once; send fewer inputs.", kMaxSimulatedNumbers));
+        fmt::format("The simulator answers at most {} numbers at once; send fewer inputs.", kMaxSimulatedNumbers),
+        "input");
   }
-  JsonWriter json(answer.body);
-  json.begin_object().key("object").string("list").key("data").begin_array();
-  std::string vector;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    vector.clear();
-    const std::uint64_t from = mix64(mix64(seed) ^ inputs[i]);
-    base64 ? append_base64_vector(vector, from, dimensions) : append_decimal_vector(vector, from, dimensions);
-    json.begin_object().key("object").string("embedding").key("index").number(static_cast<std::int64_t>(i));
-    json.key("embedding").raw(vector).end_object();
-  }
-  const std::int64_t tokens = std::max<std::int64_t>(1, facts.text_bytes / 4 + facts.token_ids);
-  json.end_array().key("model").string(facts.model).key("usage").begin_object();
-  json.key("prompt_tokens").number(tokens).key("total_tokens").number(tokens).end_object().end_object();
-  answer.usage.input_uncached = tokens;
+  SimulatedEmbeddings answer;
+  answer.body = ollama ? ollama_answer(seed, request) : openai_answer(seed, request);
+  answer.usage.input_uncached = request.tokens;
   return answer;
 }
 

@@ -1,6 +1,6 @@
 // Embeddings of the simulator: equal texts get equal vectors, everything else is noise.
 //
-//   SimulatedEmbeddings answer = simulate_embeddings(seed, facts, body);
+//   SimulatedEmbeddings answer = simulate_embeddings(seed, operation, body);
 //
 // Internal to this folder. Pure; any thread. At most kMaxSimulatedNumbers numbers in one answer, else status 400.
 #pragma once
@@ -19,9 +19,10 @@ struct SimulatedEmbeddings {
   int status = 200;
   std::string body;
   Usage usage;
+  std::string message, param;  // of a fault
 };
 
-// `body` has passed read_request with `facts`.
-SimulatedEmbeddings simulate_embeddings(std::uint64_t seed, const RequestFacts& facts, std::string_view body);
+// OpenAI's or Ollama's.
+SimulatedEmbeddings simulate_embeddings(std::uint64_t seed, Operation operation, std::string_view body);
 
 }  // namespace weir
