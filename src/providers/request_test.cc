@@ -34,7 +34,8 @@ RequestFault fault_of(Operation operation, const std::string& body, const BodyBo
 }
 
 TEST(Operations, PathsRoundTrip) {
-  for (const Operation operation : {kChat, kEmbed, kMsg}) EXPECT_EQ(operation_at(path_of(operation, "m"))->operation, operation);
+  for (const Operation operation : {kChat, kEmbed, kMsg})
+    EXPECT_EQ(operation_at(path_of(operation, "m"))->operation, operation);
   EXPECT_FALSE(operation_at("/v1/chat/completions/").has_value());
   EXPECT_EQ(to_string(dialect_of(kMsg)), "anthropic");
   EXPECT_EQ(to_string(dialect_of(kEmbed)), "openai");
@@ -92,36 +93,40 @@ TEST(ReadRequest, AnthropicSystemAndBlocks) {
   EXPECT_EQ(facts.text_bytes, 4 + 4 + 4 + 7 + 4 + 4 + 4 + 3);
 }
 
-TEST(ReadRequest, FlatPartsAreNotBytes) {
+TEST(ReadRequest, AttachmentsAreNotBytes) {
   const std::string blob(5000, 'A');
+  enum class Counts : std::uint8_t { kMedia, kFlat, kReference };
   const struct {
     Operation operation;
     std::string part;
-    std::int64_t flat;
+    Counts as;
   } cases[] = {
-      {kChat, R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" + blob + R"("}})", 1},
-      {kChat, R"({"type":"image_url","image_url":{"url":"https://x.test/)" + blob + R"("}})", 1},
-      {kChat, R"({"type":"input_audio","input_audio":{"data":")" + blob + R"(","format":"wav"}})", 1},
-      {kChat, R"({"type":"file","file":{"file_data":")" + blob + R"(","filename":"a.pdf"}})", 1},
-      {kChat, R"({"type":"file","file":{"file_id":"file-1"}})", 1},
-      {kMsg, R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":")" + blob + R"("}})", 1},
-      {kMsg, R"({"type":"document","source":{"type":"url","url":"https://x.test/)" + blob + R"("}})", 1},
-      {kMsg, R"({"type":"document","source":{"type":"file","file_id":"f"}})", 1},
+      {kChat, R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" + blob + R"("}})", Counts::kMedia},
+      {kChat, R"({"type":"image_url","image_url":{"url":"https://x.test/)" + blob + R"("}})", Counts::kMedia},
+      {kChat, R"({"type":"input_audio","input_audio":{"data":")" + blob + R"(","format":"wav"}})", Counts::kMedia},
+      {kChat, R"({"type":"file","file":{"file_data":")" + blob + R"(","filename":"a.pdf"}})", Counts::kFlat},
+      {kChat, R"({"type":"file","file":{"file_id":"file-1"}})", Counts::kReference},
+      {kMsg, R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":")" + blob + R"("}})",
+       Counts::kMedia},
+      {kMsg, R"({"type":"document","source":{"type":"url","url":"https://x.test/)" + blob + R"("}})", Counts::kFlat},
+      {kMsg, R"({"type":"document","source":{"type":"file","file_id":"f"}})", Counts::kReference},
       {kMsg,
        R"({"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":{"type":"base64",
                "media_type":"image/png","data":")" +
            blob + R"("}}]})",
-       1},
+       Counts::kMedia},
       {kMsg,
        R"({"type":"document","source":{"type":"content","content":[{"type":"image","source":{"type":"base64",
                "data":")" +
            blob + R"("}}]}})",
-       1},
+       Counts::kMedia},
   };
   for (const auto& c : cases) {
     const RequestFacts facts = facts_of(
         c.operation, R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[)" + c.part + "]}]}");
-    EXPECT_EQ(facts.flat_parts, c.flat) << c.part.substr(0, 80);
+    EXPECT_EQ(facts.media_tokens > 0, c.as == Counts::kMedia) << c.part.substr(0, 80);
+    EXPECT_EQ(facts.flat_parts, c.as == Counts::kFlat ? 1 : 0) << c.part.substr(0, 80);
+    EXPECT_EQ(facts.references.size(), c.as == Counts::kReference ? 1u : 0u) << c.part.substr(0, 80);
     EXPECT_LT(facts.text_bytes, 250) << c.part.substr(0, 80);
     EXPECT_GT(facts.text_bytes, 10) << c.part.substr(0, 80);
   }

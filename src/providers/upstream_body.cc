@@ -1,146 +1,212 @@
-// Rewrites one member of a JSON text without touching any other byte. The text was validated before, so the scanner
-// only has to find where strings and values end.
+// What the governor changes in a body before it forwards it, member by member; see body_edit.h for how.
 #include <simdjson.h>
 
-#include <cstring>
+#include <algorithm>
+#include <charconv>
 
-#include "providers/dialect.h"
+#include "base/json_writer.h"
+#include "providers/body_edit.h"
+#include "providers/keep_turns.h"
+#include "providers/request.h"
 
 namespace weir {
 namespace {
 
-class JsonScanner {
- public:
-  explicit JsonScanner(std::string_view text) : text_(text) {}
+constexpr std::int64_t kLeastResponseCap = 16;  // OpenAI's least max_output_tokens
+constexpr std::int64_t kLeastThinking = 1'024;  // Anthropic's least budget_tokens
 
-  std::size_t position() const { return at_; }
-  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  void advance() { ++at_; }
-
-  void skip_space() {
-    while (at_ < text_.size() &&
-           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
-      ++at_;
-    }
-  }
-
-  // At an opening quote; returns the raw content and stops behind the closing quote.
-  std::string_view string() {
-    const std::size_t begin = at_ + 1;
-    std::size_t end = begin;
-    for (;;) {
-      end = text_.find('"', end);
-      if (end == std::string_view::npos) {
-        at_ = text_.size();
-        return text_.substr(begin);
-      }
-      std::size_t backslashes = 0;
-      while (end - backslashes > begin && text_[end - backslashes - 1] == '\\') ++backslashes;
-      if (backslashes % 2 == 0) break;
-      ++end;
-    }
-    at_ = end + 1;
-    return text_.substr(begin, end - begin);
-  }
-
-  void skip_value() {
-    if (peek() == '"') {
-      string();
-      return;
-    }
-    if (peek() != '{' && peek() != '[') {
-      at_ = std::min(text_.find_first_of(",]} \t\r\n", at_), text_.size());
-      return;
-    }
-    for (std::size_t open = 0; at_ < text_.size();) {
-      const char c = text_[at_];
-      if (c == '"') {
-        string();
-        continue;
-      }
-      open += c == '{' || c == '[' ? 1 : 0;
-      ++at_;
-      if ((c == '}' || c == ']') && --open == 0) return;
-    }
-  }
-
- private:
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
-
-// A key may be written with escapes and still be the same key: "stream\u005foptions".
-bool same_key(std::string_view raw, std::string_view name) {
-  if (raw.find('\\') == std::string_view::npos) return raw == name;
-  std::string quoted = "\"" + std::string(raw) + "\"";
-  simdjson::dom::parser parser;
-  std::string_view decoded;
-  return parser.parse(quoted).get_string().get(decoded) == simdjson::SUCCESS && decoded == name;
+bool hides_usage(Operation operation, const RequestFacts& facts) {
+  return (operation == Operation::kChatCompletions || operation == Operation::kCompletions) && facts.stream &&
+         !facts.wants_stream_usage;
 }
 
-struct Range {
-  std::size_t begin = 0, end = 0;
-  bool found = false;
-};
-
-// The bytes of the value of member `name` of the object that starts at the first non-space of `text`.
-Range find_member(std::string_view text, std::string_view name) {
-  JsonScanner scan(text);
-  scan.skip_space();
-  if (scan.peek() != '{') return {};
-  scan.advance();
-  for (scan.skip_space(); scan.peek() == '"'; scan.skip_space()) {
-    const std::string_view key = scan.string();
-    scan.skip_space();
-    if (scan.peek() != ':') return {};
-    scan.advance();
-    scan.skip_space();
-    const std::size_t begin = scan.position();
-    scan.skip_value();
-    if (same_key(key, name)) return {begin, scan.position(), true};
-    scan.skip_space();
-    if (scan.peek() != ',') return {};
-    scan.advance();
-  }
-  return {};
-}
-
-std::string replaced(std::string_view text, std::size_t begin, std::size_t end, std::string_view with) {
+std::string json_quoted(std::string_view text) {
   std::string out;
-  out.reserve(text.size() - (end - begin) + with.size());
-  out.append(text.substr(0, begin)).append(with).append(text.substr(end));
+  append_json_string(out, text);
   return out;
 }
 
-bool is_empty_object(std::string_view text) {
-  return text.substr(1).find_first_not_of(" \t\r\n") == text.find('}') - 1;
+std::string as_member(std::string_view name, std::int64_t value) {
+  return json_quoted(name) + ":" + std::to_string(value);
+}
+
+// The body was read before: a number here is an integer in range. nullopt: null, or not a number.
+std::optional<std::int64_t> number_in(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+class BodyEditor {
+ public:
+  BodyEditor(Operation operation, std::string_view body) : operation_(operation), body_(body), root_(root_of(body)) {}
+
+  void force_usage();
+  void model(const std::string& name);
+  void cap(std::int64_t most);
+  void keep(std::size_t messages);
+  std::string text() { return edits_.empty() ? std::string(body_) : edits_.apply(body_); }
+
+ private:
+  using Names = std::initializer_list<std::string_view>;
+
+  // Lowers what is above `most`. False if there is no number to lower.
+  bool lower(TextRange object, Names names, std::int64_t most);
+  void lower_or_insert(TextRange object, Names names, std::int64_t most);
+  void nested_cap(Names holders, Names names, std::int64_t most);
+  void anthropic_cap(std::int64_t most);
+
+  Operation operation_;
+  std::string_view body_;
+  TextRange root_;
+  TextEdits edits_;
+};
+
+void BodyEditor::force_usage() {
+  const auto options = find_member(body_, root_, {"stream_options"});
+  if (!options) {
+    edits_.insert_member(body_, root_, R"("stream_options":{"include_usage":true})");
+    return;
+  }
+  if (body_[options->value.begin] != '{') {
+    edits_.replace(options->value, R"({"include_usage":true})");
+    return;
+  }
+  const auto flag = find_member(body_, options->value, {"include_usage"});
+  if (flag) {
+    edits_.replace(flag->value, "true");
+  } else {
+    edits_.insert_member(body_, options->value, R"("include_usage":true)");
+  }
+}
+
+void BodyEditor::model(const std::string& name) {
+  if (dialect_of(operation_) != Dialect::kGemini) {
+    const auto member = find_member(body_, root_, {"model"});
+    if (member) edits_.replace(member->value, json_quoted(name));
+    return;
+  }
+  // The path names it; a body that does too must agree.
+  const auto wrapped = find_member(body_, root_, {"generateContentRequest", "generate_content_request"});
+  const TextRange holders[] = {root_, wrapped ? wrapped->value : TextRange{}};
+  for (const TextRange& holder : holders) {
+    if (holder.end == 0) continue;
+    const auto member = find_member(body_, holder, {"model"});
+    if (member) edits_.replace(member->value, json_quoted("models/" + name));
+  }
+}
+
+bool BodyEditor::lower(TextRange object, Names names, std::int64_t most) {
+  const auto member = find_member(body_, object, names);
+  if (!member) return false;
+  const auto value = number_in(member->value.in(body_));
+  // Ollama's 0 and less stand for no cap at all.
+  if (!value || (dialect_of(operation_) == Dialect::kOllama && *value <= 0)) return false;
+  if (*value > most) edits_.replace(member->value, std::to_string(most));
+  return true;
+}
+
+void BodyEditor::lower_or_insert(TextRange object, Names names, std::int64_t most) {
+  if (lower(object, names, most)) return;
+  const auto member = find_member(body_, object, names);
+  if (member) {
+    edits_.replace(member->value, std::to_string(most));
+  } else {
+    edits_.insert_member(body_, object, as_member(*names.begin(), most));
+  }
+}
+
+void BodyEditor::nested_cap(Names holders, Names names, std::int64_t most) {
+  const auto holder = find_member(body_, root_, holders);
+  const std::string whole = "{" + as_member(*names.begin(), most) + "}";
+  if (!holder) {
+    edits_.insert_member(body_, root_, json_quoted(*holders.begin()) + ":" + whole);
+  } else if (body_[holder->value.begin] != '{') {
+    edits_.replace(holder->value, whole);
+  } else {
+    lower_or_insert(holder->value, names, most);
+  }
+}
+
+// The answer's thinking is part of it: its budget shrinks as the cap does, and below the least there is none.
+void BodyEditor::anthropic_cap(std::int64_t most) {
+  const auto cap = find_member(body_, root_, {"max_tokens"});
+  const auto before = cap ? number_in(cap->value.in(body_)) : std::nullopt;
+  if (!before || *before <= most) return;
+  edits_.replace(cap->value, std::to_string(most));
+  const auto thinking = find_member(body_, root_, {"thinking"});
+  if (!thinking) return;
+  const auto budget = find_member(body_, thinking->value, {"budget_tokens"});
+  const auto tokens = budget ? number_in(budget->value.in(body_)) : std::nullopt;
+  if (!tokens || *tokens < most) return;
+  if (most <= kLeastThinking) {
+    edits_.erase(thinking->erased);
+    return;
+  }
+  const auto share = static_cast<double>(most) / static_cast<double>(*before);
+  const auto scaled = static_cast<std::int64_t>(static_cast<double>(*tokens) * share);
+  edits_.replace(budget->value, std::to_string(std::clamp(scaled, kLeastThinking, most - 1)));
+}
+
+void BodyEditor::cap(std::int64_t most) {
+  most = std::max<std::int64_t>(1, most);
+  switch (operation_) {
+    case Operation::kChatCompletions: {
+      const bool newer = lower(root_, {"max_completion_tokens"}, most);
+      const bool older = lower(root_, {"max_tokens"}, most);
+      if (!newer && !older) lower_or_insert(root_, {"max_completion_tokens"}, most);
+      return;
+    }
+    case Operation::kResponses:
+      return lower_or_insert(root_, {"max_output_tokens"}, std::max(most, kLeastResponseCap));
+    case Operation::kCompletions:
+      return lower_or_insert(root_, {"max_tokens"}, most);
+    case Operation::kMessages:
+      return anthropic_cap(most);
+    case Operation::kGenerate:
+    case Operation::kStreamGenerate:
+      return nested_cap({"generationConfig", "generation_config"}, {"maxOutputTokens", "max_output_tokens"}, most);
+    case Operation::kOllamaChat:
+    case Operation::kOllamaGenerate:
+      return nested_cap({"options"}, {"num_predict"}, most);
+    default:
+      return;  // nothing is generated
+  }
+}
+
+void BodyEditor::keep(std::size_t messages) {
+  const auto list = operation_ == Operation::kResponses          ? find_member(body_, root_, {"input"})
+                    : dialect_of(operation_) == Dialect::kGemini ? find_member(body_, root_, {"contents"})
+                                                                 : find_member(body_, root_, {"messages"});
+  if (!list || body_[list->value.begin] != '[') return;
+  const std::vector<TextRange> elements = elements_of(body_, list->value);
+  if (elements.size() <= messages) return;
+  simdjson::dom::parser parser;
+  simdjson::dom::array parsed;
+  const std::string_view text = list->value.in(body_);
+  if (parser.parse(text.data(), text.size()).get_array().get(parsed) != simdjson::SUCCESS) return;
+  for (const std::size_t index : dropped_turns(operation_, parsed, messages)) {
+    // Up to the next one, so with the comma between; the last one never goes.
+    if (index + 1 < elements.size()) edits_.erase({elements[index].begin, elements[index + 1].begin});
+  }
 }
 
 }  // namespace
 
 bool needs_rewrite(Operation operation, const RequestFacts& facts, const BodyEdits& edits) {
-  const bool hides = operation == Operation::kChatCompletions || operation == Operation::kCompletions;
-  return edits.any() || (hides && facts.stream && !facts.wants_stream_usage);
+  return edits.any() || hides_usage(operation, facts);
 }
 
 std::string upstream_body(Operation operation, const RequestFacts& facts, const BodyEdits& edits,
                           std::string_view body) {
   if (!needs_rewrite(operation, facts, edits)) return std::string(body);
-  const Range options = find_member(body, "stream_options");
-  if (!options.found) {
-    // read_request has seen a model: the object is not empty, so the comma is right.
-    const std::size_t brace = body.find('{');
-    if (brace == std::string_view::npos) return std::string(body);
-    return replaced(body, brace + 1, brace + 1, R"("stream_options":{"include_usage":true},)");
-  }
-  const std::string_view value = body.substr(options.begin, options.end - options.begin);
-  if (value.empty() || value.front() != '{') {
-    return replaced(body, options.begin, options.end, R"({"include_usage":true})");
-  }
-  const Range flag = find_member(value, "include_usage");
-  if (flag.found) return replaced(body, options.begin + flag.begin, options.begin + flag.end, "true");
-  return replaced(body, options.begin + 1, options.begin + 1,
-                  is_empty_object(value) ? R"("include_usage":true)" : R"("include_usage":true,)");
+  BodyEditor editor(operation, body);
+  if (hides_usage(operation, facts)) editor.force_usage();
+  if (!edits.model.empty()) editor.model(edits.model);
+  if (edits.max_output) editor.cap(*edits.max_output);
+  if (edits.keep_messages) editor.keep(*edits.keep_messages);
+  return editor.text();
 }
 
 }  // namespace weir

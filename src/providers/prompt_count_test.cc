@@ -1,0 +1,152 @@
+#include "providers/prompt_count.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+namespace weir {
+namespace {
+
+constexpr auto kChat = Operation::kChatCompletions;
+
+// Tokens of the published example's texts in both vocabularies, as OpenAI's own library counts them.
+const std::map<std::string, std::pair<std::int64_t, std::int64_t>, std::less<>> kCounted = {
+    {"system", {1, 1}},
+    {"user", {1, 1}},
+    {"example_user", {2, 2}},
+    {"example_assistant", {3, 3}},
+    {"You are a helpful, pattern-following assistant that translates corporate jargon into plain English.", {17, 18}},
+    {"New synergies will help drive top-line growth.", {10, 10}},
+    {"Things working well together will increase revenue.", {8, 8}},
+    {"Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage.", {17, 18}},
+    {"Let's talk later when we're less busy about how to do better.", {13, 15}},
+    {"This late pivot means we don't have time to boil the ocean for the client deliverable.", {18, 19}},
+    {"get_current_weather:Get the current weather in a given location", {11, 11}},
+    {"location:string:The city and state, e.g. San Francisco, CA", {14, 14}},
+    {"unit:string:The unit of temperature to return", {8, 8}},
+    {"celsius", {2, 2}},
+    {"fahrenheit", {2, 2}},
+    {"You are a helpful assistant that can answer to questions about the weather.", {14, 14}},
+    {"What's the weather like in San Francisco?", {8, 9}},
+};
+
+std::int64_t known(std::string_view text, bool o200k) {
+  const auto found = kCounted.find(text);
+  EXPECT_NE(found, kCounted.end()) << "not in the table: " << text;
+  return found == kCounted.end() ? 0 : o200k ? found->second.first : found->second.second;
+}
+
+PromptCount published(std::string_view body, std::string_view model, bool o200k) {
+  return count_prompt_with(kChat, body, model, [&](std::string_view text) { return known(text, o200k); });
+}
+
+PromptCount by_bytes(Operation operation, std::string_view body, std::string_view model = "gpt-4o") {
+  return count_prompt_with(operation, body, model,
+                           [](std::string_view text) { return static_cast<std::int64_t>(text.size()); });
+}
+
+constexpr std::string_view kMessagesExample = R"({"model":"m","messages":[
+  {"role":"system","content":"You are a helpful, pattern-following assistant that translates corporate jargon into plain English."},
+  {"role":"system","name":"example_user","content":"New synergies will help drive top-line growth."},
+  {"role":"system","name":"example_assistant","content":"Things working well together will increase revenue."},
+  {"role":"system","name":"example_user","content":"Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage."},
+  {"role":"system","name":"example_assistant","content":"Let's talk later when we're less busy about how to do better."},
+  {"role":"user","content":"This late pivot means we don't have time to boil the ocean for the client deliverable."}]})";
+
+constexpr std::string_view kToolsExample = R"({"model":"m","messages":[
+  {"role":"system","content":"You are a helpful assistant that can answer to questions about the weather."},
+  {"role":"user","content":"What's the weather like in San Francisco?"}],
+  "tools":[{"type":"function","function":{"name":"get_current_weather",
+    "description":"Get the current weather in a given location","parameters":{"type":"object","properties":{
+      "location":{"type":"string","description":"The city and state, e.g. San Francisco, CA"},
+      "unit":{"type":"string","description":"The unit of temperature to return","enum":["celsius","fahrenheit"]}},
+    "required":["location"]}}}]})";
+
+TEST(PromptCount, ThePublishedConversationCountsAsPublished) {
+  EXPECT_EQ(published(kMessagesExample, "gpt-4o", true).tokens, 124);
+  EXPECT_EQ(published(kMessagesExample, "gpt-4o-mini", true).tokens, 124);
+  EXPECT_EQ(published(kMessagesExample, "gpt-4-0613", false).tokens, 129);
+  EXPECT_EQ(published(kMessagesExample, "gpt-3.5-turbo", false).tokens, 129);
+  EXPECT_EQ(published(kMessagesExample, "gpt-3.5-turbo-0301", false).tokens, 127);
+  EXPECT_TRUE(published(kMessagesExample, "gpt-4o", true).exact);
+}
+
+TEST(PromptCount, ThePublishedFunctionCountsAsPublished) {
+  EXPECT_EQ(published(kToolsExample, "gpt-4o", true).tokens, 101);
+  EXPECT_EQ(published(kToolsExample, "gpt-4", false).tokens, 105);
+  EXPECT_EQ(published(kToolsExample, "gpt-3.5-turbo", false).tokens, 105);
+  EXPECT_TRUE(published(kToolsExample, "gpt-4", false).exact);
+}
+
+TEST(PromptCount, PartsOfTextCountLikeText) {
+  const PromptCount text = by_bytes(kChat, R"({"messages":[{"role":"user","content":"abcd"}]})");
+  const PromptCount parts = by_bytes(
+      kChat, R"({"messages":[{"role":"user","content":[{"type":"text","text":"ab"},{"type":"text","text":"cd"}]}]})");
+  EXPECT_EQ(text.tokens, 3 + 4 + 4 + 3);
+  EXPECT_EQ(parts.tokens, text.tokens);
+  EXPECT_TRUE(parts.exact);
+}
+
+TEST(PromptCount, WhatHasNoRuleIsCountedFromAboveAndSaysSo) {
+  const struct {
+    Operation operation;
+    const char* body;
+    std::int64_t least;
+  } cases[] = {
+      {kChat,
+       R"({"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}]})",
+       40},
+      {kChat, R"({"messages":[{"role":"tool","tool_call_id":"c","content":"done"}]})", 12},
+      {kChat, R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x"}}]}]})", 10},
+      {kChat,
+       R"({"messages":[{"role":"user","content":"x"}],"tools":[{"function":{"name":"f","parameters":{"properties":{"a":{"type":"array","items":{"type":"string"}}}}}}]})",
+       50},
+      {kChat,
+       R"({"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"abc"}}})",
+       40},
+      {Operation::kResponses, R"({"input":"hello"})", 6},
+      {Operation::kResponses, R"({"input":[{"role":"user","content":"hello"}],"instructions":"be brief"})", 40},
+      {Operation::kMessages, R"({"max_tokens":1,"system":"ab","messages":[{"role":"user","content":"hello"}]})", 40},
+      {Operation::kGenerate, R"({"contents":[{"parts":[{"text":"hello"}]}]})", 30},
+      {Operation::kOllamaGenerate, R"({"prompt":"hello"})", 6},
+  };
+  for (const auto& c : cases) {
+    const PromptCount count = by_bytes(c.operation, c.body);
+    EXPECT_FALSE(count.exact) << c.body;
+    EXPECT_GE(count.tokens, c.least) << c.body;
+  }
+  EXPECT_FALSE(by_bytes(kChat, R"({"messages":[{"role":"user","content":"x"}]})", "gpt-5").exact);
+}
+
+TEST(PromptCount, SettingsDoNotCount) {
+  const std::int64_t plain = by_bytes(kChat, R"({"messages":[{"role":"user","content":"abcd"}]})").tokens;
+  const PromptCount set = by_bytes(kChat, R"({"model":"gpt-4o","stop":["aaa"],"user":"bbb","temperature":0.5,"n":3,
+    "tool_choice":"auto","tools":[],"stream":true,"messages":[{"role":"user","content":"abcd"}]})");
+  EXPECT_EQ(set.tokens, plain);
+  EXPECT_TRUE(set.exact);
+}
+
+TEST(PromptCount, InputsOfCompletionsAndEmbeddingsAreTheirTokensAlone) {
+  EXPECT_EQ(by_bytes(Operation::kEmbeddings, R"({"input":["ab","cde"]})").tokens, 5);
+  EXPECT_EQ(by_bytes(Operation::kEmbeddings, R"({"input":[[1,2],[3]]})").tokens, 3);
+  EXPECT_EQ(by_bytes(Operation::kCompletions, R"({"prompt":"hello"})").tokens, 5);
+  EXPECT_TRUE(by_bytes(Operation::kCompletions, R"({"prompt":[1,2,3]})").exact);
+}
+
+TEST(PromptCount, ABareTextIsCountedAlone) {
+  const PromptCount count = by_bytes(kChat, R"({"model":"gpt-4o","text":"hello"})");
+  EXPECT_EQ(count.tokens, 5);
+  EXPECT_TRUE(count.exact);
+}
+
+TEST(PromptCount, WhatIsNoObjectCountsNothing) {
+  for (const char* body : {"", "[]", "null", "{", "\"x\""}) {
+    const PromptCount count = by_bytes(kChat, body);
+    EXPECT_EQ(count.tokens, 0) << body;
+    EXPECT_FALSE(count.exact) << body;
+  }
+}
+
+}  // namespace
+}  // namespace weir
