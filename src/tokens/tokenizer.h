@@ -5,8 +5,10 @@
 //   TokenCounter counter(tokenizer);
 //   counter.append("hel"), counter.append("lo world");         // counter.tokens() == 2
 //
-// Text is UTF-8; invalid bytes count as U+FFFD each, as OpenAI's decoder has them. Names of special tokens
-// ("<|endoftext|>") are ordinary text here: user content never becomes a control token. Immutable and thread-safe.
+// Text is UTF-8; what is not counts as U+FFFD, one for each longest part that could have begun a character
+// (utf8_text.h). Names of special tokens ("<|endoftext|>") are ordinary text here: user content never becomes a control
+// token. A tokenizer is immutable and thread-safe; a counter belongs to one thread and keeps the text whose last tokens
+// are not final yet, usually a word, at most the longest run without a border.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +23,7 @@ namespace weir {
 
 class Tokenizer {
  public:
-  static const Tokenizer& of(Encoding encoding);  // made at the first call, in under 20 ms
+  static const Tokenizer& of(Encoding encoding);  // nothing is loaded: tables are used in place
 
   std::int64_t count(std::string_view text) const;
   void encode(std::string_view text, std::vector<std::uint32_t>& ids) const;  // appends
