@@ -24,8 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (loaded.diagnostics.empty()) __builtin_trap();  // refused without a reason
     return 0;
   }
-  weir::CounterId next = 0;
-  const auto rules = weir::Ruleset::compile(loaded.policy, [&](const weir::CounterSpec&) { return next++; }, {});
+  weir::Limiter limiter({.max_bytes = 1 << 20, .stripes = 16});
+  const auto rules =
+      weir::Ruleset::compile(loaded.policy, [&](const weir::CounterSpec& spec) { return limiter.define(spec); }, {});
   weir::Consumer consumer;
   consumer.metadata = {{"limits.requests", "5/1m"}, {"rpm", "7"}, {"subscribed_at", "2024-01-31"}};
   weir::Attributes attributes;
@@ -37,6 +38,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   costs.set(weir::MeterKind::kTokens, 10, 500);
   weir::Plan plan;
   constexpr weir::TimeNs kNow = 1'795'168'800'000'000'000;
-  if (!rules->plan(attributes, costs, kNow, plan)) rules->explain(plan, attributes, nullptr, kNow);
+  if (rules->plan(attributes, costs, kNow, plan)) return 0;
+  weir::Decision state;
+  limiter.peek({.subjects = plan.subjects(), .demands = plan.demands(), .now = kNow}, state);
+  if (rules->explain(plan, attributes, &state, kNow).size() != plan.limits().size()) __builtin_trap();
+  weir::Ladders ladders;
+  const weir::Degradation change = rules->degradation(plan, state, "gpt-4o", ladders);
+  if (change.any() != !change.header().empty() || (change.any() && !rules->has_ladder(plan))) __builtin_trap();
+  rules->remember(plan, state, ladders);
+  // Nothing else happened: the same look gives the same answer.
+  if (rules->degradation(plan, state, "gpt-4o", ladders).header() != change.header()) __builtin_trap();
   return 0;
 }

@@ -117,13 +117,84 @@ INSTANTIATE_TEST_SUITE_P(
               "3:13: error: `a-1m` would name both", ""}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Retry, WrongFile,
+    testing::Values(Wrong{"retry: { attempts: 0 }", "1:20: error: `attempts` must be a whole number from 1 to 10", ""},
+                    Wrong{"retry: { attempts: 11 }", "1:20: error: `attempts` must be", ""},
+                    Wrong{"retry: { within: 10 }", "1:18: error:", "`10s`"},
+                    Wrong{"retry: { within: 2h }", "1:18: error: `within` must be 1ms to 1h", ""},
+                    Wrong{"retry: { when: [connect, 500] }", "1:26: error: nothing is tried again after `500`", ""},
+                    Wrong{"retry: { when: [conect] }", "1:17: error:", "did you mean `connect`"},
+                    Wrong{"retry: { when: [] }", "1:16: error: `when` must be a list", "`attempts: 1`"},
+                    Wrong{"retry: { when: connect }", "1:16: error: `when` must be a list", ""},
+                    Wrong{"retry: { atempts: 2 }", "1:10: error: unknown key `atempts`", "`attempts`"},
+                    Wrong{"retry: 3", "1:8: error: this retry must be a map", "attempts"}));
+
+#define MODELS(body)                                                                                         \
+  "providers: { o: { dialect: openai, url: \"http://o\" }, c: { dialect: anthropic, url: \"http://c\" } }\n" \
+  "models: { gpt-a: { provider: o, price: 1 }, \"gpt-*\": { provider: o" body                                \
+  " }, claude: { provider: c, price: 1 } }\n"
+INSTANTIATE_TEST_SUITE_P(
+    Fallbacks, WrongFile,
+    testing::Values(Wrong{MODELS(", fallback: gpt-a"), "2:79: error: `fallback` must be a list", "[gpt-4o-mini]"},
+                    Wrong{MODELS(", fallback: []"), "2:79: error: `fallback` must be a list of 1 to 8", ""},
+                    Wrong{MODELS(", fallback: [gpt-1, gpt-2, gpt-3, gpt-4, gpt-5, gpt-6, gpt-7, gpt-8, gpt-9]"),
+                          "2:79: error: `fallback` must be a list of 1 to 8", ""},
+                    Wrong{MODELS(", fallback: [\"gpt-*\"]"), "2:80: error: write the full name", ""},
+                    Wrong{MODELS(", fallback: [gpt-b, gpt-b]"), "2:87: error: `gpt-b` appears twice", ""},
+                    Wrong{MODELS(", fallback: [claud]"), "2:80: error: no rule under `models` routes `claud`",
+                          "did you mean `claude`"},
+                    Wrong{MODELS(", fallback: [gpt-b, claude]"),
+                          "2:87: error: `claude` is served by `c`, which speaks anthropic", "`o` are in openai"},
+                    Wrong{"models: { a: { provider: sim, price: 0, fallback: [a] } }",
+                          "1:52: error: `a` would fall back to itself", ""}));
+
+#define LADDER(body) LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: [" body "]")
+INSTANTIATE_TEST_SUITE_P(
+    Ladders, WrongFile,
+    testing::Values(
+        Wrong{LADDER(""), "2:61: error: `degrade` must be a list of 1 to 16 rungs", "at: 80%"},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: { at: 5%, max_tokens: 1 }"),
+              "2:61: error: `degrade` must be a list", ""},
+        Wrong{LADDER("{ at: 50, max_tokens: 1 }"), "2:68: error: `at` must be a whole percentage", "write `50%`"},
+        Wrong{LADDER("{ at: 0%, max_tokens: 1 }"), "2:68: error: `at` must be a whole percentage from 1% to 1000%", ""},
+        Wrong{LADDER("{ at: 1001%, max_tokens: 1 }"), "2:68: error: `at` must be", ""},
+        Wrong{LADDER("{ at: 50.5%, max_tokens: 1 }"), "2:68: error: `at` must be", ""},
+        Wrong{LADDER("{ max_tokens: 1 }"), "2:62: error: this rung needs `at`", ""},
+        Wrong{LADDER("{ at: 50% }"), "2:62: error: this rung changes nothing", "`max_tokens`"},
+        Wrong{LADDER("{ at: 50%, max_token: 1 }"), "2:73: error: unknown key `max_token`", "did you mean `max_tokens`"},
+        Wrong{LADDER("{ at: 50%, max_tokens: 0 }"), "2:85: error: `max_tokens` must be", ""},
+        Wrong{LADDER("{ at: 50%, keep_messages: none }"), "2:88: error: `keep_messages` must be", ""},
+        Wrong{LADDER("{ at: 50%, max_tokens: 2 }, { at: 50%, max_tokens: 1 }"), "2:90: error: two rungs begin at 50%",
+              ""},
+        Wrong{LADDER("{ at: 50%, model: gpt-4o }"), "2:80: error: `model` must be a map", "{ gpt-4o: gpt-4o-mini }"},
+        Wrong{LADDER("{ at: 50%, model: { \"gpt-*\": gpt-4o } }"), "2:82: error: write the full name", ""},
+        Wrong{LADDER("{ at: 50%, model: { gpt-4o: gpt-4o } }"), "2:90: error: `gpt-4o` would become itself", ""},
+        Wrong{MODELS("") LADDER("{ at: 50%, model: { gpt-a: claude } }"), "4:89: error: `claude` is served by `c`",
+              "`o` are in openai"},
+        Wrong{MODELS("") LADDER("{ at: 50%, model: { gpt-a: clade } }"),
+              "4:89: error: no rule under `models` routes `clade`", "did you mean `claude`"},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: degrade"),
+              "2:63: error: `on_exceed: degrade` needs a ladder", "max_tokens: 1024"},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: degrad"),
+              "2:63: error:", "did you mean `degrade`"},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: { degrade: 120% }"),
+              "2:63: error: `on_exceed` must be a single value", "`hard: 120%`"},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, hard: 120%"),
+              "2:58: error: `hard` works only with `on_exceed: degrade`", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: degrade, degrade: [{ at: 5%, max_tokens: "
+                    "1 }], hard: 99%"),
+              "2:116: error: `hard` must be a whole percentage from 100% to 1000%", ""},
+        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, on_exceed: degrade, degrade: [{ at: 5%, max_tokens: "
+                    "1 }], hard: 1.2"),
+              "2:116: error: `hard` must be", ""}));
+
+INSTANTIATE_TEST_SUITE_P(
     NotAvailable, WrongFile,
     testing::Values(
         Wrong{"runs: { max_depth: 5 }", "1:1: error: `runs` is not available in this version", ""},
         Wrong{"breaker: {}", "1:1: error: `breaker` is not available", ""},
         Wrong{"profiles: {}", "1:1: error: `profiles` is not available", ""},
         Wrong{"trust: {}", "1:1: error: `trust` is not available", ""},
-        Wrong{"retry: {}", "1:1: error: `retry` is not available", ""},
         Wrong{"alerts: {}", "1:1: error: `alerts` is not available", ""},
         Wrong{"guards: {}", "1:1: error: `guards` is not available", ""},
         Wrong{"cache: {}", "1:1: error: `cache` is not available", ""},
@@ -135,10 +206,6 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"rls: {}", "1:1: error: `rls` is not available", ""},
         Wrong{"store: { counters: \"redis://:pw@h\" }", "1:20: error: `counters: redis://` is not available", ""},
         Wrong{"store: { records: \"postgres://h\" }", "1:19: error: `records: postgres://` is not available", ""},
-        Wrong{"providers: { g: { dialect: gemini, url: \"https://h\" } }",
-              "1:28: error: `dialect: gemini` is not available", ""},
-        Wrong{"models: { a: { provider: sim, price: 0, fallback: [b] } }", "1:41: error: `fallback` is not available",
-              ""},
         Wrong{"upstreams: [{ path: /m, kind: mcp, url: \"http://h\", server: s }]",
               "1:31: error: `kind: mcp` is not available", ""},
         Wrong{LIMIT("name: a, per: run, meter: requests, allow: 1/1m"), "2:21: error: `run` is not available", ""},
@@ -147,8 +214,6 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{LIMIT("name: a, per: key, meter: runs, allow: 1/1m"), "2:33: error: `runs` is not available", ""},
         Wrong{LIMIT("name: a, per: key, meter: tool_calls, allow: 1/1m"), "2:33: error: `tool_calls` is not available",
               ""},
-        Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, degrade: []"),
-              "2:52: error: `degrade` is not available", ""},
         Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, soft: true"), "2:52: error: `soft` is not available",
               ""},
         Wrong{LIMIT("name: a, per: key, meter: usd, allow: 1/day, layer: plan"),
@@ -193,6 +258,12 @@ TEST(WarningsTest, DoNotStopAFile) {
       problems(load(LIMIT("name: a, per: conversation, meter: tokens, allow: 9/1m") "\n  - { name: b, per: key, meter: "
                                                                                     "tokens, allow: 9/1m }")),
       "");
+
+  const LoadedPolicy ladder = load(MODELS("") LADDER("{ at: 50%, model: { claud: claude } }"));
+  ASSERT_TRUE(ladder.policy) << problems(ladder);
+  EXPECT_NE(problems(ladder).find("4:82: warning: no rule under `models` routes `claud`; did you mean `claude`?"),
+            std::string::npos)
+      << problems(ladder);
 
   EXPECT_NE(problems(load("models: { unpriced-thing: { provider: sim } }")).find("1:11: warning: no price is known"),
             std::string::npos);

@@ -30,6 +30,9 @@ enum class ValueType : unsigned char {
   kSectionMap,  // free keys -> section
   kSectionList,
   kTextList,
+  kTextMap,  // free keys -> text
+  kPercent,  // "50%"
+  kRetryWhen,
   kOutputRange,
   kPrice,
   kAllow,

@@ -17,7 +17,7 @@ std::string short_hash(std::string_view a, std::string_view b) {
 // Where built-in models go that none of the file's providers serves: the only provider there is.
 void route_the_rest(Policy& policy) {
   if (policy.find_model("*") == nullptr && policy.providers.size() == 1) {
-    policy.models.push_back({"*", policy.providers.front().name, std::nullopt});
+    policy.models.push_back({"*", policy.providers.front().name, std::nullopt, {}});
   }
 }
 
@@ -52,6 +52,7 @@ class PolicyLoader {
     load_limits(own_limits ? root : defaults, policy, !own_limits, sources);
     root.finish();
     check_limits(policy, sources, reporter_);
+    check_ladders(policy, sources, reporter_);
     policy.version = short_hash(text, used);
     return !reporter_.failed();
   }

@@ -269,15 +269,7 @@ class LimitReader {
   }
 
   void read_modes() {
-    constexpr std::array<std::string_view, 2> kLaterActions = {"strip_tool", "degrade"};
-    const Yaml* action = section_.get("on_exceed");
-    if (action != nullptr && action->is_map()) {
-      reporter_.error(*action, not_available("on_exceed: " + (action->keys.empty() ? "{}" : action->keys[0].text)));
-    } else if (action != nullptr && action->text.starts_with("queue")) {
-      reporter_.error(*action, not_available("on_exceed: queue"));
-    } else {
-      section_.choice("on_exceed", kLaterActions);
-    }
+    read_on_exceed(section_, rule_);
     rule_.shadow = section_.choice("mode") == "shadow";
     const std::string_view fail_mode = section_.choice("fail");
     if (fail_mode == "open") rule_.fail = FailMode::kOpen;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxProviders = 100;
 constexpr std::size_t kMaxModels = 1'000;
+constexpr std::size_t kMaxFallbacks = 8;  // of one rule
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 40;
 constexpr std::int64_t kMaxPrice = 1'000'000'000'000;  // $1M per 1M tokens
 
@@ -47,7 +48,7 @@ std::optional<Price> read_price(Section& parent, std::string_view model) {
   Reporter& reporter = parent.reporter();
   if (node->is_scalar()) {
     const auto all = parse_usd(node->text);
-    if (all && *all <= kMaxPrice) return Price{*all, *all, *all, *all, *all, *all};
+    if (all && *all <= kMaxPrice) return Price{*all, *all, *all, *all, *all, *all, *all, *all};
     reporter.error(*node, "`price` must be USD per 1M tokens: a number, or { input: 2.50, output: 10.00 }");
     return std::nullopt;
   }
@@ -62,15 +63,39 @@ std::optional<Price> read_price(Section& parent, std::string_view model) {
   };
   const PriceRow* row = model.empty() ? nullptr : PriceBook::built_in().find(model);
   const Price& book = row != nullptr ? row->price : PriceBook::built_in().dearest();
-  Price price;
+  Price price = row != nullptr ? row->price : Price{};
   price.input = read("input").value_or(book.input);
   price.output = read("output").value_or(book.output);
   price.cached_input = read("cached_input").value_or(row != nullptr ? book.cached_input : price.input);
   price.cache_write = read("cache_write").value_or(row != nullptr ? book.cache_write : price.input);
   price.audio_in = read("audio_in").value_or(row != nullptr ? book.audio_in : price.input);
   price.audio_out = read("audio_out").value_or(row != nullptr ? book.audio_out : price.output);
+  price.cache_write_1h = read("cache_write_1h").value_or(price.cache_write_1h);
+  price.reasoning = read("reasoning").value_or(price.reasoning);
+  if (const auto per_thousand = read("tool_unit")) price.tool_unit = *per_thousand * kPicoPerUnit;
   s.finish();
   return price;
+}
+
+void read_fallback(Section& s, ModelRule& rule) {
+  const Yaml* node = s.get("fallback");
+  if (node == nullptr) return;
+  Reporter& reporter = s.reporter();
+  if (!node->is_list() || node->items.empty() || node->items.size() > kMaxFallbacks) {
+    return reporter.error(*node, "`fallback` must be a list of 1 to 8 models, as in [gpt-4o-mini]");
+  }
+  for (const Yaml& item : node->items) {
+    const bool twice = std::find(rule.fallback.begin(), rule.fallback.end(), item.text) != rule.fallback.end();
+    if (!item.is_scalar() || !is_value(item.text) || item.text.find('*') != std::string::npos) {
+      reporter.error(item, "write the full name of a model here, as in [gpt-4o-mini]");
+    } else if (item.text == rule.pattern) {
+      reporter.error(item, "`" + item.text + "` would fall back to itself; name another model");
+    } else if (twice) {
+      reporter.error(item, "`" + item.text + "` appears twice");
+    } else {
+      rule.fallback.push_back(item.text);
+    }
+  }
 }
 
 void read_output_range(Section& s, SimulatorOptions& out) {
@@ -104,16 +129,18 @@ std::optional<SimulatorOptions> read_simulate(Section& provider) {
 }
 
 Provider read_provider(Section& s, const Yaml& name) {
-  constexpr std::array<std::string_view, 2> kLaterDialects = {"gemini", "ollama"};
   Provider provider;
   provider.name = name.text;
   if (!is_name(provider.name)) s.reporter().error(name, "a provider's name has 1 to 64 of a-z 0-9 . _ -");
   provider.simulate = read_simulate(s);
   const bool simulated = provider.simulate.has_value();
   if (!simulated && s.node().is_map() && s.node().find("dialect") == nullptr) {
-    s.reporter().error(s.node(), "this provider needs `dialect`: openai or anthropic");
+    s.reporter().error(s.node(), "this provider needs `dialect`: openai, anthropic, gemini or ollama");
   }
-  if (s.choice("dialect", kLaterDialects) == "anthropic") provider.dialect = Dialect::kAnthropic;
+  const std::string_view spoken = s.choice("dialect");
+  for (const Dialect dialect : {Dialect::kAnthropic, Dialect::kGemini, Dialect::kOllama}) {
+    if (spoken == to_string(dialect)) provider.dialect = dialect;
+  }
   if (simulated && s.get("url") != nullptr) s.reporter().error(*s.get("url"), "a simulated provider has no `url`");
   if (!simulated) read_url(s, provider.url, true);
   s.text("key", provider.key);
@@ -237,6 +264,7 @@ void load_models(Section& root, Policy& policy, bool built_in) {
     s.text("provider", rule.provider);
     const bool literal = rule.pattern.find('*') == std::string::npos;
     rule.price = read_price(s, literal ? rule.pattern : std::string_view());
+    read_fallback(s, rule);
     s.finish();
     const bool known = std::find(names.begin(), names.end(), rule.provider) != names.end();
     if (!known && built_in) continue;
@@ -262,37 +290,6 @@ void load_upstreams(Section& root, Policy& policy) {
       if (other.path == upstream.path) root.reporter().error(item, "path `" + upstream.path + "` appears twice");
     }
     policy.upstreams.push_back(std::move(upstream));
-  }
-}
-
-void check_models(const Section& root, const Policy& policy) {
-  const Yaml* models = root.node().find("models");
-  const Yaml* providers = root.node().find("providers");
-  Reporter& reporter = root.reporter();
-  if (models != nullptr && models->is_map()) {
-    for (std::size_t i = 0; i < models->keys.size(); ++i) {
-      const Yaml& pattern = models->keys[i];
-      const ModelRule* rule = policy.find_model(pattern.text);
-      if (rule == nullptr) continue;
-      if (rule->pattern != pattern.text) {
-        reporter.error(pattern,
-                       "`" + pattern.text + "` is never reached: `" + rule->pattern + "` above matches it first");
-        continue;
-      }
-      const Provider* provider = policy.find_provider(rule->provider);
-      const bool literal = pattern.text.find('*') == std::string::npos;
-      if (literal && provider != nullptr && !rule->price && !provider->price &&
-          PriceBook::built_in().find(pattern.text) == nullptr) {
-        reporter.warning(pattern, "no price is known for `" + pattern.text +
-                                      "`; it costs as much as the dearest model. Give it a `price`");
-      }
-    }
-  }
-  if (providers == nullptr || !providers->is_map()) return;
-  for (const Yaml& name : providers->keys) {
-    const bool used = std::any_of(policy.models.begin(), policy.models.end(),
-                                  [&](const ModelRule& rule) { return rule.provider == name.text; });
-    if (!used) reporter.warning(name, "no model is routed to provider `" + name.text + "`; add it under `models`");
   }
 }
 

@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t kMaxWorkers = 256;
 constexpr std::size_t kMaxTenants = 10'000;
 constexpr std::size_t kMaxTiers = 100;
+constexpr std::int64_t kMaxAttempts = 10;
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 40;
 
 void read_endpoint(Section& section, Endpoint& out) {
@@ -149,6 +150,47 @@ void load_bounds(Section& root, Bounds& out) {
   s.finish();
 }
 
+void read_when(Section& s, RetryRule& out) {
+  const Yaml* node = s.get("when");
+  if (node == nullptr) return;
+  const std::array<std::pair<std::string_view, bool*>, 5> flags = {{{"connect", &out.connect},
+                                                                    {"429", &out.status_429},
+                                                                    {"502", &out.status_502},
+                                                                    {"503", &out.status_503},
+                                                                    {"504", &out.status_504}}};
+  if (!node->is_list() || node->items.empty()) {
+    return s.reporter().error(*node,
+                              "`when` must be a list of connect, 429, 502, 503, 504; `attempts: 1` never tries again");
+  }
+  std::vector<std::string_view> words;
+  for (const auto& [word, flag] : flags) {
+    *flag = false;
+    words.push_back(word);
+  }
+  for (const Yaml& item : node->items) {
+    const auto found = std::find_if(flags.begin(), flags.end(), [&](const auto& f) { return f.first == item.text; });
+    if (found != flags.end()) {
+      *found->second = true;
+      continue;
+    }
+    std::string hint = did_you_mean(item.text, words);
+    if (hint.empty()) hint = "; it can be connect, 429, 502, 503 and 504";
+    s.reporter().error(item, "nothing is tried again after `" + item.text + "`" + hint);
+  }
+}
+
+void load_retry(Section& root, RetryRule& out) {
+  const Yaml* node = root.get("retry");
+  if (node == nullptr) return;
+  Section s(root.reporter(), *node, "retry");
+  std::int64_t attempts = out.attempts;
+  s.integer("attempts", attempts, 1, kMaxAttempts);
+  out.attempts = static_cast<int>(attempts);
+  s.duration("within", out.within, kMillisecond, kHour);
+  read_when(s, out);
+  s.finish();
+}
+
 void load_auth_failures(Section& root, AuthFailures& out) {
   const Yaml* node = root.get("auth_failures");
   if (node == nullptr) return;
@@ -253,6 +295,7 @@ void load_server(Section& root, Policy& policy) {
   load_reservation(root, policy.reservation);
   load_timeouts(root, policy.timeouts);
   load_bounds(root, policy.bounds);
+  load_retry(root, policy.retry);
   load_auth_failures(root, policy.auth_failures);
   policy.strict_durability = root.choice("durability") == "strict";
   policy.anonymous_allowed = root.choice("anonymous") == "allow";

@@ -28,6 +28,16 @@ TEST(BuiltInPolicyTest, EmptyTextIsAWorkingGateway) {
   EXPECT_EQ(p.limits[2].allow[0].windows[0].amount, 16);
   EXPECT_EQ(p.limits[3].allow[0].windows[0].amount, 10'000'000);
   EXPECT_EQ(p.limits[3].fail, FailMode::kClosed);
+  ASSERT_EQ(p.limits[3].degrade.size(), 2u);
+  EXPECT_EQ(p.limits[3].degrade[0].percent, 50);
+  EXPECT_EQ(p.limits[3].degrade[0].model.at("gpt-4o"), "gpt-4o-mini");
+  EXPECT_EQ(p.limits[3].degrade[0].max_tokens, 2048);
+  EXPECT_EQ(p.limits[3].degrade[1].percent, 80);
+  EXPECT_EQ(p.limits[3].degrade[1].max_tokens, 1024);
+  EXPECT_EQ(p.limits[3].on_exceed, OnExceed::kRefuse);
+  EXPECT_EQ(p.retry.attempts, 3);
+  EXPECT_EQ(p.retry.within, 10 * kSecond);
+  EXPECT_TRUE(p.retry.connect && p.retry.status_429 && p.retry.status_502 && p.retry.status_503 && p.retry.status_504);
   EXPECT_EQ(p.tiers.size(), 3u);
   EXPECT_EQ(p.bounds.header, 32u << 10);
   EXPECT_EQ(p.version.size(), 12u);
@@ -43,6 +53,29 @@ TEST(BuiltInPolicyTest, ProvidersFollowTheEnvironment) {
   EXPECT_EQ(price.input, 2'500'000);
   EXPECT_EQ(price.cached_input, 1'250'000);
   EXPECT_EQ(price.output, 10'000'000);
+}
+
+TEST(BuiltInPolicyTest, GeminiIsThereWithItsKeyAndGptFallsBack) {
+  const auto p = must_load("", {{"OPENAI_API_KEY", "sk-1"}, {"GEMINI_API_KEY", "g-1"}});
+  ASSERT_TRUE(p->find_provider("gemini"));
+  EXPECT_EQ(p->find_provider("gemini")->dialect, Dialect::kGemini);
+  EXPECT_EQ(p->find_provider("gemini")->url.host, "generativelanguage.googleapis.com");
+  EXPECT_EQ(p->find_provider("gemini")->key, "g-1");
+  EXPECT_EQ(p->find_model("gpt-5")->fallback, (std::vector<std::string>{"gpt-4o-mini"}));
+  EXPECT_TRUE(p->find_model("gpt-4o")->fallback.empty());
+}
+
+// The built-in ladder must not stop a file whose models it does not know, nor send requests where they are not
+// understood.
+TEST(BuiltInPolicyTest, TheLadderKeepsOnlyModelsThatCanBeCalled) {
+  const auto own = must_load("models: { m: { provider: sim, price: 0 } }");
+  ASSERT_EQ(own->limits[3].degrade.size(), 2u);
+  EXPECT_TRUE(own->limits[3].degrade[0].model.empty());
+  EXPECT_EQ(own->limits[3].degrade[0].max_tokens, 2048);
+  const auto split = must_load(
+      "providers: { o: { dialect: openai, url: \"http://o\" }, c: { dialect: anthropic, url: \"http://c\" } }\n"
+      "models: { gpt-4o: { provider: o }, \"*\": { provider: c } }\n");
+  EXPECT_TRUE(split->limits[3].degrade[0].model.empty());
 }
 
 TEST(BuiltInPolicyTest, OwnLimitsReplaceThem) {
@@ -147,6 +180,104 @@ TEST(EnvironmentTest, VersionFollowsWhatWasRead) {
   EXPECT_EQ(must_load(text)->version, must_load(text)->version);
   EXPECT_NE(must_load(text)->version, must_load(text, {{"D", "y"}})->version);
   EXPECT_NE(must_load(text)->version, must_load(text + "\n")->version);
+}
+
+TEST(LoadTest, ReadsRetriesFallbacksDialectsAndLadders) {
+  const auto p = must_load(R"(
+retry: { attempts: 5, within: 3s, when: [connect, 503] }
+providers:
+  g: { dialect: gemini, url: "https://g.example" }
+  l: { dialect: ollama, url: "http://127.0.0.1:11434" }
+  s: { simulate: {} }
+models:
+  a: { provider: g, price: 1, fallback: [b, s-1] }
+  b: { provider: g, price: 1 }
+  s-1: { provider: s, price: 1, fallback: [a, l-1] }
+  "l-*": { provider: l, fallback: [l-mini] }
+limits:
+  - name: spend
+    per: key
+    meter: usd
+    allow: [2/1h, 10/day]
+    on_exceed: degrade
+    hard: 120%
+    degrade:
+      - { at: 110%, keep_messages: 4 }
+      - { at: 50%, model: { a: b, l-max: l-mini }, max_tokens: 100 }
+  - { name: soft, per: key, meter: tokens, allow: 9/1m, on_exceed: degrade, degrade: [{ at: 1000%, max_tokens: 1 }] }
+)");
+  EXPECT_EQ(p->retry.attempts, 5);
+  EXPECT_EQ(p->retry.within, 3 * kSecond);
+  EXPECT_TRUE(p->retry.connect && p->retry.status_503);
+  EXPECT_FALSE(p->retry.status_429 || p->retry.status_502 || p->retry.status_504);
+  EXPECT_EQ(p->find_provider("g")->dialect, Dialect::kGemini);
+  EXPECT_EQ(p->find_provider("l")->dialect, Dialect::kOllama);
+  EXPECT_EQ(p->find_model("a")->fallback, (std::vector<std::string>{"b", "s-1"}));
+  EXPECT_EQ(p->find_model("l-7")->fallback, (std::vector<std::string>{"l-mini"}));
+  const LimitRule& spend = p->limits[0];
+  EXPECT_EQ(spend.on_exceed, OnExceed::kDegrade);
+  EXPECT_EQ(spend.hard_percent, 120);
+  ASSERT_EQ(spend.degrade.size(), 2u);
+  EXPECT_EQ(spend.degrade[0].percent, 50);  // sorted
+  EXPECT_EQ(spend.degrade[0].model.size(), 2u);
+  EXPECT_EQ(spend.degrade[1].percent, 110);
+  EXPECT_EQ(spend.degrade[1].keep_messages, 4u);
+  EXPECT_EQ(p->limits[1].hard_percent, 100);
+  EXPECT_EQ(p->limits[1].on_exceed, OnExceed::kDegrade);
+}
+
+TEST(BoundsTest, SixteenRungsAHundredModelsAndEightFallbacks) {
+  const auto ladder = [](int rungs, int models) {
+    std::string text = "limits: [{ name: a, per: key, meter: usd, allow: 1/day, degrade: [";
+    for (int i = 1; i <= rungs; ++i) text += "{ at: " + std::to_string(i) + "%, max_tokens: 1 }, ";
+    text += "{ at: 99%, model: { ";
+    for (int i = 0; i < models; ++i) text += "m" + std::to_string(i) + ": small, ";
+    return load(text + "} }] }]");
+  };
+  EXPECT_TRUE(ladder(15, 100).policy) << problems(ladder(15, 100));
+  EXPECT_NE(problems(ladder(16, 100)).find("1 to 16 rungs"), std::string::npos);
+  EXPECT_NE(problems(ladder(15, 101)).find("1 to 100 models"), std::string::npos);
+  const auto fallbacks = [](int count) {
+    std::string text = "models: { a: { provider: sim, price: 0, fallback: [";
+    for (int i = 0; i < count; ++i) text += "m" + std::to_string(i) + ", ";
+    return load(text + "] }, \"m*\": { provider: sim } }");
+  };
+  EXPECT_TRUE(fallbacks(8).policy) << problems(fallbacks(8));
+  EXPECT_NE(problems(fallbacks(9)).find("1 to 8 models"), std::string::npos);
+}
+
+TEST(PriceTest, FurtherKeysComeFromTheRuleElseTheBookElseWhatStandsBeside) {
+  const auto p = must_load(R"(
+models:
+  mine: { provider: sim, price: { input: 1, output: 5, cache_write: 2, cache_write_1h: 3, reasoning: 7, tool_unit: 10 } }
+  plain: { provider: sim, price: { input: 1, output: 5 } }
+  claude-sonnet-4-5: { provider: sim, price: { input: 1 } }
+  gpt-4o: { provider: sim, price: { output: 1 } }
+  flat: { provider: sim, price: 2 }
+)");
+  const Price& mine = *p->find_model("mine")->price;
+  EXPECT_EQ(mine.cache_write_1h, 3'000'000);
+  EXPECT_EQ(mine.reasoning, 7'000'000);
+  EXPECT_EQ(cost_usd_micros(mine, {.tool_units = 1'000}), 10'000'000) << "$10 for a thousand calls";
+  const Price& plain = *p->find_model("plain")->price;
+  EXPECT_EQ(cost_usd_micros(plain, {.cache_write_1h = 10, .reasoning = 10, .tool_units = 10}), 10 + 50);
+  EXPECT_EQ(p->find_model("claude-sonnet-4-5")->price->cache_write_1h, 6'000'000);
+  EXPECT_EQ(p->find_model("gpt-4o")->price->priority_percent, 170);
+  EXPECT_EQ(cost_usd_micros(*p->find_model("gpt-4o")->price, {.reasoning = 10}), 10) << "as the rule's output";
+  EXPECT_EQ(cost_usd_micros(*p->find_model("flat")->price, {.cache_write_1h = 1, .reasoning = 1}), 4);
+}
+
+TEST(PriceTest, AnAnswerCostsWhatItsOwnModelDoesUnlessTheRuleSays) {
+  const auto p = must_load(
+      "providers: { a: { dialect: openai, url: \"http://h\", price: 1 } }\n"
+      "models: { fixed: { provider: a, price: 7 }, \"*\": { provider: a } }\n");
+  const Provider& a = *p->find_provider("a");
+  const Price mini = PriceBook::built_in().find("gpt-4o-mini")->price;
+  EXPECT_EQ(p->price_of_answer("fixed", "gpt-4o-mini", a).output, 7'000'000);
+  EXPECT_EQ(p->price_of_answer("latest", "gpt-4o-mini-2024-07-18", a), mini);
+  EXPECT_EQ(p->price_of_answer("gpt-4o-mini", "house-build-17", a), mini);
+  EXPECT_EQ(p->price_of_answer("gpt-4o-mini", "", a), mini);
+  EXPECT_EQ(p->price_of_answer("latest", "house-build-17", a).output, 1'000'000);
 }
 
 TEST(PriceTest, OrderIsRuleBookProviderDearest) {

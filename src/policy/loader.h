@@ -30,10 +30,18 @@ void load_models(Section& root, Policy& policy, bool built_in);
 void load_upstreams(Section& root, Policy& policy);
 void check_models(const Section& root, const Policy& policy);
 
+// `degrade`, `on_exceed` and `hard` of a limit.
+inline constexpr std::size_t kMaxRungs = 16;          // of one ladder
+inline constexpr std::size_t kMaxLadderModels = 100;  // of one rung
+void read_on_exceed(Section& limit, LimitRule& rule);
+
 // The tree must live as long as `sources` is used.
 void load_limits(Section& root, Policy& policy, bool built_in, std::vector<LimitSource>& sources);
 // What only the whole policy can tell: limits that match nothing, colliding names, missing tiers.
 void check_limits(Policy& policy, const std::vector<LimitSource>& sources, Reporter& reporter);
+
+// Ladders against the models: what they change must be callable. A built-in ladder loses what is not.
+void check_ladders(Policy& policy, const std::vector<LimitSource>& sources, Reporter& reporter);
 
 // providers, models and limits of the built-in policy, as YAML.
 std::string_view built_in_yaml();

@@ -295,8 +295,8 @@ class Planner {
     row.demand.subject = subject_of(limit);
     row.demand.hold = limit.hold;
     row.demand.shadow = limit.rule->shadow;
-    row.demand.cost = cost_of(*limit.rule, amount);
-    row.demand.quota.amount = amount;
+    row.demand.quota.amount = hard_amount(*limit.rule, amount);
+    row.demand.cost = cost_of(*limit.rule, row.demand.quota.amount);
     row.demand.quota.rate = rate;
     row.limit = {limit.rule, &window, amount, {}};
     if (window.kind == WindowKind::kCalendar) {
@@ -306,6 +306,12 @@ class Planner {
     }
     rows_[demand_count_ - 1] = row;
     return true;
+  }
+
+  // Beyond which the engine refuses. At most 2^53 x 1000, which fits.
+  static std::int64_t hard_amount(const LimitRule& rule, std::int64_t amount) {
+    if (rule.on_exceed != OnExceed::kDegrade) return amount;
+    return std::min(amount * rule.hard_percent / 100, kMaxAmount);
   }
 
   std::int64_t cost_of(const LimitRule& rule, std::int64_t amount) const {

@@ -62,4 +62,11 @@ Price Policy::price_of(std::string_view model, const Provider& provider) const {
   return PriceBook::built_in().dearest();
 }
 
+Price Policy::price_of_answer(std::string_view requested, std::string_view answered, const Provider& provider) const {
+  const ModelRule* rule = find_model(requested);
+  if (rule != nullptr && rule->price) return *rule->price;
+  if (const PriceRow* row = PriceBook::built_in().find(answered)) return row->price;
+  return price_of(requested, provider);
+}
+
 }  // namespace weir

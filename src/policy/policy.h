@@ -135,8 +135,8 @@ struct MatchTerm {        // attribute -> any of these values (literal or glob);
 
 // One step of a limit's `degrade` ladder: what changes from this share of the amount on.
 struct Rung {
-  int percent = 0;                           // of (used + reserved + this request) / allowed
-  std::map<std::string, std::string> model;  // literal name -> name to call instead
+  int percent = 0;                                        // of (used + reserved + this request) / allowed
+  std::map<std::string, std::string, std::less<>> model;  // literal name -> name to call instead
   std::optional<std::int64_t> max_tokens;
   std::optional<std::size_t> keep_messages;
 };
@@ -220,6 +220,9 @@ struct Policy {
   const ModelRule* find_model(std::string_view model) const;               // first match
   const Upstream* find_upstream(std::string_view path) const;              // longest matching path
   Price price_of(std::string_view model, const Provider& provider) const;  // rule, book, provider, dearest
+  // Of an answer that names its model, which may be another than the one asked for (an alias's snapshot): the price
+  // that the rule of the requested model sets, else the book's of the answered one, else as requested.
+  Price price_of_answer(std::string_view requested, std::string_view answered, const Provider& provider) const;
 };
 
 struct Diagnostic {

@@ -80,6 +80,26 @@ std::string state_in_words(const PlannedLimit& limit, const Verdict& verdict, Ti
   return out;
 }
 
+std::string rung_in_words(const Rung& rung) {
+  std::string out = "from " + std::to_string(rung.percent) + "%:";
+  const char* between = " ";
+  const auto add = [&](const std::string& words) {
+    out.append(between).append(words);
+    between = ", ";
+  };
+  for (const auto& [from, to] : rung.model) add(from + " becomes " + to);
+  if (rung.max_tokens) add("at most " + plural(*rung.max_tokens, "output token"));
+  if (rung.keep_messages) add("only the last " + plural(static_cast<std::int64_t>(*rung.keep_messages), "message"));
+  return out;
+}
+
+std::string ladder_in_words(const LimitRule& rule, std::int64_t amount, std::int64_t hard) {
+  std::string out;
+  for (const Rung& rung : rule.degrade) out += "; " + rung_in_words(rung);
+  if (rule.on_exceed != OnExceed::kDegrade || hard == amount) return out;
+  return out + "; refused only beyond " + std::to_string(rule.hard_percent) + "%, " + amount_in_words(rule, hard);
+}
+
 }  // namespace
 
 Refusal Ruleset::refusal(const Plan& plan, const Decision& decision, const Attributes& attributes, TimeNs now) const {
@@ -102,7 +122,7 @@ Refusal Ruleset::refusal(const Plan& plan, const Decision& decision, const Attri
   out.layer = to_string(limit.rule->layer);
   out.per = shown_per(*limit.rule, attributes);
   out.meter = limit.rule->meter_name;
-  out.allowed = shown(limit.amount, unit);
+  out.allowed = shown(plan.demands()[worst].quota.amount, unit);  // the amount that refused
   out.used = shown(concurrency ? verdict.used + verdict.reserved : verdict.used, unit);
   out.reserved = shown(concurrency ? 0 : verdict.reserved, unit);
   out.requested = shown(plan.demands()[worst].cost, unit);
@@ -141,6 +161,7 @@ std::vector<std::string> Ruleset::explain(const Plan& plan, const Attributes& at
     std::string line = rule.name + ": " + amount_in_words(rule, limits[i].amount) +
                        window_in_words(limits[i], plan.demands()[i].quota.rate, zone) + who_in_words(rule);
     if (state != nullptr && i < state->count) line += state_in_words(limits[i], state->verdicts[i], now, zone);
+    line += ladder_in_words(rule, limits[i].amount, plan.demands()[i].quota.amount);
     if (rule.shadow) line += " (shadow: refuses nothing)";
     out.push_back(std::move(line));
   }

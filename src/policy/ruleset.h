@@ -43,8 +43,10 @@ struct Costs {
 struct PlannedLimit {
   const LimitRule* rule = nullptr;
   const WindowRule* window = nullptr;
-  std::int64_t amount = 0;  // after tier, metadata and overrides
-  Period period;            // calendar
+  // After tier, metadata and overrides: what headers show and ladders measure by. A demand's quota is larger where the
+  // limit degrades up to a hard share.
+  std::int64_t amount = 0;
+  Period period;  // calendar
 };
 
 // Up to 16 demands. Reusable; points into the Ruleset it came from.
@@ -91,8 +93,12 @@ class Ruleset {
   static bool never_fits(const Plan& plan, const Decision& decision);
 
   // What the ladders of the planned limits ask for, given the state of their counters (a peek or a decision) before
-  // this request is charged. `ladders` remembers the rungs that are in force.
-  Degradation degradation(const Plan& plan, const Decision& state, std::string_view model, Ladders& ladders) const;
+  // this request is charged. Only reads: a request that is then refused, or only looked, changes no later answer.
+  Degradation degradation(const Plan& plan, const Decision& state, std::string_view model,
+                          const Ladders& ladders) const;
+  // Once the request is admitted: notes which rungs were in force, for the plan and the state that degradation() saw.
+  // Every admitted request whose plan has a ladder calls it, degraded or not: that is how rungs are left.
+  void remember(const Plan& plan, const Decision& state, Ladders& ladders) const;
   bool has_ladder(const Plan& plan) const;
 
   // Sentences for `weir explain`: one per limit and window that applies, with usage if a decision (peek) is given:

@@ -94,6 +94,12 @@ std::string value_schema(const KeySpec& spec) {
       return R"({"type":"array","items":)" + reference(spec.detail) + "}";
     case ValueType::kTextList:
       return R"({"type":"array","items":{"type":"string"}})";
+    case ValueType::kTextMap:
+      return R"({"type":"object","minProperties":1,"additionalProperties":{"type":"string"}})";
+    case ValueType::kPercent:
+      return any_of({pattern("^[0-9]+%$"), kVariable});
+    case ValueType::kRetryWhen:
+      return R"({"type":"array","minItems":1,"items":{"enum":["connect","429","502","503","504",429,502,503,504]}})";
     case ValueType::kOutputRange:
       return any_of({integer(), pattern(R"(^[0-9]+\.\.[0-9]+$)")});
     case ValueType::kPrice:
@@ -116,6 +122,7 @@ std::string value_schema(const KeySpec& spec) {
 
 std::string_view required_keys(std::string_view section) {
   if (section == "limit") return R"(["name","per","meter","allow"])";
+  if (section == "rung") return R"(["at"])";
   if (section == "model") return R"(["provider"])";
   if (section == "upstream") return R"(["path","kind","url"])";
   return "[]";
