@@ -25,9 +25,12 @@ std::string other_dialect(std::string_view target, const Provider& to, const Pro
 }
 
 std::string unrouted(const Policy& policy, const std::string& model) {
-  std::vector<std::string_view> known;
-  for (const ModelRule& rule : policy.models) known.push_back(rule.pattern);
-  return "no rule under `models` routes `" + model + "`" + did_you_mean(model, known);
+  std::vector<std::string_view> names;  // a glob is no answer where a name is asked for
+  for (const ModelRule& rule : policy.models) {
+    if (rule.pattern.find('*') == std::string::npos) names.push_back(rule.pattern);
+  }
+  const std::string hint = did_you_mean(model, names);
+  return "no rule under `models` routes `" + model + "`" + (hint.empty() ? "; add one, or correct the name" : hint);
 }
 
 // Empty: a request of `from`'s dialect can go to `target`.

@@ -23,7 +23,7 @@ class World {
     attributes_.set(Attribute::kTier, "free");
   }
 
-  void use(std::uint64_t key) { consumer_.id = key; }
+  void use(std::int64_t key) { consumer_.id = key; }
 
   // What the ladders ask of a request that would cost `usd_micros` and `tokens`, as things stand.
   Degradation look(std::string_view model, std::int64_t usd_micros, std::int64_t tokens = 0) {

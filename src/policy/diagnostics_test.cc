@@ -143,6 +143,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{MODELS(", fallback: [gpt-b, gpt-b]"), "2:87: error: `gpt-b` appears twice", ""},
                     Wrong{MODELS(", fallback: [claud]"), "2:80: error: no rule under `models` routes `claud`",
                           "did you mean `claude`"},
+                    Wrong{"models: { \"gpt-*\": { provider: sim, fallback: [gpx-4] } }",
+                          "1:48: error: no rule under `models` routes `gpx-4`; add one", ""},
                     Wrong{MODELS(", fallback: [gpt-b, claude]"),
                           "2:87: error: `claude` is served by `c`, which speaks anthropic", "`o` are in openai"},
                     Wrong{"models: { a: { provider: sim, price: 0, fallback: [a] } }",
