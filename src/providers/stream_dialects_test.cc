@@ -125,9 +125,9 @@ const std::string kOllamaChat =
 {"model":"llama3","message":{"content":""},"done":true,"done_reason":"stop","prompt_eval_count":26,"eval_count":5}
 )";
 
-std::vector<Sample> samples() {
+std::vector<Sample> openai_and_anthropic() {
   const auto tagged = ServiceTier::kFlex;
-  std::vector<Sample> all{
+  return {
       {"completions",
        Operation::kCompletions,
        Framing::kSse,
@@ -176,6 +176,11 @@ std::vector<Sample> samples() {
         .reasoning = 1,
         .tool_units = 3},
        ServiceTier::kBatch},
+  };
+}
+
+std::vector<Sample> gemini_and_ollama() {
+  return {
       {"gemini events", Operation::kStreamGenerate, Framing::kSse, gemini_events(), kGeminiHeard, "gemini-2.5-pro",
        "g1", kGeminiUsage},
       {"gemini array", Operation::kStreamGenerate, Framing::kJsonArray, gemini_array(), kGeminiHeard, "gemini-2.5-pro",
@@ -198,6 +203,12 @@ std::vector<Sample> samples() {
        "",
        {}},
   };
+}
+
+// Each as it stands, and its events with other line ends, a byte order mark, and no space after the colon.
+std::vector<Sample> samples() {
+  std::vector<Sample> all = openai_and_anthropic();
+  for (Sample& sample : gemini_and_ollama()) all.push_back(std::move(sample));
   const std::size_t count = all.size();
   for (std::size_t i = 0; i < count; ++i) {
     if (all[i].framing != Framing::kSse) continue;
