@@ -182,10 +182,10 @@ Result<void> run(const ReplayCommand& command, const CommandContext& context) {
 }
 
 constexpr std::string_view kFooter =
-    "Traces are load rows (CSV with the columns timestamp_s,tenant,session,turn,model,input_tokens,output_tokens) or "
-    "lines of `weir usage --json`; several are replayed one after the other. Every row is a stream. Limits per key or "
-    "caller take the tenant of a load row for both (`trace` if it has none), in the default tier; rows of a ledger "
-    "have their own key, user and tier.";
+    "Traces are load rows (CSV with the columns timestamp_s,tenant,session,turn,model,input_tokens,output_tokens)\n"
+    "or lines of `weir usage --json`; several are replayed one after the other. Every row is a stream.\n"
+    "Limits per key or caller take the tenant of a load row for both (`trace` if it has none), in the default tier;\n"
+    "rows of a ledger have their own key, user and tier.";
 
 }  // namespace
 

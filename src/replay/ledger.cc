@@ -90,6 +90,7 @@ class Ledger final : public TraceReader {
   bool absolute() const override { return true; }
 
  private:
+  static constexpr unsigned kTimeBit = 1, kInputBit = 2, kOutputBit = 4;  // of kNeeded
   static constexpr std::array<std::string_view, 3> kNeeded = {"time", "input_tokens", "output_tokens"};
 
   // Copies the next line to where the JSON reader may read beyond its end; empty lines are skipped.
@@ -131,7 +132,7 @@ class Ledger final : public TraceReader {
 
   Result<void> take(std::string_view name, simdjson::ondemand::value value, TraceRow& row) {
     if (name == "time") {
-      seen_ |= 1;
+      seen_ |= kTimeBit;
       std::string_view text;
       if (value.get_string().get(text)) return fault("`time` is not a string");
       const auto time = parse_utc(text);
@@ -139,8 +140,8 @@ class Ledger final : public TraceReader {
       row.time = *time;
       return {};
     }
-    if (name == "input_tokens") return take_tokens(name, value, 2, row.input_tokens);
-    if (name == "output_tokens") return take_tokens(name, value, 4, row.output_tokens);
+    if (name == "input_tokens") return take_tokens(name, value, kInputBit, row.input_tokens);
+    if (name == "output_tokens") return take_tokens(name, value, kOutputBit, row.output_tokens);
     if (name == "cached_tokens") return take_tokens(name, value, 0, row.cached_tokens);
     static constexpr std::pair<std::string_view, std::string_view TraceRow::*> kNames[] = {
         {"tenant", &TraceRow::tenant}, {"conversation", &TraceRow::conversation},
@@ -159,7 +160,7 @@ class Ledger final : public TraceReader {
   Result<void> take_tokens(std::string_view name, simdjson::ondemand::value value, unsigned bit, std::int64_t& out) {
     seen_ |= bit;
     if (value.get_int64().get(out)) return fault("`" + std::string(name) + "` is not a whole number, or too large");
-    return checked_tokens({file_, line_}, name, out);
+    return checked_tokens({file_, line_}, name, out, bit == kOutputBit ? kMaxRowOutput : kMaxRowTokens);
   }
 
   std::unexpected<Error> fault(std::string_view message) const { return Place{file_, line_}.fault(message); }

@@ -131,7 +131,7 @@ class LoadRows final : public TraceReader {
                    std::string(text.substr(0, 40)) + "`");
     }
     out = *value;
-    return checked_tokens(place(), name, *value);
+    return checked_tokens(place(), name, *value, column == kOutput ? kMaxRowOutput : kMaxRowTokens);
   }
 
   std::string_view field(Column column) const { return rows_.fields()[index_[column]]; }

@@ -27,9 +27,9 @@ Result<void> checked_name(const Place& place, std::string_view what, std::string
   return {};
 }
 
-Result<void> checked_tokens(const Place& place, std::string_view what, std::int64_t value) {
+Result<void> checked_tokens(const Place& place, std::string_view what, std::int64_t value, std::int64_t most) {
   if (value < 0) return place.fault(std::string(what) + " is negative");
-  if (value > kMaxRowTokens) return place.fault(std::string(what) + " is more than 100,000,000");
+  if (value > most) return place.fault(std::string(what) + " is more than " + std::to_string(most));
   return {};
 }
 

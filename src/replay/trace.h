@@ -12,7 +12,8 @@
 // A byte order mark and CRLF are tolerated; everything else that is not the format is an error that names file and
 // line: rows out of order, numbers that are negative or too large, columns that are missing. A reader belongs to one
 // thread. The text must outlive it; the views of a row last until the next call. Limits: kMaxRowBytes a row,
-// kMaxColumns columns, kMaxRowTokens tokens, kMaxNameBytes a name.
+// kMaxColumns columns, kMaxRowTokens tokens of
+// input, kMaxRowOutput of output, kMaxNameBytes a name.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +31,7 @@ inline constexpr std::size_t kMaxRowBytes = 64 << 10;
 inline constexpr std::size_t kMaxColumns = 64;
 inline constexpr std::size_t kMaxNameBytes = 256;  // tenant, session, model, …
 inline constexpr std::int64_t kMaxRowTokens = 100'000'000;
+inline constexpr std::int64_t kMaxRowOutput = 10'000'000;     // each top_up of it is an event
 inline constexpr DurationNs kMaxTraceTime = 10 * 366 * kDay;  // of load rows, from their zero
 
 struct TraceRow {

@@ -18,7 +18,7 @@ struct Place {
 
 // Names are UTF-8 without control characters, at most kMaxNameBytes long.
 Result<void> checked_name(const Place& place, std::string_view what, std::string_view value);
-Result<void> checked_tokens(const Place& place, std::string_view what, std::int64_t value);
+Result<void> checked_tokens(const Place& place, std::string_view what, std::int64_t value, std::int64_t most);
 
 // `text` starts with the header or the first row.
 Result<std::unique_ptr<TraceReader>> open_load_rows(std::string_view text, std::string file);

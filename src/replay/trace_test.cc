@@ -1,7 +1,9 @@
 #include "replay/trace.h"
 
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -107,7 +109,7 @@ TEST(LoadRows, FaultsNameFileAndLine) {
   EXPECT_EQ(error_of("1,t,,,m,1,-2\n"), "t.csv:2: output_tokens is negative");
   EXPECT_EQ(error_of("1,t,,,m,1,2.5\n"), "t.csv:2: output_tokens is not a whole number: `2.5`");
   EXPECT_EQ(error_of("1,t,,,m,,2\n"), "t.csv:2: input_tokens is not a whole number: ``");
-  EXPECT_EQ(error_of("1,t,,,m,1,100000001\n"), "t.csv:2: output_tokens is more than 100,000,000");
+  EXPECT_EQ(error_of("1,t,,,m,1,10000001\n"), "t.csv:2: output_tokens is more than 10000000");
   EXPECT_EQ(error_of("1,t,,,m,99999999999999999999,1\n"), "t.csv:2: input_tokens is too large: `99999999999999999999`");
   EXPECT_EQ(error_of("1e400,t,,,m,1,2\n"), "t.csv:2: timestamp_s is out of range");
   EXPECT_EQ(error_of("nan,t,,,m,1,2\n"), "t.csv:2: timestamp_s is not a number of seconds: `nan`");
@@ -130,7 +132,8 @@ TEST(LoadRows, BoundsAreReached) {
   EXPECT_EQ(error_of("1," + std::string(kMaxNameBytes, 't') + ",,,m,1,2\n"), "");
   EXPECT_EQ(error_of("1," + std::string(kMaxNameBytes + 1, 't') + ",,,m,1,2\n"),
             "t.csv:2: tenant is longer than 256 bytes");
-  EXPECT_EQ(error_of("1,t,,,m,100000000,2\n"), "");
+  EXPECT_EQ(error_of("1,t,,,m,100000000,10000000\n"), "");
+  EXPECT_EQ(error_of("1,t,,,m,100000001,2\n"), "t.csv:2: input_tokens is more than 100000000");
   EXPECT_EQ(error_of("1," + std::string(kMaxRowBytes, 't') + ",,,m,1,2\n"), "t.csv:2: is longer than 64 KiB");
   EXPECT_EQ(error_of("1,\"" + std::string(kMaxRowBytes + 2, 't') + "\",,,m,1,2\n"),
             "t.csv:2: has a quote that is not closed within 64 KiB");
@@ -159,7 +162,8 @@ const std::string kLedgerLine =
     R"("settled":"usage"})";
 
 TEST(LedgerRows, AreReadByContentWhateverTheFileIsCalled) {
-  auto trace = open_trace("\n" + kLedgerLine + "\r\n", "t.csv");
+  const std::string text = "\n" + kLedgerLine + "\r\n";
+  auto trace = open_trace(text, "t.csv");
   ASSERT_TRUE(trace) << trace.error().message;
   EXPECT_TRUE((*trace)->absolute());
   TraceRow row;
@@ -203,6 +207,23 @@ TEST(LedgerRows, FaultsNameFileAndLine) {
   EXPECT_EQ(ledger_error(R"({"time":"2026-11-20T10:00:01Z","input_tokens":1,"output_tokens":1,"cached_tokens":2})"),
             "t.csv:2: `cached_tokens` is more than `input_tokens`");
   EXPECT_EQ(ledger_error(std::string(kMaxRowBytes + 1, ' ') + "{}"), "t.csv:2: is longer than 64 KiB");
+}
+
+// Whatever the bytes are: rows, then the end or an error that names a line which exists.
+RC_GTEST_PROP(TraceProperties, AnyBytesAreReadOrRefusedWithALine, ()) {
+  const auto start = *rc::gen::element<std::string>("", kHeader, kHeader + "1,t,,,m,1,2\n", kLedgerLine + "\n", "{");
+  const auto piece = rc::gen::element<std::string>(",", "\"", "\n", "\r\n", "\r", "1", "9.5", "-", "t", "{", "}", ":",
+                                                   "[", "\"time\"", "e", "\\", std::string(1, '\0'), "\xC3",
+                                                   kLedgerLine, "2,t,,,m,1,2\n", "\"a\"\"b\",");
+  const auto pieces = *rc::gen::container<std::vector<std::string>>(piece);
+  std::string text = start;
+  for (const std::string& part : pieces) text += part;
+  const Everything all = read_all(text);
+  if (all.error.empty()) return;
+  RC_ASSERT(all.error.starts_with("t.csv:"));
+  const std::int64_t line = std::stoll(all.error.substr(6));
+  RC_ASSERT(line >= 1);
+  RC_ASSERT(line <= 1 + std::count(text.begin(), text.end(), '\n'));
 }
 
 TEST(OtherTraces, AreNamedForWhatTheyAre) {
