@@ -7,6 +7,7 @@
 #include "app/command_audit.h"
 #include "app/command_check.h"
 #include "app/command_keys.h"
+#include "app/command_replay.h"
 #include "app/command_serve.h"
 #include "app/command_usage.h"
 #include "app/entropy.h"
@@ -16,8 +17,8 @@
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kCommands = {"serve",   "check", "explain", "schema",
-                                                       "version", "keys",  "usage",   "audit"};
+constexpr std::array<std::string_view, 9> kCommands = {"serve", "check", "explain", "schema", "version",
+                                                       "keys",  "usage", "audit",   "replay"};
 
 bool is_command(std::string_view name) {
   return std::find(kCommands.begin(), kCommands.end(), name) != kCommands.end();
@@ -27,7 +28,7 @@ int unknown_command(std::string_view name) {
   using weir::kExitCouldNotRun;
   using weir::nearest_word;
   using weir::report;
-  constexpr std::array<std::string_view, 5> kLater = {"report", "recommend", "replay", "init", "alerts"};
+  constexpr std::array<std::string_view, 4> kLater = {"report", "recommend", "init", "alerts"};
   if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
     return report(std::cerr, kExitCouldNotRun, "`" + std::string(name) + "` is not available in this version");
   }
@@ -59,6 +60,7 @@ int main(int argc, char** argv) {
   add_keys_commands(app, exit_code, context);
   add_usage_command(app, exit_code, context);
   add_audit_command(app, exit_code, context);
+  add_replay_command(app, exit_code, context);
   app.set_version_flag("--version", "weir " WEIR_VERSION);
   if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) return unknown_command(argv[1]);
   try {

@@ -1,0 +1,214 @@
+#include "app/command_replay.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "app/policy_file.h"
+#include "base/strings.h"
+#include "replay/replay.h"
+#include "replay/report.h"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kDecisionsBuffered = 1 << 20;
+constexpr std::size_t kTenantsShown = 10;
+
+// Decisions leave in large pieces. What could not be written is an error at the end, not silence.
+class DecisionFile {
+ public:
+  Result<void> open(const std::string& path) {
+    path_ = path;
+    if (path.empty()) return {};
+    file_.open(path, std::ios::binary | std::ios::trunc);
+    return check();
+  }
+  void add(const ReplayedRow& row) {
+    if (path_.empty()) return;
+    append_decision(buffer_, row);
+    if (buffer_.size() >= kDecisionsBuffered) flush();
+  }
+  Result<void> close() {
+    if (path_.empty()) return {};
+    flush();
+    file_.close();
+    return check();
+  }
+
+ private:
+  void flush() {
+    file_.write(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
+    buffer_.clear();
+  }
+  Result<void> check() const {
+    if (file_) return {};
+    return fail("cannot write " + path_ + "; check the path given with --decisions and the room on its disk");
+  }
+
+  std::string path_, buffer_;
+  std::ofstream file_;
+};
+
+Result<std::string> read_file(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return fail(path + ":1: is a folder, not a trace");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(path + ":1: cannot be read; check the path");
+  std::string text;
+  const auto size = std::filesystem::file_size(path, error);
+  if (!error && size < kMaxTraceBytes) text.reserve(size + 1);
+  std::size_t got = 0;
+  do {
+    if (got >= kMaxTraceBytes) return fail(path + ":1: is larger than 1 GiB; cut it in parts and name them in order");
+    text.resize(std::max<std::size_t>(text.capacity(), got + (64 << 10)));
+    file.read(text.data() + got, static_cast<std::streamsize>(text.size() - got));
+    got += static_cast<std::size_t>(file.gcount());
+  } while (file);
+  if (file.bad()) return fail(path + ":1: cannot be read to its end");
+  text.resize(got);
+  return text;
+}
+
+Result<void> replay_file(const std::string& path, Replay& replay) {
+  const auto text = read_file(path);
+  if (!text) return std::unexpected(text.error());
+  auto trace = open_trace(*text, path);
+  if (!trace) return std::unexpected(trace.error());
+  replay.begin_trace(**trace);
+  TraceRow row;
+  while (true) {
+    const auto more = (*trace)->next(row);
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return {};
+    if (auto added = replay.add(row); !added) {
+      return fail(path + ":" + std::to_string(row.line) + ": " + added.error().message);
+    }
+  }
+}
+
+Result<ReplayOptions> options_of(const ReplayCommand& command) {
+  if (!command.train.empty()) {
+    return fail("--train teaches from agent traces, which are not available in this version; leave it out");
+  }
+  ReplayOptions options;
+  if (!command.mode.empty()) {
+    if (command.mode != "reserve" && command.mode != "estimate") {
+      return fail("--mode " + command.mode + " is unknown; choose reserve or estimate");
+    }
+    options.whole_cap = command.mode == "reserve";
+  }
+  const auto service = parse_service_time(command.service_time);
+  if (!service) return std::unexpected(service.error());
+  options.service = *service;
+  const auto most = parse_decimal(command.max_tokens);
+  if (!most || *most > kMaxRowTokens) {
+    return fail("--max-tokens " + command.max_tokens + " is not a whole number from 0 to 100000000");
+  }
+  options.max_tokens = *most;
+  return options;
+}
+
+Result<std::shared_ptr<const Policy>> policy_of(const ReplayCommand& command) {
+  const auto loaded = load_policy_file(command.policy.empty() ? command.config : command.policy);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (loaded->policy) return loaded->policy;
+  const auto first = std::find_if(loaded->diagnostics.begin(), loaded->diagnostics.end(),
+                                  [](const Diagnostic& diagnostic) { return diagnostic.error; });
+  return fail(to_string(*first) + "; `weir check` lists everything");
+}
+
+void print_table(std::ostream& out, const ReplaySummary& sums, DurationNs wall) {
+  TextTable table({{"REPLAYED"}, {"", true}, {""}});
+  const auto share = [&](std::int64_t part, std::int64_t whole) {
+    return whole == 0 ? std::string()
+                      : fmt::format("{:.1f}%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  };
+  table.add({"rows", std::to_string(sums.rows), ""});
+  table.add({"allowed", std::to_string(sums.allowed), share(sums.allowed, sums.rows)});
+  if (sums.degraded > 0) table.add({"  degraded", std::to_string(sums.degraded), share(sums.degraded, sums.rows)});
+  table.add({"refused", std::to_string(sums.refused), share(sums.refused, sums.rows)});
+  table.add({"tokens asked", std::to_string(sums.tokens_asked), ""});
+  table.add({"tokens used", std::to_string(sums.tokens_used), share(sums.tokens_used, sums.tokens_asked)});
+  table.add({"top-ups", std::to_string(sums.top_ups), fmt::format("{} did not fit", sums.debts)});
+  table.add({"open reservations", std::to_string(sums.open_reservations), "at the end"});
+  table.add({"virtual time", fmt::format("{:.3f}", static_cast<double>(sums.last - sums.first) / 1e9), "s"});
+  table.add({"wall time", fmt::format("{:.3f}", static_cast<double>(wall) / 1e9), "s"});
+  table.print(out);
+  if (sums.refused == 0) return;
+  const auto print_refusals = [&](std::string title, const auto& counts, std::size_t most) {
+    std::vector<std::pair<std::string, std::int64_t>> sorted(counts.begin(), counts.end());
+    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+      return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
+    TextTable refusals({{std::move(title)}, {"REFUSED", true}, {""}});
+    for (std::size_t i = 0; i < std::min(most, sorted.size()); ++i) {
+      const auto& [name, count] = sorted[i];
+      refusals.add({name.empty() ? "-" : name, std::to_string(count), share(count, sums.refused)});
+    }
+    out << '\n';
+    refusals.print(out);
+    if (sorted.size() > most) out << fmt::format("and {} more\n", sorted.size() - most);
+  };
+  print_refusals("LIMIT", sums.refusals_by_limit, kTenantsShown);
+  print_refusals("TENANT", sums.refusals_by_tenant, kTenantsShown);
+}
+
+Result<void> run(const ReplayCommand& command, const CommandContext& context) {
+  const TimeNs began = context.now();
+  const auto options = options_of(command);
+  if (!options) return std::unexpected(options.error());
+  const auto policy = policy_of(command);
+  if (!policy) return std::unexpected(policy.error());
+  DecisionFile decisions;
+  if (auto opened = decisions.open(command.decisions); !opened) return opened;
+  Replay replay(*policy, *options, [&](const ReplayedRow& row) { decisions.add(row); });
+  for (const std::string& path : command.traces) {
+    if (auto replayed = replay_file(path, replay); !replayed) return replayed;
+  }
+  replay.finish();
+  if (auto closed = decisions.close(); !closed) return closed;
+  std::ostream& out = output(context);
+  if (command.json) {
+    out << summary_json(replay.summary()) << '\n';
+  } else {
+    print_table(out, replay.summary(), context.now() - began);
+  }
+  return {};
+}
+
+constexpr std::string_view kFooter =
+    "Traces are load rows (CSV with the columns timestamp_s,tenant,session,turn,model,input_tokens,output_tokens)\n"
+    "or lines of `weir usage --json`; several are replayed one after the other. Every row is a stream.\n"
+    "Limits per key or caller take the tenant of a load row for both (`trace` if it has none), in the default tier;\n"
+    "rows of a ledger have their own key, user and tier.";
+
+}  // namespace
+
+int run_replay(const ReplayCommand& command, const CommandContext& context) {
+  const auto done = run(command, context);
+  return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
+}
+
+void add_replay_command(CLI::App& app, int& exit_code, const CommandContext& context) {
+  auto command = std::make_shared<ReplayCommand>();
+  CLI::App* replay = app.add_subcommand("replay", "what a policy would have done to recorded traffic, in virtual time");
+  replay->add_option("TRACE", command->traces, "files of load rows or ledger lines, in order")->required();
+  replay->add_option("-c,--config", command->config, "weir.yaml (default: the built-in policy)");
+  replay->add_option("--policy", command->policy, "weir.yaml to try instead of -c");
+  replay->add_option("--train", command->train, "ordinary agent traces (not available in this version)");
+  replay->add_option("--mode", command->mode, "reserve | estimate (default: reservation.mode of the policy)");
+  replay->add_option("--service-time", command->service_time, "seconds an answer takes")->capture_default_str();
+  replay->add_option("--max-tokens", command->max_tokens, "cap of a row, unless its output is larger")
+      ->capture_default_str();
+  replay->add_option("--decisions", command->decisions, "file for one JSON line per row");
+  replay->add_flag("--json", command->json, "sums as one JSON object");
+  replay->footer(std::string(kFooter));
+  replay->callback([command, &exit_code, context] { exit_code = run_replay(*command, context); });
+}
+
+}  // namespace weir
