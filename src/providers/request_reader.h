@@ -50,6 +50,7 @@ class RequestReader {
   bool refuse_flaw(std::string_view key);
   bool member(std::string_view key, const element& value);
   bool measured(Member member, std::string_view key, const element& value, const JsonMeasure& measure);
+  bool setting(Member member, std::string_view key, const element& value);
   bool required();
 
   // Values that several members share.
@@ -79,7 +80,7 @@ class RequestReader {
 
   // Anthropic
   bool user_metadata(const element& value);
-  bool system(const element& value);
+  bool system_prompt(const element& value);
   bool thinking(const element& value);
   bool container(const element& value);
 
