@@ -32,6 +32,7 @@ class RequestReader {
 
   RequestReader(Operation operation, const BodyBounds& bounds, std::string_view path_model)
       : operation_(operation),
+        dialect_(dialect_of(operation)),
         bounds_(bounds),
         path_model_(path_model),
         audit_(bounds.depth),
@@ -100,9 +101,10 @@ class RequestReader {
   bool images(const element& value);
   bool context(const element& value);
 
-  Dialect dialect() const { return dialect_of(operation_); }
+  Dialect dialect() const { return dialect_; }
 
   Operation operation_;
+  Dialect dialect_;
   const BodyBounds& bounds_;
   std::string_view path_model_;
   JsonAudit audit_;
