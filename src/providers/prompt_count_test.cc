@@ -10,7 +10,7 @@ namespace {
 
 constexpr auto kChat = Operation::kChatCompletions;
 
-// Tokens of the published example's texts in both vocabularies, as OpenAI's own library counts them.
+// Tokens of the published example's texts in o200k and cl100k, counted with npm gpt-tokenizer.
 const std::map<std::string, std::pair<std::int64_t, std::int64_t>, std::less<>> kCounted = {
     {"system", {1, 1}},
     {"user", {1, 1}},
