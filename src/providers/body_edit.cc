@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace weir {
 namespace {
@@ -141,7 +142,7 @@ std::vector<TextRange> elements_of(std::string_view body, TextRange array) {
 }
 
 void TextEdits::replace(TextRange range, std::string with) {
-  edits_.push_back({range, std::move(with)});
+  edits_.push_back({range, std::move(with), edits_.size()});
 }
 
 void TextEdits::insert_member(std::string_view body, TextRange object, std::string member) {
@@ -160,8 +161,8 @@ void TextEdits::insert_member(std::string_view body, TextRange object, std::stri
 }
 
 std::string TextEdits::apply(std::string_view body) {
-  std::stable_sort(edits_.begin(), edits_.end(), [](const Edit& a, const Edit& b) {
-    return a.range.begin != b.range.begin ? a.range.begin < b.range.begin : a.range.end < b.range.end;
+  std::sort(edits_.begin(), edits_.end(), [](const Edit& a, const Edit& b) {
+    return std::tie(a.range.begin, a.range.end, a.order) < std::tie(b.range.begin, b.range.end, b.order);
   });
   std::size_t size = body.size();
   for (const Edit& edit : edits_) size += edit.with.size();

@@ -1,10 +1,9 @@
 // Edits of a JSON text that leave every other byte as it is.
 //
-//   JsonText text(body);                                    // starts with '{' or '[' after spaces
-//   auto cap = find_member(body, "max_tokens");             // where its value stands
+//   auto cap = find_member(body, root_of(body), {"max_tokens"});   // where its value stands
 //   TextEdits edits;
-//   edits.replace(cap->value.begin, cap->value.end, "100");
-//   edits.insert_member(body, root, "\"n\":1");             // as the first one of an object
+//   edits.replace(cap->value, "100");
+//   edits.insert_member(body, root_of(body), "\"n\":1");           // as the first one of an object
 //   std::string out = edits.apply(body);
 //
 // The text was parsed before: the scanner only has to find where strings and values end. Keys compare as JSON does,
@@ -54,6 +53,7 @@ class TextEdits {
   struct Edit {
     TextRange range;
     std::string with;
+    std::size_t order;
   };
   std::vector<Edit> edits_;
 };

@@ -10,7 +10,7 @@ namespace {
 
 constexpr auto kChat = Operation::kChatCompletions;
 
-// Tokens of the published example's texts in both vocabularies, as OpenAI's own library counts them.
+// Tokens of the published example's texts in o200k and cl100k, counted with npm gpt-tokenizer.
 const std::map<std::string, std::pair<std::int64_t, std::int64_t>, std::less<>> kCounted = {
     {"system", {1, 1}},
     {"user", {1, 1}},
@@ -47,12 +47,16 @@ PromptCount by_bytes(Operation operation, std::string_view body, std::string_vie
 }
 
 constexpr std::string_view kMessagesExample = R"({"model":"m","messages":[
-  {"role":"system","content":"You are a helpful, pattern-following assistant that translates corporate jargon into plain English."},
+  {"role":"system","content":"You are a helpful, pattern-following assistant that translates corporate jargon )"
+                                              R"(into plain English."},
   {"role":"system","name":"example_user","content":"New synergies will help drive top-line growth."},
   {"role":"system","name":"example_assistant","content":"Things working well together will increase revenue."},
-  {"role":"system","name":"example_user","content":"Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage."},
-  {"role":"system","name":"example_assistant","content":"Let's talk later when we're less busy about how to do better."},
-  {"role":"user","content":"This late pivot means we don't have time to boil the ocean for the client deliverable."}]})";
+  {"role":"system","name":"example_user","content":"Let's circle back when we have more bandwidth to touch base )"
+                                              R"(on opportunities for increased leverage."},
+  {"role":"system","name":"example_assistant","content":"Let's talk later when we're less busy about how to do )"
+                                              R"(better."},
+  {"role":"user","content":"This late pivot means we don't have time to boil the ocean for the client )"
+                                              R"(deliverable."}]})";
 
 constexpr std::string_view kToolsExample = R"({"model":"m","messages":[
   {"role":"system","content":"You are a helpful assistant that can answer to questions about the weather."},
@@ -95,15 +99,21 @@ TEST(PromptCount, WhatHasNoRuleIsCountedFromAboveAndSaysSo) {
     std::int64_t least;
   } cases[] = {
       {kChat,
-       R"({"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}]})",
+       R"({"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c","function":{"name":"f",)"
+       R"("arguments":"{}"}}]}]})",
        40},
       {kChat, R"({"messages":[{"role":"tool","tool_call_id":"c","content":"done"}]})", 12},
-      {kChat, R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x"}}]}]})", 10},
       {kChat,
-       R"({"messages":[{"role":"user","content":"x"}],"tools":[{"function":{"name":"f","parameters":{"properties":{"a":{"type":"array","items":{"type":"string"}}}}}}]})",
+       R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https:)"
+       R"(//x"}}]}]})",
+       10},
+      {kChat,
+       R"({"messages":[{"role":"user","content":"x"}],"tools":[{"function":{"name":"f","parameters":)"
+       R"({"properties":{"a":{"type":"array","items":{"type":"string"}}}}}}]})",
        50},
       {kChat,
-       R"({"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"abc"}}})",
+       R"({"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":)"
+       R"({"name":"abc"}}})",
        40},
       {Operation::kResponses, R"({"input":"hello"})", 6},
       {Operation::kResponses, R"({"input":[{"role":"user","content":"hello"}],"instructions":"be brief"})", 40},

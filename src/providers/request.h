@@ -33,8 +33,8 @@ struct RequestFacts {
   bool wants_stream_usage = false;              // OpenAI stream_options.include_usage
   std::optional<std::int64_t> output_cap;       // tokens, per choice; 1 to 2^40
   std::optional<std::int64_t> thinking_budget;  // tokens, where the dialect counts them beside an absent cap
-  std::int64_t choices = 1;                     // n, candidateCount; best_of if larger; times the prompts of completions
-  std::int64_t text_bytes = 0;                  // of everything that becomes input tokens, tool schemas included
+  std::int64_t choices = 1;       // n, candidateCount; best_of if larger; of completions: times their prompts
+  std::int64_t text_bytes = 0;    // of everything that becomes input tokens, tool schemas included
   std::int64_t flat_parts = 0;    // images, audio, files whose size nothing tells: a flat amount each
   std::int64_t media_tokens = 0;  // of images, audio and files sized by their provider's published rule
   std::int64_t token_ids = 0;     // embeddings input given as token ids: exact input tokens

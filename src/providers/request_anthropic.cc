@@ -11,7 +11,7 @@ bool RequestReader::user_metadata(const element& value) {
   return fields.at_key("user_id").get(id) != simdjson::SUCCESS || text("metadata.user_id", id, facts_.user);
 }
 
-bool RequestReader::system(const element& value) {
+bool RequestReader::system_prompt(const element& value) {
   if (value.is_null() || value.is_string()) return true;
   if (!value.is_array()) return refuse("`system` must be a string or an array of text blocks.", "system");
   parts_.content(value);

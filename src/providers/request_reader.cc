@@ -77,14 +77,10 @@ bool RequestReader::member(std::string_view key, const element& value) {
 bool RequestReader::measured(Member member, std::string_view key, const element& value, const JsonMeasure& measure) {
   const std::int64_t prompt_bytes = measure.text + measure.scalars;
   switch (member) {
-    case Member::kSetting:
-      return true;
     case Member::kPrompt:
       // A bare number or flag is a setting nobody has told us of yet (temperature, seed …).
       if (value.is_object() || value.is_array() || value.is_string()) facts_.text_bytes += prompt_bytes;
       return true;
-    case Member::kModel:
-      return model(value);
     case Member::kMessages:
       // OpenAI's arguments of calls are texts; the others' are values, numbers too.
       facts_.text_bytes += dialect() == Dialect::kOpenAi ? measure.text : prompt_bytes;
@@ -109,7 +105,7 @@ bool RequestReader::measured(Member member, std::string_view key, const element&
       return dialect() == Dialect::kGemini ? gemini_tools(value) : tools(key, value);
     case Member::kSystem:
       facts_.text_bytes += measure.text;
-      return system(value);
+      return system_prompt(value);
     case Member::kContents:
       facts_.text_bytes += prompt_bytes;
       return contents(value);
@@ -119,6 +115,16 @@ bool RequestReader::measured(Member member, std::string_view key, const element&
     case Member::kImages:
       facts_.text_bytes += measure.text;
       return images(value);
+    default:
+      return setting(member, key, value);
+  }
+}
+
+// Members that never become prompt text, but say something of the request.
+bool RequestReader::setting(Member member, std::string_view key, const element& value) {
+  switch (member) {
+    case Member::kModel:
+      return model(value);
     case Member::kStream:
       return flag(key, value, facts_.stream);
     case Member::kStreamOptions:
@@ -156,8 +162,9 @@ bool RequestReader::measured(Member member, std::string_view key, const element&
       return options(value);
     case Member::kContext:
       return context(value);
+    default:
+      return true;
   }
-  return true;
 }
 
 bool RequestReader::integer(std::string_view key, const element& value, std::int64_t least, std::int64_t most,

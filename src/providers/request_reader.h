@@ -32,6 +32,7 @@ class RequestReader {
 
   RequestReader(Operation operation, const BodyBounds& bounds, std::string_view path_model)
       : operation_(operation),
+        dialect_(dialect_of(operation)),
         bounds_(bounds),
         path_model_(path_model),
         audit_(bounds.depth),
@@ -50,6 +51,7 @@ class RequestReader {
   bool refuse_flaw(std::string_view key);
   bool member(std::string_view key, const element& value);
   bool measured(Member member, std::string_view key, const element& value, const JsonMeasure& measure);
+  bool setting(Member member, std::string_view key, const element& value);
   bool required();
 
   // Values that several members share.
@@ -79,7 +81,7 @@ class RequestReader {
 
   // Anthropic
   bool user_metadata(const element& value);
-  bool system(const element& value);
+  bool system_prompt(const element& value);
   bool thinking(const element& value);
   bool container(const element& value);
 
@@ -99,9 +101,10 @@ class RequestReader {
   bool images(const element& value);
   bool context(const element& value);
 
-  Dialect dialect() const { return dialect_of(operation_); }
+  Dialect dialect() const { return dialect_; }
 
   Operation operation_;
+  Dialect dialect_;
   const BodyBounds& bounds_;
   std::string_view path_model_;
   JsonAudit audit_;

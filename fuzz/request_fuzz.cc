@@ -1,0 +1,76 @@
+// Request bodies from strangers, for every operation. Checks: read_request never crashes; a body that it takes stays
+// one that it takes after any edit, with no higher cap, no more messages and the model asked for; counting its prompt
+// never crashes either.
+//
+// Input: byte 0 = operation (mod 12), byte 1 = which edits (bits 0 to 2), bytes 2 and 3 = the new cap, byte 4 =
+// messages to keep, the rest = the body.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "providers/dialect.h"
+#include "providers/prompt_count.h"
+
+namespace {
+
+using namespace weir;
+
+constexpr BodyBounds kBounds{.depth = 32, .messages = 64, .tools = 16};
+constexpr std::size_t kHead = 5;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+void check_edits(Operation operation, const RequestFacts& facts, const BodyEdits& edits, std::string_view body,
+                 std::string_view path_model) {
+  const std::string upstream = upstream_body(operation, facts, edits, body);
+  if (!needs_rewrite(operation, facts, edits)) require(upstream == body);
+  const std::string_view model = edits.model.empty() ? path_model : std::string_view(edits.model);
+  const auto again = read_request(operation, upstream, kBounds, path_model.empty() ? path_model : model);
+  require(again.has_value());
+  require(again->stream == facts.stream);
+  require(again->choices == facts.choices);
+  require(again->tools == facts.tools);
+  require(again->model == (edits.model.empty() ? facts.model : edits.model));
+  require(again->messages <= facts.messages);
+  require((facts.messages == 0) == (again->messages == 0));
+  if (facts.output_cap) require(again->output_cap && *again->output_cap <= *facts.output_cap);
+  if (edits.max_output && generates(operation)) {
+    const std::int64_t least = operation == Operation::kResponses ? 16 : 1;
+    require(again->output_cap && *again->output_cap <= std::max(least, *edits.max_output));
+  } else {
+    require(again->output_cap == facts.output_cap);
+  }
+  // Once changed, there is nothing left to change.
+  require(upstream_body(operation, *again, edits, upstream) == upstream);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < kHead) return 0;
+  const auto operation = static_cast<Operation>(data[0] % kOperationCount);
+  const std::string_view path_model = dialect_of(operation) == Dialect::kGemini ? "m" : "";
+  const std::string_view body(reinterpret_cast<const char*>(data) + kHead, size - kHead);
+  const auto read = read_request(operation, body, kBounds, path_model);
+  const TokenCount bytes = [](std::string_view text) { return static_cast<std::int64_t>(text.size()); };
+  require(count_prompt_with(operation, body, "gpt-4o", bytes).tokens >= 0);
+  if (!read) {
+    require(read.error().status == 400 || read.error().status == 413);
+    require(!read.error().message.empty());
+    return 0;
+  }
+  require(!read->model.empty());
+  require(read->text_bytes >= 0 && read->media_tokens >= 0 && read->flat_parts >= 0 && read->token_ids >= 0);
+  require(read->choices >= 1);
+  require(read->references.size() <= RequestFacts::kMaxReferences);
+  BodyEdits edits;
+  if ((data[1] & 1) != 0) edits.model = "other";
+  if ((data[1] & 2) != 0) edits.max_output = data[2] * 256 + data[3];
+  if ((data[1] & 4) != 0) edits.keep_messages = data[4] % 16;
+  check_edits(operation, *read, edits, body, path_model);
+  return 0;
+}
