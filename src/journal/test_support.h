@@ -26,8 +26,9 @@ namespace weir {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-XXXXXX").string();
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  explicit TempDir(const std::filesystem::path& parent) {
+    std::string pattern = (parent / "weir-XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
   }
   ~TempDir() {
@@ -42,6 +43,11 @@ class TempDir {
  private:
   std::string path_;
 };
+
+// Memory that looks like a disk, if there is any: for tests that sync thousands of times.
+inline std::filesystem::path memory_directory() {
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path();
+}
 
 // The real disk, with faults in between. Syncs are only counted: the tests end processes, not machines.
 class FaultyDisk : public Disk {
