@@ -259,6 +259,8 @@ Result<void> Store::limit_pages_for_test(int pages) {
 }
 
 Result<std::string> Store::setting_or_set(std::string_view name, std::string_view value) {
+  // Reading waits for nobody: a start needs no write lock once the setting is there.
+  if (auto known = setting(name); known && *known) return std::move(**known);
   impl_->add_setting.bind(1, name);
   impl_->add_setting.bind(2, value);
   if (!impl_->add_setting.run()) return impl_->error("cannot write settings");

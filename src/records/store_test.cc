@@ -287,7 +287,7 @@ TEST(Store, AFileOfTheFirstVersionIsTakenOnWithItsRowsAlsoByAReader) {
 
 TEST(Store, OpeningAndReadingDoNotWaitForAWriter) {
   TempDir dir;
-  open_new(dir.path());
+  ASSERT_TRUE(open_new(dir.path()).set_setting("known", "value"));
   Database other;
   ASSERT_TRUE(other.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 100));
   ASSERT_TRUE(other.execute("BEGIN EXCLUSIVE"));
@@ -295,6 +295,7 @@ TEST(Store, OpeningAndReadingDoNotWaitForAWriter) {
     Result<Store> store = Store::open(dir.path(), {.read_only = read_only, .busy_timeout_ms = 0});
     ASSERT_TRUE(store) << store.error().message;
     EXPECT_TRUE(store->list_consumers());
+    EXPECT_EQ(store->setting_or_set("known", "other").value_or(""), "value");
     EXPECT_FALSE(store->set_setting("a", "b"));
   }
 }

@@ -66,7 +66,8 @@ async function fullDisk(weir, provider, { fill, free, reason }) {
   assert.equal(await weir.metric(/^weir_journal_healthy /), 1);
   const after = await post(weir, key, { model: 'mock-out=7' });
   assert.equal(after.status, 200);
-  const rows = await weir.usage((all) => all.some((row) => row.request_id === after.id) && all.some((row) => row.request_id === streamed.id));
+  const has = (all, id) => all.some((row) => row.request_id === id);
+  const rows = await weir.usage((all) => has(all, after.id) && has(all, streamed.id));
   assert.equal(new Set(rows.map((row) => row.request_id)).size, rows.length, 'nothing twice');
   const of = (id) => rows.find((row) => row.request_id === id);
   assert.deepEqual([of(streamed.id).settled, of(streamed.id).output_tokens], ['usage', 40]);
@@ -114,7 +115,7 @@ test('a full file system: the same, and the words are the system\'s', async (t) 
     await weir.writeConfig();
     await weir.start();
     const ballast = path.join(folder, 'ballast');
-    const fill = () => writeFile(ballast, Buffer.alloc(16 << 20)).then(() => assert.fail('it fits'), (error) => assert.equal(error.code, 'ENOSPC'));
+    const fill = () => assert.rejects(writeFile(ballast, Buffer.alloc(16 << 20)), { code: 'ENOSPC' });
     await fullDisk(weir, provider, { fill, free: () => rm(ballast), reason: /journal.*No space left on device/ });
   } finally {
     await weir.stop().finally(() => run('umount', ['-l', folder]).then(() => rm(folder, { recursive: true })));
