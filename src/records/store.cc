@@ -73,7 +73,12 @@ Result<void> open_for_reading(Database& db, const std::string& dir, const std::s
   if (*version == 0) return no_store(dir);
   // An older file is taken on even for reading; a newer one is refused with words.
   if (*version != kSchemaVersion) {
-    if (auto prepared = prepare_schema(db); !prepared) return prepared;
+    const auto prepared = prepare_schema(db);
+    if (!prepared && *version > kSchemaVersion) return prepared;
+    if (!prepared) {
+      return fail("the record store in " + dir + " was made by an older weir and cannot be taken on now (" +
+                  prepared.error().message + "); try again, or start `weir serve` once");
+    }
   }
   return db.execute("PRAGMA query_only = 1");
 }
