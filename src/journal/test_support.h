@@ -26,7 +26,8 @@ namespace weir {
 
 class TempDir {
  public:
-  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  explicit TempDir(const std::filesystem::path& parent) {
     std::string pattern = (parent / "weir-XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
   }

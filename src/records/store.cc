@@ -73,7 +73,12 @@ Result<void> open_for_reading(Database& db, const std::string& dir, const std::s
   if (*version == 0) return no_store(dir);
   // An older file is taken on even for reading; a newer one is refused with words.
   if (*version != kSchemaVersion) {
-    if (auto prepared = prepare_schema(db); !prepared) return prepared;
+    const auto prepared = prepare_schema(db);
+    if (!prepared && *version > kSchemaVersion) return prepared;
+    if (!prepared) {
+      return fail("the record store in " + dir + " was made by an older weir and cannot be taken on now (" +
+                  prepared.error().message + "); try again, or start `weir serve` once");
+    }
   }
   return db.execute("PRAGMA query_only = 1");
 }
@@ -259,6 +264,8 @@ Result<void> Store::limit_pages_for_test(int pages) {
 }
 
 Result<std::string> Store::setting_or_set(std::string_view name, std::string_view value) {
+  // Reading waits for nobody: a start needs no write lock once the setting is there.
+  if (auto known = setting(name); known && *known) return std::move(**known);
   impl_->add_setting.bind(1, name);
   impl_->add_setting.bind(2, value);
   if (!impl_->add_setting.run()) return impl_->error("cannot write settings");

@@ -285,9 +285,22 @@ TEST(Store, AFileOfTheFirstVersionIsTakenOnWithItsRowsAlsoByAReader) {
   }
 }
 
-TEST(Store, OpeningAndReadingDoNotWaitForAWriter) {
+TEST(Store, AFileOfTheFirstVersionThatIsLockedIsAnErrorThatSaysWhatToDo) {
   TempDir dir;
   open_new(dir.path());
+  make_first_version(dir / "weir.db");
+  Database other;
+  ASSERT_TRUE(other.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 100));
+  ASSERT_TRUE(other.execute("BEGIN EXCLUSIVE"));
+  const Result<Store> reader = Store::open(dir.path(), {.read_only = true, .busy_timeout_ms = 0});
+  ASSERT_FALSE(reader);
+  EXPECT_NE(reader.error().message.find("older weir"), std::string::npos) << reader.error().message;
+  EXPECT_NE(reader.error().message.find("try again"), std::string::npos);
+}
+
+TEST(Store, OpeningAndReadingDoNotWaitForAWriter) {
+  TempDir dir;
+  ASSERT_TRUE(open_new(dir.path()).set_setting("known", "value"));
   Database other;
   ASSERT_TRUE(other.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 100));
   ASSERT_TRUE(other.execute("BEGIN EXCLUSIVE"));
@@ -295,6 +308,7 @@ TEST(Store, OpeningAndReadingDoNotWaitForAWriter) {
     Result<Store> store = Store::open(dir.path(), {.read_only = read_only, .busy_timeout_ms = 0});
     ASSERT_TRUE(store) << store.error().message;
     EXPECT_TRUE(store->list_consumers());
+    EXPECT_EQ(store->setting_or_set("known", "other").value_or(""), "value");
     EXPECT_FALSE(store->set_setting("a", "b"));
   }
 }
