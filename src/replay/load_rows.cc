@@ -48,7 +48,7 @@ Result<TimeNs> parse_seconds(const Place& place, std::string_view text) {
     return place.fault("timestamp_s is not a number of seconds: `" + std::string(text.substr(0, 40)) + "`");
   }
   if (value < 0) return place.fault("timestamp_s is negative");
-  constexpr double kMost = static_cast<double>(kMaxTraceTime / kSecond);
+  constexpr double kMost = static_cast<double>(kMaxTraceTime) / 1e9;
   if (value > kMost) return place.fault("timestamp_s is more than ten years; it counts seconds from the trace's start");
   return static_cast<TimeNs>(value * 1e9);
 }

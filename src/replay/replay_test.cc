@@ -164,7 +164,8 @@ TEST(Replay, LedgerRowsAreTheirOwnKeysUsersAndTiers) {
   });
   replay.begin_trace(FakeTrace(true));
   const auto add = [&](double at, std::string_view key, std::string_view tier, std::string_view user) {
-    TraceRow row = row_of({at, "acme"});
+    const Call call{at, "acme"};
+    TraceRow row = row_of(call);
     row.key = key, row.tier = tier, row.user = user;
     ASSERT_TRUE(replay.add(row));
   };
@@ -229,7 +230,8 @@ TEST(ReplayBounds, MoreAnswersAtOnceAreRefusedByTableFull) {
   std::int64_t table_full = 0;
   Replay replay(policy, {}, [&](const ReplayedRow& row) { table_full += row.limit == "table_full" ? 1 : 0; });
   replay.begin_trace(FakeTrace());
-  const TraceRow row = row_of({0});
+  const Call call;
+  const TraceRow row = row_of(call);
   for (std::size_t i = 0; i < kMaxInFlight + 3; ++i) ASSERT_TRUE(replay.add(row));
   EXPECT_EQ(table_full, 3);
   ASSERT_TRUE(replay.add(row_of({1})));

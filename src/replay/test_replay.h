@@ -48,6 +48,7 @@ struct Told {
   ReplaySummary summary;
 };
 
+// Views of `call`, valid while it lives.
 inline TraceRow row_of(const Call& call) {
   TraceRow row;
   row.time = static_cast<TimeNs>(call.at * 1e9);
