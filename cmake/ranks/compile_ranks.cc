@@ -4,7 +4,8 @@
 //   compile_ranks ranks encoders/o200k_base.json o200k_base.bin
 //   compile_ranks unicode unicode_classes.txt unicode.bin
 //
-// Slots are filled in the order of ranks: frequent tokens get the first slot they hash to.
+// Slots are filled in the order of ranks: frequent tokens get the first slot they hash to. Most pieces are tokens,
+// while most pairs do not merge: pairs get the emptier table, where a search in vain is short.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -116,8 +117,9 @@ bool last_merge(const Ranks& ranks, const std::string& token, std::uint32_t& lef
   return true;
 }
 
+// Bits of a table that is at most four fifths full.
 std::uint32_t bits_for(std::size_t entries) {
-  std::uint32_t bits = 4;
+  std::uint32_t bits = 6;
   while ((std::size_t{4} << bits) / 5 < entries) ++bits;
   return bits;
 }
@@ -165,6 +167,11 @@ std::string compile(const Ranks& ranks) {
     header.max_token_bytes = std::max(header.max_token_bytes, static_cast<std::uint32_t>(token.size()));
     std::uint32_t left = 0, right = 0;
     if (token.size() < 2 || !last_merge(ranks, token, left, right)) continue;
+    if ((ranks.tokens[left].size() > 1 && left >= id) || (ranks.tokens[right].size() > 1 && right >= id)) {
+      fail(
+          "a token has a lower rank than a part of it: MergeScratch::merge_what_is_frequent relies on that never "
+          "being");
+    }
     merges.push_back({left, right, id});
     if (token.size() == 2)
       byte_pairs[std::size_t{static_cast<unsigned char>(token[0])} << 8 | static_cast<unsigned char>(token[1])] = id;
@@ -172,16 +179,21 @@ std::string compile(const Ranks& ranks) {
   offsets.push_back(static_cast<std::uint32_t>(bytes.size()));
   bytes.insert(bytes.end(), 8, '\0');
   header.pair_bits = bits_for(merges.size());
+  const std::uint32_t filter_bits = header.pair_bits + kFilterBits;
+  std::vector<std::uint64_t> filter(std::size_t{1} << (filter_bits - 6), 0);
   pairs.assign(std::size_t{1} << header.pair_bits, kEmptyPair);
   for (const auto& [left, right, id] : merges) {
     const std::uint64_t key = pair_key(left, right);
     std::size_t slot = pair_hash(key) >> (64 - header.pair_bits);
+    const std::uint64_t bit = pair_hash(key) >> (64 - filter_bits);
+    filter[bit / 64] |= std::uint64_t{1} << bit % 64;
     while (pairs[slot] != kEmptyPair) slot = (slot + 1) % pairs.size();
     pairs[slot] = key << kPairIdBits | id;
   }
   std::string table(sizeof header, '\0');
   header.tokens_at = append(table, token_slots(ranks, header.token_bits));
   header.pairs_at = append(table, pairs);
+  header.filter_at = append(table, filter);
   header.byte_pairs_at = append(table, byte_pairs);
   header.offsets_at = append(table, offsets);
   header.bytes_at = append(table, bytes);

@@ -23,7 +23,7 @@ inline constexpr std::size_t kMaxShortPiece = 48;  // scanning for the lowest ra
 // 1 <= size <= kMaxShortPiece. Writes the ids, returns how many.
 std::size_t merge_short(const Vocabulary& vocabulary, const unsigned char* bytes, std::size_t size, std::uint32_t* ids);
 
-// Memory of merge_any: grows to the largest piece given, about 40 bytes a byte; in windows at most kMaxWindow.
+// Memory of merge_any: grows to the largest piece given, about 50 bytes a byte.
 class MergeScratch {
  public:
   // size >= 1. The ids stay valid until the next call.
@@ -31,11 +31,15 @@ class MergeScratch {
                                               std::size_t size);
 
  private:
-  void push(std::size_t at, std::uint32_t rank);
-  std::uint64_t pop();
+  static constexpr std::size_t kFrequent = 8;  // a pass over all is worth it when one pair in so many merges
 
-  std::vector<std::uint32_t> ids_, ranks_, next_, previous_, out_;
-  std::vector<std::uint64_t> heap_;
+  void merge_what_is_frequent(const Vocabulary& vocabulary);
+  void sort_pairs();
+  void push(std::size_t at, std::uint32_t rank);
+  void merge_by_rank(const Vocabulary& vocabulary);
+
+  std::vector<std::uint32_t> ids_, ranks_, next_, previous_;
+  std::vector<std::uint64_t> sorted_, other_, heap_;
 };
 
 // True: `left` and `right` side by side stay two tokens.
@@ -43,11 +47,11 @@ bool stay_apart(const Vocabulary& vocabulary, MergeScratch& scratch, std::uint32
 
 class LongPiece {
  public:
-  static constexpr std::size_t kMargin = 256;  // more than any token has bytes
-  static_assert(kMargin > kMaxTokenBytes);
+  static constexpr std::size_t kMargin = 128;                              // a guess that the check corrects
+  static constexpr std::size_t kMinWindow = kMargin + kMaxTokenBytes + 1;  // keeps at least one token
 
   // Tokens of bytes[0, size), where the bytes of earlier calls are as they were. Appends the ids to `ids` when given
-  // (then the piece must be fresh). Windows hold at least `window` bytes, which is more than kMargin.
+  // (then the piece must be fresh). Windows hold at least `window` >= kMinWindow bytes.
   std::int64_t count(const Vocabulary& vocabulary, MergeScratch& scratch, const unsigned char* bytes, std::size_t size,
                      std::size_t window, std::vector<std::uint32_t>* ids);
 

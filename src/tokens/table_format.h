@@ -30,6 +30,7 @@ struct TableHeader {
   std::uint32_t size;           // of the whole table, bytes
   std::uint32_t tokens_at;      // TokenSlot[1 << token_bits], at most four fifths full
   std::uint32_t pairs_at;       // std::uint64_t[1 << pair_bits], likewise
+  std::uint32_t filter_at;      // one bit for each value of the first pair_bits + kFilterBits of a pair's hash
   std::uint32_t byte_pairs_at;  // std::uint32_t[65536]: what two single bytes become
   std::uint32_t offsets_at;     // std::uint32_t[ids + 1] into the bytes of the tokens
   std::uint32_t bytes_at;       // all tokens, by id, followed by 8 zero bytes
@@ -82,5 +83,6 @@ inline std::uint64_t pair_hash(std::uint64_t key) {
 
 // A pair slot: key << 28 | id of what the pair becomes.
 inline constexpr unsigned kPairIdBits = 28;
+inline constexpr unsigned kFilterBits = 3;
 
 }  // namespace weir

@@ -20,7 +20,7 @@ struct Tokenizer::Impl {
 
 // Larger windows merge fewer bytes twice; smaller ones are merged faster when a text that grows is counted often.
 inline constexpr std::size_t kBatchWindow = 2048;
-inline constexpr std::size_t kStreamWindow = 2 * LongPiece::kMargin;
+inline constexpr std::size_t kStreamWindow = LongPiece::kMinWindow;
 
 // `limit`: end of readable memory behind the piece.
 inline std::int64_t count_piece(const Vocabulary& vocabulary, const unsigned char* piece, std::size_t size,

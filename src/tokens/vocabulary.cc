@@ -9,6 +9,7 @@ Vocabulary::Vocabulary(const unsigned char* table)
     : header_(reinterpret_cast<const TableHeader*>(table)),
       tokens_(reinterpret_cast<const TokenSlot*>(table + header_->tokens_at)),
       pairs_(reinterpret_cast<const std::uint64_t*>(table + header_->pairs_at)),
+      filter_(reinterpret_cast<const std::uint64_t*>(table + header_->filter_at)),
       byte_pairs_(reinterpret_cast<const std::uint32_t*>(table + header_->byte_pairs_at)),
       offsets_(reinterpret_cast<const std::uint32_t*>(table + header_->offsets_at)),
       bytes_(table + header_->bytes_at),

@@ -45,7 +45,9 @@ class Vocabulary {
   // What the two tokens side by side merge into, or kNoToken. An id is a rank: lower ones merge first.
   std::uint32_t merged(std::uint32_t left, std::uint32_t right) const {
     const std::uint64_t key = pair_key(left, right);
-    for (std::size_t slot = pair_hash(key) >> pair_shift_;; slot = (slot + 1) & pair_mask_) {
+    const std::uint64_t hash = pair_hash(key), bit = hash >> (pair_shift_ - kFilterBits);
+    if ((filter_[bit / 64] >> bit % 64 & 1) == 0) return kNoToken;
+    for (std::size_t slot = hash >> pair_shift_;; slot = (slot + 1) & pair_mask_) {
       const std::uint64_t entry = pairs_[slot];
       if (entry >> kPairIdBits == key) return static_cast<std::uint32_t>(entry & ((1u << kPairIdBits) - 1));
       if (entry == kEmptyPair) return kNoToken;
@@ -68,6 +70,7 @@ class Vocabulary {
   const TableHeader* header_;
   const TokenSlot* tokens_;
   const std::uint64_t* pairs_;
+  const std::uint64_t* filter_;
   const std::uint32_t* byte_pairs_;
   const std::uint32_t* offsets_;
   const unsigned char* bytes_;
