@@ -70,7 +70,7 @@ TEST_F(ApiTest, MeNeedsAKeyAndReachableCounters) {
 }
 
 TEST_F(ApiTest, MeMayBeAnsweredLaterOrNotAtAll) {
-  world.counters.deferred = true;
+  world.counters.deferred = world.counters.peeks_deferred = true;
   Connection client(world);
   client.say(request("GET", "/weir/v1/me", world.agent));
   EXPECT_EQ(client.port.sent, "");

@@ -126,6 +126,7 @@ Result<void> Server::make_first_keys() {
 }
 
 std::shared_ptr<const Ruleset> Server::compile(std::vector<std::string>& identities, const Policy* before) {
+  learned_.outputs.set_options({.quantile = policy_->reservation.quantile, .warmup = policy_->reservation.warmup});
   return Ruleset::compile(
       policy_,
       [&](const CounterSpec& spec) {
@@ -171,9 +172,19 @@ Result<void> Server::open_workers() {
                                                                         .worker = static_cast<std::uint32_t>(i),
                                                                         .strict = policy_->strict_durability},
                                                    *sequence_, disk_);
-    WorkerShared shared{*clock_,  *resolver_,        *counters_,        *auth_failures_,
-                        failures, secrets_.subjects, secrets_.key_hash, audit_sum_,
-                        metrics_, health_,           buffers_,          api_,
+    WorkerShared shared{*clock_,
+                        *resolver_,
+                        *counters_,
+                        *auth_failures_,
+                        failures,
+                        secrets_.subjects,
+                        secrets_.key_hash,
+                        audit_sum_,
+                        metrics_,
+                        health_,
+                        buffers_,
+                        learned_,
+                        api_,
                         seed};
     workers_.push_back(std::make_unique<Worker>(shared, static_cast<int>(i), std::move(journal), rules, *consumers));
     workers_.back()->listen(listeners_[i], Session::Listener::kData);

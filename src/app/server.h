@@ -102,6 +102,7 @@ class Server {
   Metrics metrics_;
   Health health_;
   BufferBudget buffers_;
+  Learned learned_;
   AuditSum audit_sum_;
   ApiOptions api_;
   std::unique_ptr<Resolver> resolver_;

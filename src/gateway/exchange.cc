@@ -1,3 +1,4 @@
+// From the request to its journal record: facts, plan, a look at the counters, admission.
 #include "gateway/exchange.h"
 
 #include <fmt/format.h>
@@ -7,18 +8,12 @@
 
 #include "base/strings.h"
 #include "gateway/refusal_audit.h"
-#include "tokens/estimate.h"
 
 namespace weir {
 namespace {
 
 // A reservation outlives the slowest answer by this much before expiry charges it.
 constexpr DurationNs kReservationGrace = kMinute;
-
-std::int64_t saturating_product(std::int64_t a, std::int64_t b) {
-  std::int64_t out = 0;
-  return __builtin_mul_overflow(a, b, &out) ? kMaxAmount : std::min(out, kMaxAmount);
-}
 
 void trim_metadata_text(std::string& text) {
   if (text.size() > 256) text.resize(256);
@@ -35,7 +30,11 @@ void Exchange::start(Services& services, ClientSide& client, ExchangeRequest req
 }
 
 Exchange::Exchange(Services& services, ClientSide& client, ExchangeRequest request)
-    : services_(services), client_(&client), request_(std::move(request)), rules_(request_.rules) {}
+    : services_(services),
+      client_(&client),
+      request_(std::move(request)),
+      rules_(request_.rules),
+      reservation_(request_.id) {}
 
 Exchange::~Exchange() {
   services_.buffers->used.fetch_sub(static_cast<std::int64_t>(request_.body.capacity()), std::memory_order_relaxed);
@@ -58,53 +57,26 @@ void Exchange::begin() {
   } else {
     prepare_upstream();
   }
-  plan_and_admit();
+  fill_attributes(request_.identity, request_.head->headers, attributes_);
+  ask();
 }
 
 bool Exchange::prepare_llm() {
   const Policy& policy = rules_->policy();
-  auto facts = read_request(request_.target.operation, request_.body, policy.bounds.json);
-  if (!facts) {
-    reject(facts.error().status == 413 ? ErrorKind::kTooLarge : ErrorKind::kInvalidRequest, facts.error().status,
-           facts.error().message, facts.error().param);
+  auto call =
+      LlmCall::read(policy, *services_.learned, request_.target.operation, request_.target.path_model, request_.body);
+  if (!call) {
+    CallFault& fault = call.error();
+    reject(fault.kind, fault.status, std::move(fault.message), std::move(fault.param));
     return false;
   }
-  facts_ = std::move(*facts);
-  adopt_dialect_user(request_.identity, facts_.user);
-  model_rule_ = policy.find_model(facts_.model);
-  provider_ = model_rule_ ? policy.find_provider(model_rule_->provider) : nullptr;
-  const Dialect dialect = dialect_of(request_.target.operation);
-  if (provider_ == nullptr) {
-    reject(ErrorKind::kUnknownModel, 404,
-           fmt::format("No pattern under `models:` matches model `{}`. GET /v1/models lists what is routed.",
-                       facts_.model),
-           "model");
-    return false;
-  }
-  if (!provider_->simulate && provider_->dialect != dialect) {
-    reject(ErrorKind::kUnknownModel, 404,
-           fmt::format("Model `{}` is served by provider `{}`, which speaks the {} dialect; this endpoint is {}.",
-                       facts_.model, provider_->name, to_string(provider_->dialect), to_string(dialect)),
-           "model");
-    return false;
-  }
-  price_ = policy.price_of(facts_.model, *provider_);
-  input_estimate_ = estimate_input_tokens({facts_.text_bytes, facts_.flat_parts, facts_.token_ids});
-  if (request_.target.operation != Operation::kEmbeddings) {
-    output_held_ = saturating_product(facts_.output_cap.value_or(policy.reservation.default_output), facts_.choices);
-  }
-  set_llm_costs();
-  attributes_.set(Attribute::kModel, facts_.model);
-  attributes_.set(Attribute::kProvider, provider_->name);
-  return true;
-}
-
-void Exchange::set_llm_costs() {
-  costs_.set(MeterKind::kTokens, input_estimate_, std::min(input_estimate_ + output_held_, kMaxAmount));
-  costs_.set(MeterKind::kInputTokens, input_estimate_, input_estimate_);
-  costs_.set(MeterKind::kOutputTokens, 0, output_held_);
-  costs_.set(MeterKind::kUsd, cost_usd_micros(price_, {.input_uncached = input_estimate_}),
-             cost_usd_micros(price_, {.input_uncached = input_estimate_, .output_visible = output_held_}));
+  call_ = std::move(*call);
+  adopt_dialect_user(request_.identity, call_->facts().user);
+  const Identity& who = request_.identity;
+  call_->identify(!who.tenant.empty() ? "tenant " + who.tenant : "caller " + who.caller);
+  stream_ = call_->facts().stream;
+  attempts_ = Attempts(policy.retry, call_->fallbacks(), services_.now);
+  return pass_gate();
 }
 
 void Exchange::prepare_upstream() {
@@ -113,7 +85,40 @@ void Exchange::prepare_upstream() {
   }
 }
 
-bool Exchange::plan() {
+// Finds the first of the model and its fallbacks that may be called; otherwise answers.
+bool Exchange::pass_gate() {
+  const ProviderHealth::Gate first = services_.learned->providers.gate(
+      call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
+  probing_ = first.probe;
+  if (first.closed() || next_open_target()) {
+    aim_attributes();
+    return true;
+  }
+  const std::string name = fmt::format("Provider `{}`", call_->provider().name);
+  if (first.reason == ProviderHealth::Gate::Reason::kExhausted) {
+    reject(ErrorKind::kRateLimited, 429, name + " says that its own limit is used up; see Retry-After.", {},
+           first.retry_after);
+  } else {
+    reject(ErrorKind::kOverloaded, 503,
+           fmt::format("{} failed too often for model `{}`; nothing is sent there for a while.", name, call_->model()),
+           {}, first.retry_after);
+  }
+  return false;
+}
+
+// A probe that is not sent says nothing.
+void Exchange::end_probe() {
+  if (!std::exchange(probing_, false)) return;
+  services_.learned->providers.answered(call_->provider().name, call_->model(), ProviderHealth::Answer::kAbandoned,
+                                        services_.now);
+}
+
+void Exchange::aim_attributes() {
+  attributes_.set(Attribute::kModel, call_->model());
+  attributes_.set(Attribute::kProvider, call_->provider().name);
+}
+
+bool Exchange::plan_once() {
   const auto fault = rules_->plan(attributes_, costs_, services_.now, plan_);
   if (!fault) return true;
   const bool config = fault->kind == PlanFault::Kind::kTooManyLimits;
@@ -121,10 +126,18 @@ bool Exchange::plan() {
   return false;
 }
 
+bool Exchange::plan() {
+  if (call_) call_->set_costs(call_->output_held(), costs_);
+  if (!plan_once()) return false;
+  if (!call_ || !cap_held_output()) return true;
+  call_->set_costs(call_->output_held(), costs_);
+  return plan_once();
+}
+
 // A cap beyond a limit's amount holds the amount (PRODUCT section 3): then no more output than fits into it is held, in
 // every limit and in the ledger, so that a lost request is not charged what its caller only dreamt of.
 bool Exchange::cap_held_output() {
-  std::int64_t most = output_held_;
+  std::int64_t most = call_->output_held();
   for (std::size_t i = 0; i < plan_.demands().size(); ++i) {
     const LimitRule& rule = *plan_.limits()[i].rule;
     if (rule.shadow || rule.meter.size() != 1 || rule.meter.front().weight != 1) continue;
@@ -132,46 +145,93 @@ bool Exchange::cap_held_output() {
     if (kind >= costs_.held.size() || plan_.demands()[i].cost >= costs_.held[kind]) continue;
     const std::int64_t room = plan_.demands()[i].cost - costs_.certain[kind];
     if (rule.meter.front().kind == MeterKind::kUsd) {
-      const double tokens =
-          static_cast<double>(room) * 1e6 / static_cast<double>(std::max<std::int64_t>(1, price_.output));
+      const std::int64_t million = call_->usd({.output_visible = 1'000'000});
+      const double tokens = static_cast<double>(room) * 1e6 / static_cast<double>(std::max<std::int64_t>(1, million));
       if (tokens < static_cast<double>(most)) most = static_cast<std::int64_t>(tokens);
     } else {
       most = std::min(most, room);
     }
   }
-  return std::exchange(output_held_, most) != most;
+  return call_->hold_at_most(most);
 }
 
-void Exchange::plan_and_admit() {
-  fill_attributes(request_.identity, request_.head->headers, attributes_);
+// Plans, looks first where a look can change what is asked, and asks.
+void Exchange::ask() {
   if (!plan()) return;
-  if (provider_ && cap_held_output()) {
-    set_llm_costs();
-    if (!plan()) return;
+  if (!call_ || looked_ || (!rules_->has_ladder(plan_) && !call_->countable())) {
+    admit();
+    return;
   }
-  fill_row();
-  const DurationNs total = provider_ ? provider_->timeouts.total : request_.target.upstream->timeouts.total;
+  looked_ = true;
+  services_.counters->peek({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = services_.now}, *this);
+}
+
+void Exchange::on_peek(const Decision& decision) {
+  const bool count = call_->countable() && counting_matters(decision);
+  const Degradation change = rules_->degradation(plan_, decision, call_->model(), services_.learned->ladders);
+  if (rules_->has_ladder(plan_)) seen_ = std::make_unique<Seen>(Seen{plan_, decision});
+  if (change.any()) {
+    end_probe();
+    degrade(change);
+    if (!pass_gate()) return;
+  }
+  if (count) call_->count_exactly(request_.body);
+  if ((change.any() || count) && !plan()) return;
+  admit();
+}
+
+// The estimate decides as the exact count would, unless some limit has too little room for the most that the input
+// could be.
+bool Exchange::counting_matters(const Decision& decision) const {
+  Costs most = costs_;
+  const std::int64_t more = call_->input_bound() - call_->input();
+  call_->set_costs(call_->output_held() + more, most);
+  most.set(MeterKind::kInputTokens, call_->input_bound(), call_->input_bound());
+  const Usage usage{.input_uncached = call_->input_bound(), .output_visible = call_->output_held()};
+  most.set(MeterKind::kUsd, call_->usd(usage), call_->usd(usage));
+  std::array<std::int64_t, kMaxDemands> amounts{};
+  rules_->actuals(plan_, most, std::span(amounts).first(plan_.demands().size()));
+  for (std::size_t i = 0; i < decision.count; ++i) {
+    const Verdict& state = decision.verdicts[i];
+    if (state.used + state.reserved + amounts[i] > plan_.demands()[i].quota.amount) return true;
+  }
+  return false;
+}
+
+void Exchange::degrade(const Degradation& change) {
+  call_->degrade(change, request_.body);
+  attempts_ = Attempts(rules_->policy().retry, call_->fallbacks(), services_.now);
+  row_.degraded = change.header();
+}
+
+void Exchange::admit() {
+  phase_ = Phase::kAdmitting;
+  if (row_.request_id.empty()) fill_row();
+  hold_in_row();
   services_.counters->admit({.subjects = plan_.subjects(),
                              .demands = plan_.demands(),
                              .now = services_.now,
-                             .id = request_.id,
-                             .deadline = services_.now + total + kReservationGrace,
+                             .id = reservation_,
+                             .deadline = services_.now + timeouts().total + kReservationGrace,
                              .remember = false},  // an exchange settles once by itself
                             *this);
 }
 
-void Exchange::reject(ErrorKind kind, int status, std::string message, std::string param) {
+void Exchange::reject(ErrorKind kind, int status, std::string message, std::string param, DurationNs retry_after) {
   services_.metrics->request(request_.target.route, "reject", "entry");
   Reply reply = error_reply(request_.shape, {.kind = kind,
                                              .status = status,
                                              .message = std::move(message),
                                              .param = std::move(param),
                                              .request_id = request_.request_id});
-  if (status == 503) {
-    append_retry_after(jittered(kSecond, request_.id), reply.headers);
+  if (status == 503 || status == 429) {
+    append_retry_after(
+        retry_after > 0 ? retry_after + jittered(kMillisecond, request_.id) : jittered(kSecond, request_.id),
+        reply.headers);
   } else if (status >= 500) {
     append_header(reply.headers, "x-should-retry", "false");
   }
+  end_probe();
   if (client_) client_->reply(std::move(reply));
   finish();
 }
@@ -187,27 +247,48 @@ void Exchange::fill_row() {
   row_.kind = who.kind;
   row_.conversation = who.conversation;
   row_.agent = who.agent;
-  row_.model = facts_.model;
-  trim_metadata_text(row_.model);
-  if (provider_) row_.provider = provider_->name;
   row_.route = request_.target.route;
-  if (request_.target.kind != TargetKind::kLlm) return;
-  // What is held: this is what a crash would charge. settle() replaces it.
-  row_.reserved_tokens = input_estimate_ + output_held_;
-  row_.usage = {.input_uncached = input_estimate_, .output_visible = output_held_};
+}
+
+// What is held: this is what a crash would charge. settle() replaces it.
+void Exchange::hold_in_row() {
+  if (!call_) return;
+  row_.model = call_->model();
+  trim_metadata_text(row_.model);
+  row_.provider = call_->provider().name;
+  row_.reserved_tokens = call_->input() + call_->output_held();
+  row_.usage = {.input_uncached = call_->input(), .output_visible = call_->output_held()};
   row_.usd_micros = costs_.held[static_cast<std::size_t>(MeterKind::kUsd)];
+  output_reserved_ = call_->output_held();
 }
 
 void Exchange::on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) {
+  if (topping_up_) {
+    on_topped_up(status, decision, effects);
+    return;
+  }
+  if (phase_ == Phase::kReadmitting && (status != CountersStatus::kOk || !decision.admitted)) {
+    on_readmission(decision, effects);
+    return;
+  }
   if (status != CountersStatus::kOk) {
     reject(ErrorKind::kOverloaded, 503, "The counter store cannot be reached; try again shortly.");
-    return;
-  }
-  if (!decision.admitted) {
+  } else if (phase_ == Phase::kPeeking) {
+    on_peek(decision);
+  } else if (!decision.admitted) {
     refuse(decision);
-    return;
+  } else if (phase_ == Phase::kReadmitting) {
+    on_readmission(decision, effects);
+  } else {
+    on_admitted(decision, effects);
   }
+}
+
+void Exchange::on_admitted(const Decision& decision, std::span<const Effect> effects) {
   decision_ = decision;
+  if (seen_) rules_->remember(seen_->plan, seen_->state, services_.learned->ladders);
+  seen_.reset();
+  if (!row_.degraded.empty()) audit_degraded();
   services_.journal->open(request_.id, row_, effects);
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
@@ -243,10 +324,22 @@ void Exchange::refuse(const Decision& decision) {
   }
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
   audit_refusal(services_, refusal, row_.key, request_.request_id);
+  end_probe();
   if (client_) {
     client_->reply(refusal_reply(request_.shape, plan_, decision, refusal, request_.request_id, services_.now));
   }
   finish();
+}
+
+void Exchange::audit_degraded() {
+  services_.journal->audit({.time = services_.now,
+                            .request_id = request_.request_id,
+                            .key = row_.key,
+                            .event = AuditEvent::kDegraded,
+                            .layer = "budget",
+                            .limit = row_.degraded.substr(0, row_.degraded.find(';')),
+                            .evidence = row_.degraded,
+                            .config_version = rules_->policy().version});
 }
 
 void Exchange::on_written(bool ok) {
@@ -264,10 +357,11 @@ void Exchange::on_written(bool ok) {
                                                 .request_id = request_.request_id});
     append_retry_after(jittered(5 * kSecond, request_.id), final_reply_->headers);
     row_.status = 503;
+    end_probe();
     settle(Settled::kNone, {});
     return;
   }
-  services_.metrics->request(request_.target.route, "allow", "forward");
+  if (attempts_.made() == 0) services_.metrics->request(request_.target.route, "allow", "forward");
   forward(false);
 }
 

@@ -1,11 +1,16 @@
-// The life of one request that goes to a provider or upstream: facts, plan, admission, journal, forward, relay, settle.
+// The life of one request that goes to a provider or upstream: facts, plan, admission, journal, attempts, relay,
+// settle.
 //
-//   entry -> kAdmitting -> kOpening -> kForwarding -> kRelaying -> kSettling -> kClosing -> done
-//            counters      journal     provider       provider     counters     journal
+//   entry -> kPeeking -> kAdmitting -> kOpening -> kForwarding -> kRelaying -> kSettling -> kClosing -> done
+//            ladders,    counters      journal     provider       provider     counters     journal
+//            counting                     ^            |
+//                         kReadmitting <- kReleasing <- kWaiting        another attempt, before a byte went to the
+//                         client
 //
 // A state machine without sockets: every step is an event (of counters, journal, upstream or client) and ends by asking
 // for the next one. Answers may come at once or later. Settles exactly once whatever happens: every way out of
-// kForwarding and kRelaying goes through settle().
+// kForwarding and kRelaying goes through settle(). Each attempt that may have used something has a reservation of its
+// own; the journal knows them all under the request's id, and the ledger row sums them.
 //
 // Owned by Services::live from start() until it is done; then it is moved to Services::graveyard and deleted at the end
 // of the turn, so that events may finish it from inside its own calls. One worker's thread.
@@ -16,8 +21,10 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/attempts.h"
 #include "gateway/http1.h"
 #include "gateway/identity.h"
+#include "gateway/llm_call.h"
 #include "gateway/ports.h"
 #include "gateway/reply.h"
 #include "gateway/services.h"
@@ -35,6 +42,7 @@ class ClientSide {
   virtual void exchange_done(bool keep_alive) = 0;  // the answer is complete; the exchange is gone afterwards
   virtual void exchange_aborted() = 0;              // the answer cannot be completed: cut the connection
   virtual bool keep_alive() const = 0;
+  virtual void wake_at(TimeNs at) = 0;  // Exchange::client_woken() follows then; 0: not any more
 };
 
 struct ExchangeRequest {
@@ -52,10 +60,12 @@ class Exchange final : private AdmissionEvents,
                        private SettlementEvents,
                        private JournalEvents,
                        private UpstreamEvents,
-                       private BodySink {
+                       private BodySink,
+                       private GeneratedText {
  public:
   static constexpr std::size_t kMaxBuffered = 8 << 20;  // of a JSON answer read whole
   static constexpr std::size_t kHighWater = 256 << 10;  // unsent bytes at which the provider is not read further
+  static constexpr int kTopUpsPerRecord = 8;            // steps that a crash may lose of what was relayed
 
   // Creates the exchange and runs it as far as it goes. The client may be answered before this returns.
   static void start(Services& services, ClientSide& client, ExchangeRequest request, Exchange*& handle);
@@ -63,25 +73,48 @@ class Exchange final : private AdmissionEvents,
 
   void client_left();     // the connection is gone; no call to the client follows
   void client_drained();  // what was unsent has left
+  void client_woken();    // the instant given to ClientSide::wake_at() has come
 
  private:
-  enum class Phase : std::uint8_t { kAdmitting, kOpening, kForwarding, kRelaying, kSettling, kClosing, kDone };
+  enum class Phase : std::uint8_t {
+    kPeeking,
+    kAdmitting,
+    kOpening,
+    kForwarding,
+    kRelaying,
+    kWaiting,
+    kReleasing,
+    kReadmitting,
+    kSettling,
+    kClosing,
+    kDone,
+  };
   enum class Mode : std::uint8_t { kBuffer, kStream, kPass };
 
   Exchange(Services& services, ClientSide& client, ExchangeRequest request);
 
-  // exchange.cc: up to the provider
+  // exchange.cc: from the request to its journal record
   void begin();
   bool prepare_llm();
-  void set_llm_costs();
   void prepare_upstream();
+  bool pass_gate();
+  void end_probe();
+  void aim_attributes();
   bool plan();
+  bool plan_once();
   bool cap_held_output();
-  void plan_and_admit();
+  void ask();
+  void on_peek(const Decision& decision);
+  bool counting_matters(const Decision& decision) const;
+  void degrade(const Degradation& change);
+  void admit();
   void keep_attributes();
-  void reject(ErrorKind kind, int status, std::string message, std::string param = {});
+  void reject(ErrorKind kind, int status, std::string message, std::string param = {}, DurationNs retry_after = 0);
   void refuse(const Decision& decision);
+  void audit_degraded();
   void fill_row();
+  void hold_in_row();
+  void on_admitted(const Decision& decision, std::span<const Effect> effects);
   void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) override;
   void on_written(bool ok) override;
 
@@ -92,63 +125,116 @@ class Exchange final : private AdmissionEvents,
   void on_upstream_eof() override;
   void on_upstream_failed(UpstreamFailure failure, const std::string& detail) override;
   void on_upstream_deadline() override;
+  void broken(const std::string& message, bool produced, AttemptFailure failure, int status);
+  void release_upstream(bool reusable);
+  const ProviderTimeouts& timeouts() const;
+  TimeNs answer_deadline() const;
+  void learn_limits(std::string_view error_body);
+
+  // exchange_attempts.cc: another one
+  bool try_again(AttemptFailure failure, bool produced);
+  bool next_open_target();
+  void go_again();
+  void readmit();
+  void on_readmission(const Decision& decision, std::span<const Effect> effects);
+  void report(ProviderHealth::Answer answer);
+
+  // exchange_relay.cc: the answer
   void on_body(std::string_view bytes) override;
+  void on_text(std::string_view text) override;
   void on_answer_head();
   void on_answer_complete();
   void begin_client_answer();
   std::string answer_fields() const;
   void send_answer(std::string_view bytes);
   void pass_answer(std::string_view bytes);
-  TimeNs answer_deadline() const;
-  bool provider_refused() const { return provider_ != nullptr && head_seen_ && parser_->head().status >= 400; }
-  void broken(const std::string& message, bool produced, int status);
-  void release_upstream(bool reusable);
+  void relay(std::string_view bytes);
+  void top_up();
+  void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
+  void journal_top_ups();
+  void cut_stream(const Decision& decision, std::int64_t wanted);
   void read_custom_meters();
+  bool provider_refused() const { return call_ && head_seen_ && parser_->head().status >= 400; }
 
   // exchange_settle.cc: what it cost
+  using Amounts = std::array<std::int64_t, kMaxDemands>;
+  std::span<const std::int64_t> amounts_of(const Usage& usage, bool nothing, Amounts& out) const;
+  std::span<const std::int64_t> amounts_held(std::int64_t output, Amounts& out) const;
   Usage counted_usage(bool whole_reservation) const;
   void settle(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
   void settle_answer();
+  void close_row(std::span<const Effect> effects);
   void on_settled(CountersStatus status, Outcome outcome, std::span<const Effect> effects) override;
   void deliver();
+  void deliver_whole();
   void finish();
 
   Services& services_;
   ClientSide* client_;
   ExchangeRequest request_;
   std::shared_ptr<const Ruleset> rules_;
-  Phase phase_ = Phase::kAdmitting;
+  Phase phase_ = Phase::kPeeking;
   Mode mode_ = Mode::kBuffer;
 
   // facts and plan
-  RequestFacts facts_;
-  const Provider* provider_ = nullptr;
-  const ModelRule* model_rule_ = nullptr;
-  Price price_;
-  std::int64_t input_estimate_ = 0;
-  std::int64_t output_held_ = 0;
+  std::optional<LlmCall> call_;  // of a model; otherwise the request goes to an HTTP upstream
+  bool stream_ = false;
   Costs costs_;
   Attributes attributes_;
   std::string kept_method_;  // see keep_attributes()
   std::vector<std::pair<std::string, std::string>> kept_fields_;
   Plan plan_;
+  bool looked_ = false;  // at the counters, before admission
+  struct Seen {
+    Plan plan;
+    Decision state;
+  };
+  std::unique_ptr<Seen> seen_;  // what the ladders saw then
   Decision decision_;
+  Hash128 reservation_;  // of this attempt
   UsageRow row_;
+
+  // attempts
+  Attempts attempts_;
+  bool probing_ = false;  // this attempt decides whether its provider's breaker closes
+  bool reported_ = true;  // its end was told to Services::learned
+  bool fell_back_ = false;
+  bool lost_place_ = false;  // the last attempt was settled, and no other admitted: nothing is reserved
+  std::optional<DurationNs> retry_after_;
+  Usage used_;  // by the attempt that has just failed
+  std::int64_t used_usd_ = 0;
+  Usage spent_;  // by earlier attempts
+  std::int64_t spent_usd_ = 0;
 
   // the provider's side
   UpstreamPort* upstream_ = nullptr;
   std::optional<ResponseParser> parser_;
   std::unique_ptr<StreamReader> reader_;
-  std::string credential_;
+  Framing framing_ = Framing::kSse;
+  std::optional<OutputCounter> counter_;
   TimeNs sent_at_ = 0;
   TimeNs total_deadline_ = 0;
   bool head_seen_ = false;
   bool upstream_paused_ = false;
   bool upstream_complete_ = false;
   bool retried_fresh_ = false;
-  std::string answer_;  // kBuffer: the whole body
-  std::string relay_;   // scratch
+  std::string provider_key_;  // of the provider that was called: never shown to the client
+  std::string answer_;        // kBuffer: the whole body
+  std::string relay_;         // the event under way
+
+  // top-ups of a stream
+  std::int64_t output_reserved_ = 0;  // tokens of output that are held
+  std::int64_t relayed_ = 0;          // tokens of output that the client has
+  bool topping_up_ = false;           // the counters were asked
+  bool relaying_ = false;             // inside relay()
+  bool complete_later_ = false;       // the answer's end came meanwhile
+  StreamPosition position_;           // before the event under way
+  std::string backlog_;               // bytes that came meanwhile
+  std::int64_t asked_ = 0;            // tokens of the top-up under way
+  int unjournalled_ = 0;              // top-ups
+  std::int64_t unjournalled_tokens_ = 0, unjournalled_usd_ = 0;
+  std::vector<Effect> unjournalled_effects_;
 
   // the client's side
   bool answer_begun_ = false;

@@ -222,8 +222,10 @@ TEST(ExchangeAnswer, RefusalNamesTheLimitAndLeavesNoTrace) {
 TEST(ExchangeAnswer, InputThatCanNeverFitIs413) {
   World world;
   Connection client(world);
-  client.say(chat_request(world.agent, R"({"model":"gpt-4o","messages":[{"role":"user","content":")" +
-                                           std::string(200'000, 'x') + R"("}]})"));
+  std::string text;
+  for (int i = 0; i < 60'000; ++i) text += " x";
+  client.say(
+      chat_request(world.agent, R"({"model":"gpt-4o","messages":[{"role":"user","content":")" + text + R"("}]})"));
   const Received answer = client.answer();
   EXPECT_EQ(answer.status, 413);
   EXPECT_EQ(answer["retry-after"], "(absent)");

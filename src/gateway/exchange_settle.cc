@@ -12,10 +12,10 @@ namespace weir {
 // Usage as far as Weir can tell when the provider does not say: never free. `whole_reservation`: nothing of the answer
 // was seen, so it may have been as long as it was allowed to be.
 Usage Exchange::counted_usage(bool whole_reservation) const {
-  if (provider_ == nullptr) return {};
-  Usage usage{.input_uncached = input_estimate_};
+  if (!call_ || only_counts(call_->operation())) return {};
+  Usage usage{.input_uncached = call_->input()};
   if (whole_reservation) {
-    usage.output_visible = output_held_;
+    usage.output_visible = output_reserved_;
     return usage;
   }
   if (reader_) {
@@ -26,20 +26,28 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
       usage = *seen.so_far;  // the input side of a stream that was cut; its output count was provisional
       usage.output_visible = usage.reasoning = 0;
     }
-    usage.output_visible = std::max(usage.output_visible, estimate_output_tokens(seen.text_bytes) - usage.reasoning);
-  } else if (!answer_.empty()) {
-    const AnswerFacts seen = read_answer(request_.target.operation, answer_);
-    const auto bytes = seen.text_bytes > 0 ? seen.text_bytes : static_cast<std::int64_t>(answer_.size());
-    if (request_.target.operation != Operation::kEmbeddings) usage.output_visible = estimate_output_tokens(bytes);
-  } else if (request_.target.operation != Operation::kEmbeddings) {
-    usage.output_visible = estimate_output_tokens(bytes_out_);
+    usage.output_visible = std::max(usage.output_visible, relayed_ - usage.reasoning);
+    return usage;
   }
+  if (!generates(call_->operation())) return usage;
+  OutputCounter counter = call_->output_counter();
+  struct Listener final : GeneratedText {
+    explicit Listener(OutputCounter& to) : counter(to) {}
+    void on_text(std::string_view text) override { counter.append(text); }
+    OutputCounter& counter;
+  } listener(counter);
+  std::int64_t bytes = bytes_out_;
+  if (!answer_.empty()) {
+    read_answer(call_->operation(), answer_, &listener);
+    bytes = static_cast<std::int64_t>(answer_.size());
+  }
+  usage.output_visible = counter.tokens() > 0 ? counter.tokens() : estimate_output_tokens(bytes);
   return usage;
 }
 
 // The provider's answer is complete (or its end marker was seen): read what it says it used.
 void Exchange::settle_answer() {
-  if (provider_ == nullptr) {
+  if (!call_) {
     read_custom_meters();
     settle(Settled::kUsage, {});
     return;
@@ -50,15 +58,15 @@ void Exchange::settle_answer() {
   }
   AnswerFacts facts;
   if (mode_ == Mode::kBuffer) {
-    facts = read_answer(request_.target.operation, answer_);
+    facts = read_answer(call_->operation(), answer_);
   } else if (reader_) {
     facts = reader_->facts();
+    relayed_ = counter_->tokens();
   }
-  if (!facts.model.empty() && !(model_rule_ && model_rule_->price)) {
-    if (const PriceRow* row = PriceBook::built_in().find(facts.model)) price_ = row->price;
-  }
+  call_->priced_as(facts.model, facts.service_tier);
   const bool whole = !reader_ || reader_->ended();
   if (facts.usage && whole) {
+    call_->learn(*services_.learned, *facts.usage, facts.id);
     settle(Settled::kUsage, *facts.usage);
   } else {
     settle_counted(false);
@@ -66,43 +74,85 @@ void Exchange::settle_answer() {
 }
 
 void Exchange::settle_counted(bool whole_reservation) {
-  charge_what_was_held_ = whole_reservation && provider_ != nullptr;
+  charge_what_was_held_ = whole_reservation && call_;
   settle(Settled::kCounted, counted_usage(whole_reservation));
+}
+
+std::span<const std::int64_t> Exchange::amounts_of(const Usage& usage, bool nothing, Amounts& out) const {
+  const std::span<std::int64_t> amounts = std::span(out).first(plan_.demands().size());
+  Costs actual;
+  const std::int64_t requests = costs_.certain[static_cast<std::size_t>(MeterKind::kRequests)];
+  actual.set(MeterKind::kRequests, requests, requests);  // kept whatever the provider says; counts in weighted meters
+  if (!nothing) {
+    actual.set(MeterKind::kTokens, usage.total(), usage.total());
+    actual.set(MeterKind::kInputTokens, usage.input(), usage.input());
+    actual.set(MeterKind::kOutputTokens, usage.output(), usage.output());
+    actual.set(MeterKind::kCachedTokens, usage.cache_read, usage.cache_read);
+    const std::int64_t usd = call_ ? call_->usd(usage) : 0;
+    actual.set(MeterKind::kUsd, usd, usd);
+    const std::int64_t in = costs_.certain[static_cast<std::size_t>(MeterKind::kBytesIn)];
+    actual.set(MeterKind::kBytesIn, in, in);
+    actual.set(MeterKind::kBytesOut, bytes_out_, bytes_out_);
+    actual.custom = custom_actual_.empty() ? costs_.custom : custom_actual_;
+  }
+  rules_->actuals(plan_, actual, amounts);
+  return amounts;
+}
+
+// What each demand holds with `output` tokens of output: as planned, and more beyond the reservation of the admission.
+std::span<const std::int64_t> Exchange::amounts_held(std::int64_t output, Amounts& out) const {
+  const std::span<std::int64_t> amounts = std::span(out).first(plan_.demands().size());
+  Costs held = costs_;
+  call_->set_costs(output, held);
+  rules_->actuals(plan_, held, amounts);
+  return amounts;
 }
 
 void Exchange::settle(Settled how, const Usage& usage) {
   WEIR_CHECK(!settled_);
   settled_ = true;
   phase_ = Phase::kSettling;
-  row_.settled = how;
-  row_.usage = usage;
-  row_.usd_micros = provider_ ? cost_usd_micros(price_, usage) : 0;
-  Costs actual;
-  actual.set(MeterKind::kRequests, 1, 1);  // kept whatever the provider says; counts in weighted meters
-  if (how != Settled::kNone) {
-    actual.set(MeterKind::kTokens, usage.total(), usage.total());
-    actual.set(MeterKind::kInputTokens, usage.input(), usage.input());
-    actual.set(MeterKind::kOutputTokens, usage.output(), usage.output());
-    actual.set(MeterKind::kCachedTokens, usage.cache_read, usage.cache_read);
-    actual.set(MeterKind::kUsd, row_.usd_micros, row_.usd_micros);
-    const auto body = static_cast<std::int64_t>(request_.body.size());
-    actual.set(MeterKind::kBytesIn, body, body);
-    actual.set(MeterKind::kBytesOut, bytes_out_, bytes_out_);
-    actual.custom = custom_actual_;
-    services_.metrics->usage(row_.model, usage, row_.usd_micros);
-    if (custom_actual_.empty()) actual.custom = costs_.custom;
+  report(how == Settled::kUsage ? ProviderHealth::Answer::kGood : ProviderHealth::Answer::kAbandoned);
+  Usage all = usage;
+  all += spent_;
+  row_.settled = how == Settled::kNone && all != Usage{} ? Settled::kCounted : how;
+  row_.usage = all;
+  row_.usd_micros = (call_ ? call_->usd(usage) : 0) + spent_usd_;
+  if (row_.settled != Settled::kNone) services_.metrics->usage(row_.model, all, row_.usd_micros);
+  if (lost_place_) {
+    close_row({});
+    return;
   }
-  std::array<std::int64_t, kMaxDemands> amounts{};
-  const std::span<std::int64_t> out = std::span(amounts).first(plan_.demands().size());
+  Amounts amounts{};
+  std::span<const std::int64_t> actual;
   if (charge_what_was_held_) {
-    std::transform(plan_.demands().begin(), plan_.demands().end(), out.begin(), [](const Demand& d) { return d.cost; });
+    actual = amounts_held(output_reserved_, amounts);
+    // A cap beyond an amount held the amount.
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+      if (output_reserved_ == call_->output_held()) amounts[i] = std::min(amounts[i], plan_.demands()[i].cost);
+    }
   } else {
-    rules_->actuals(plan_, actual, out);
+    actual = amounts_of(usage, how == Settled::kNone, amounts);
   }
-  services_.counters->settle(request_.id, out, services_.now, *this);
+  services_.counters->settle(reservation_, actual, services_.now, *this);
 }
 
 void Exchange::on_settled(CountersStatus, Outcome, std::span<const Effect> effects) {
+  if (phase_ == Phase::kReleasing) {
+    services_.journal->top_up(request_.id, effects);
+    readmit();
+    return;
+  }
+  if (unjournalled_effects_.empty()) {
+    close_row(effects);
+    return;
+  }
+  unjournalled_effects_.insert(unjournalled_effects_.end(), effects.begin(), effects.end());
+  row_.reserved_tokens += unjournalled_tokens_;
+  close_row(unjournalled_effects_);
+}
+
+void Exchange::close_row(std::span<const Effect> effects) {
   services_.journal->settle(request_.id, row_, effects);
   phase_ = Phase::kClosing;
   if (client_ == nullptr) {
@@ -123,26 +173,8 @@ void Exchange::deliver() {
     finish();
     return;
   }
-  if (!answer_begun_) {  // read whole: its cost goes into the headers
-    if (row_.status >= 400 && provider_) redact(answer_, provider_->key);
-    std::string out;
-    append_status_line(out, row_.status);
-    out += answer_fields();
-    if (provider_ && row_.status < 400) {
-      append_header(out, "x-weir-tokens", row_.usage.total());
-      append_header(out, "x-weir-cost-usd", decimal_usd(row_.usd_micros));
-    }
-    const bool no_length = row_.status == 204 || row_.status == 304;
-    if (!no_length) append_header(out, "content-length", static_cast<std::int64_t>(answer_.size()));
-    if (!client_->keep_alive()) {
-      append_header(out, "connection", "close");
-    } else if (request_.head->minor_version == 0) {
-      append_header(out, "connection", "keep-alive");
-    }
-    out += "\r\n";
-    if (request_.head->method != "HEAD") out += answer_;
-    client_->send(out);
-    finish();
+  if (!answer_begun_) {
+    deliver_whole();
     return;
   }
   if (!held_.empty()) {
@@ -161,18 +193,52 @@ void Exchange::deliver() {
   finish();
 }
 
+// An answer that was read whole: its cost goes into the headers.
+void Exchange::deliver_whole() {
+  if (row_.status >= 400 && call_) redact(answer_, provider_key_);
+  std::string out;
+  append_status_line(out, row_.status);
+  out += answer_fields();
+  if (call_ && row_.status < 400) {
+    append_header(out, "x-weir-tokens", row_.usage.total());
+    append_header(out, "x-weir-cost-usd", decimal_usd(row_.usd_micros));
+  }
+  const bool no_length = row_.status == 204 || row_.status == 304;
+  if (!no_length) append_header(out, "content-length", static_cast<std::int64_t>(answer_.size()));
+  if (!client_->keep_alive()) {
+    append_header(out, "connection", "close");
+  } else if (request_.head->minor_version == 0) {
+    append_header(out, "connection", "keep-alive");
+  }
+  out += "\r\n";
+  if (request_.head->method != "HEAD") out += answer_;
+  client_->send(out);
+  finish();
+}
+
 void Exchange::client_left() {
   client_ = nullptr;
   switch (phase_) {
+    case Phase::kPeeking:
     case Phase::kAdmitting:
       keep_attributes();
+      return;
+    case Phase::kReleasing:
+    case Phase::kReadmitting:
+      keep_attributes();
+      row_.status = 499;
       return;
     case Phase::kSettling:
     case Phase::kDone:
       return;  // the answer under way will find the client gone
     case Phase::kOpening:
       row_.status = 499;
+      end_probe();
       settle(Settled::kNone, {});
+      return;
+    case Phase::kWaiting:
+      row_.status = 499;
+      settle(used_ == Usage{} ? Settled::kNone : Settled::kCounted, used_);
       return;
     case Phase::kForwarding:
     case Phase::kRelaying: {
@@ -192,6 +258,7 @@ void Exchange::client_left() {
         return;
       }
       row_.status = 499;
+      if (counter_) relayed_ = counter_->tokens();
       settle_counted(mode_ != Mode::kStream || !head_seen_);
       return;
     }

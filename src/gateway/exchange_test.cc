@@ -15,6 +15,7 @@ providers:
 models: { "claude*": { provider: ant }, "*": { provider: up } }
 upstreams:
   - { path: /api/**, kind: http, url: "http://api.test/root", meters: { units: { response_header: X-Units, estimate: 10 }, rows: { response_json: meta.rows, estimate: 5 } } }
+retry: { attempts: 1 }
 limits:
   - { name: requests, per: caller, meter: requests, allow: 5/1m }
   - { name: tokens, per: caller, meter: tokens, allow: 3000/1m }

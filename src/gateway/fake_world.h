@@ -145,6 +145,7 @@ class World {
     services.metrics = &book_;
     services.health = &health;
     services.buffers = &buffers;
+    services.learned = &learned;
     services.endpoints = &endpoints_;
     services.next_id = [this] { return Hash128{7, ++ids_}; };
   }
@@ -202,6 +203,7 @@ class World {
   FakeDialer dialer;
   Health health;
   BufferBudget buffers;
+  Learned learned;
   std::unique_ptr<LateCounters> late;
 
  private:

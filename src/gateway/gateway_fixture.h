@@ -54,7 +54,17 @@ limits:
   - { name: bytes, per: caller, meter: bytes_out, allow: 100M/1h }
 trusted_proxies: [10.0.0.0/8, "fd00::/8"]
 auth_failures: { per: ip, allow: 3/1m }
+retry: { attempts: 1 }
 )";
+
+// The test policy with one line replaced or, when `old_line` is empty, added.
+inline std::string policy_with(std::string_view new_line, std::string_view old_line = {}) {
+  std::string out(kTestPolicy);
+  const std::size_t at = old_line.empty() ? out.size() : out.find(old_line);
+  EXPECT_NE(at, std::string::npos);
+  const std::size_t end = old_line.empty() ? at : out.find('\n', at);
+  return out.replace(at, end - at, new_line);
+}
 
 // What happened, in order: "open", "written", "dial", "upstream", "settle", "client".
 using Trace = std::vector<std::string>;
@@ -142,7 +152,17 @@ class FakeJournal final : public Journal {
     trace_.emplace_back("open");
     opens.push_back({id, row, effects.size()});
   }
-  void top_up(Hash128, std::span<const Effect>) override { ADD_FAILURE() << "no top-ups in this version"; }
+  struct ToppedUp {
+    Hash128 id;
+    std::int64_t tokens = 0, usd_micros = 0;
+    std::vector<Effect> effects;
+  };
+  void top_up(Hash128 id, std::span<const Effect> effects) override { top_up_held(id, 0, 0, effects); }
+  void top_up_held(Hash128 id, std::int64_t extra_tokens, std::int64_t extra_usd_micros,
+                   std::span<const Effect> effects) override {
+    trace_.emplace_back("top-up");
+    top_ups.push_back({id, extra_tokens, extra_usd_micros, {effects.begin(), effects.end()}});
+  }
   void settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) override {
     trace_.emplace_back("settle");
     settles.push_back({id, row, effects.size()});
@@ -166,6 +186,7 @@ class FakeJournal final : public Journal {
   }
 
   std::vector<Opened> opens, settles;
+  std::vector<ToppedUp> top_ups;
   std::vector<AuditRow> audits;
 
  private:
@@ -179,6 +200,7 @@ class DeferredCounters final : public Counters {
  public:
   explicit DeferredCounters(Limiter& limiter) : limiter_(limiter) {}
   bool deferred = false;
+  bool peeks_deferred = false;                  // also those
   CountersStatus status = CountersStatus::kOk;  // of admissions
 
   CounterId define(const CounterSpec& spec) override { return limiter_.define(spec); }
@@ -192,10 +214,12 @@ class DeferredCounters final : public Counters {
   void peek(const AdmitRequest& request, AdmissionEvents& events) override {
     Late late{.admission = &events, .settlement = nullptr, .status = status, .decision = {}, .effects = {}};
     if (status == CountersStatus::kOk) limiter_.peek(request, late.decision);
-    arrive(std::move(late));
+    deferred&& peeks_deferred ? arrive(std::move(late)) : deliver(late);
   }
-  void top_up(Hash128, std::span<const std::int64_t>, TimeNs, AdmissionEvents&) override {
-    ADD_FAILURE() << "no top-ups in this version";
+  void top_up(Hash128 id, std::span<const std::int64_t> extra, TimeNs now, AdmissionEvents& events) override {
+    Late late{.admission = &events, .settlement = nullptr, .status = status, .decision = {}, .effects = {}};
+    if (status == CountersStatus::kOk) limiter_.top_up(id, extra, now, late.decision, &late.effects);
+    arrive(std::move(late));
   }
   void settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now, SettlementEvents& events) override {
     Late late{
@@ -293,6 +317,7 @@ class World final : private Dialer {
     services.metrics = &book;
     services.health = &health;
     services.buffers = &buffers;
+    services.learned = &learned;
     services.endpoints = &endpoints;
     services.next_id = [this] { return Hash128{1, ++ids_}; };
     agent = add_key({.name = "agent-1", .tenant = "acme", .tier = "free"});
@@ -392,6 +417,7 @@ class World final : private Dialer {
   MetricsBook book{metrics};
   Health health;
   BufferBudget buffers;
+  Learned learned;
   FakeEndpoints endpoints;
   Services services;
   bool disk_ok = true;
@@ -496,6 +522,14 @@ class Connection {
 
   void say(std::string_view bytes) {
     session->on_bytes(bytes);
+    world_.turn();
+  }
+  // The instant that the session waits for comes.
+  void wake() {
+    ASSERT_GT(port.deadline, world_.services.now) << "nothing is waited for";
+    world_.services.now = port.deadline;
+    port.deadline = 0;
+    session->on_deadline();
     world_.turn();
   }
   void leave() {

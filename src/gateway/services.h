@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "counters/counters.h"
+#include "gateway/learned.h"
 #include "gateway/metrics_book.h"
 #include "gateway/ports.h"
 #include "journal/audit_sum.h"
@@ -45,6 +46,7 @@ struct Services {
   Journal* journal = nullptr;
   AuditSum* audit_sum = nullptr;
   Dialer* dialer = nullptr;
+  Learned* learned = nullptr;
   MetricsBook* metrics = nullptr;
   Health* health = nullptr;
   BufferBudget* buffers = nullptr;

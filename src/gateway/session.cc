@@ -399,6 +399,8 @@ void Session::on_deadline() {
       close();
       return;
     case State::kAnswering:
+      if (exchange_ != nullptr) exchange_->client_woken();
+      return;
     case State::kClosing:
       return;
   }

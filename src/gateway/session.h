@@ -67,6 +67,7 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
   void reply(Reply reply) override;
   void exchange_done(bool keep_alive) override;
   void exchange_aborted() override;
+  void wake_at(TimeNs at) override { port_.set_deadline(at); }
   bool keep_alive() const override;
   void on_reply(Reply reply) override;
   void on_body(std::string_view bytes) override;

@@ -39,6 +39,19 @@ const char* to_string(Settled settled) {
   return "";  // every name is above
 }
 
+Usage& Usage::operator+=(const Usage& other) {
+  input_uncached += other.input_uncached;
+  cache_read += other.cache_read;
+  cache_write += other.cache_write;
+  cache_write_1h += other.cache_write_1h;
+  output_visible += other.output_visible;
+  reasoning += other.reasoning;
+  audio_in += other.audio_in;
+  audio_out += other.audio_out;
+  tool_units += other.tool_units;
+  return *this;
+}
+
 const char* to_string(ServiceTier tier) {
   switch (tier) {
     case ServiceTier::kStandard:

@@ -19,19 +19,20 @@ struct Usage {
   std::int64_t cache_write_1h = 0;  // kept for an hour
   std::int64_t output_visible = 0;
   std::int64_t reasoning = 0;
-  std::int64_t audio_in = 0;   // of the input
-  std::int64_t audio_out = 0;  // of the output
+  std::int64_t audio_in = 0;    // of the input
+  std::int64_t audio_out = 0;   // of the output
   std::int64_t tool_units = 0;  // calls of tools that the provider runs and bills itself, such as web searches
 
   std::int64_t input() const { return input_uncached + cache_read + cache_write + cache_write_1h; }
   std::int64_t output() const { return output_visible + reasoning; }
   std::int64_t total() const { return input() + output(); }
+  Usage& operator+=(const Usage& other);
   bool operator==(const Usage&) const = default;
 };
 
 // What a provider charges by besides tokens: the value in the answer is the real one, the request's only a wish.
 enum class ServiceTier : std::uint8_t { kStandard, kFlex, kPriority, kBatch };
-const char* to_string(ServiceTier tier);  // "standard", "flex", "priority", "batch"
+const char* to_string(ServiceTier tier);               // "standard", "flex", "priority", "batch"
 ServiceTier service_tier_from(std::string_view word);  // also "default", "auto" … -> kStandard
 
 // How a request's charge came about. kUsage: reported by the provider; kCounted: usage missing or the client left;

@@ -106,6 +106,7 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
   services_.metrics = &metrics_;
   services_.health = &shared_.health;
   services_.buffers = &shared_.buffers;
+  services_.learned = &shared_.learned;
   services_.endpoints = &api_;
   services_.next_id = [this] { return next_id(); };
   loop_.at_start = [this] { services_.now = loop_.now(); };

@@ -30,6 +30,7 @@ struct WorkerShared {
   Metrics& metrics;
   Health& health;
   BufferBudget& buffers;
+  Learned& learned;
   const ApiOptions& api;
   std::array<std::uint64_t, 2> id_seed;  // random; ids are unique across workers and hard to guess
 };

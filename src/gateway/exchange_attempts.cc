@@ -1,0 +1,130 @@
+// Another attempt, of the same model or of its next fallback, before a byte went to the client.
+#include <algorithm>
+#include <utility>
+
+#include "gateway/exchange.h"
+
+namespace weir {
+
+void Exchange::report(ProviderHealth::Answer answer) {
+  if (!call_ || std::exchange(reported_, true)) return;
+  probing_ = false;
+  services_.learned->providers.answered(call_->provider().name, call_->model(), answer, services_.now);
+}
+
+// Aims at the next fallback whose provider may be called; if there is none, at what it was.
+bool Exchange::next_open_target() {
+  const std::size_t before = call_->target_index();
+  while (call_->fall_back()) {
+    const ProviderHealth::Gate gate = services_.learned->providers.gate(
+        call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
+    if (!gate.closed()) continue;
+    probing_ = gate.probe;
+    for (std::size_t i = before; i < call_->target_index(); ++i) attempts_.fell_back();
+    return true;
+  }
+  call_->aim_at(before);
+  return false;
+}
+
+// The attempt is over without an answer. True: another one follows, and nothing was settled. `produced`: it may have
+// used something.
+bool Exchange::try_again(AttemptFailure failure, bool produced) {
+  if (!call_ || client_ == nullptr || answer_begun_ || settled_) return false;
+  ProviderHealth& providers = services_.learned->providers;
+  const auto may_retry = [&] {
+    const ProviderHealth::Gate gate =
+        providers.gate(call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
+    // A wait that the provider asked for is part of the pause already.
+    if (gate.reason == ProviderHealth::Gate::Reason::kBreaker) return false;
+    probing_ = gate.probe;
+    return providers.take_retry(call_->provider().name, services_.now);
+  };
+  const NextAttempt next =
+      attempts_.after(failure, std::exchange(retry_after_, {}), services_.now, request_.id.low >> 8, may_retry);
+  if (next.kind == NextAttempt::Kind::kNone) return false;
+  const Usage used = produced ? counted_usage(!head_seen_) : Usage{};
+  const std::int64_t used_usd = call_->usd(used);
+  fell_back_ = next.kind == NextAttempt::Kind::kFallback;
+  if (fell_back_ && !next_open_target()) return false;
+  release_upstream(false);
+  used_ = used;
+  used_usd_ = used_usd;
+  phase_ = Phase::kWaiting;
+  if (next.wait > 0) {
+    client_->wake_at(services_.now + next.wait);
+  } else {
+    go_again();
+  }
+  return true;
+}
+
+void Exchange::client_woken() {
+  if (phase_ == Phase::kWaiting) go_again();
+}
+
+// What the attempt may have used is settled, and the next one admitted anew; one that used nothing lends its
+// reservation to the next of the same model.
+void Exchange::go_again() {
+  if (!fell_back_ && used_ == Usage{}) {
+    forward(false);
+    return;
+  }
+  phase_ = Phase::kReleasing;
+  Amounts amounts{};
+  services_.counters->settle(reservation_, amounts_of(used_, used_ == Usage{}, amounts), services_.now, *this);
+}
+
+void Exchange::readmit() {
+  spent_ += used_;
+  spent_usd_ += used_usd_;
+  used_ = {};
+  used_usd_ = 0;
+  lost_place_ = true;
+  phase_ = Phase::kReadmitting;
+  if (client_ == nullptr) {
+    on_readmission({}, {});
+    return;
+  }
+  reservation_.high += 0x9e3779b97f4a7c15;  // ids are random: this one is nobody else's
+  costs_.set(MeterKind::kRequests, 0, 0);
+  costs_.set(MeterKind::kBytesIn, 0, 0);
+  aim_attributes();
+  call_->set_costs(call_->output_held(), costs_);
+  if (rules_->plan(attributes_, costs_, services_.now, plan_)) {
+    on_readmission({}, {});
+    return;
+  }
+  if (cap_held_output()) {
+    call_->set_costs(call_->output_held(), costs_);
+    rules_->plan(attributes_, costs_, services_.now, plan_);
+  }
+  services_.counters->admit({.subjects = plan_.subjects(),
+                             .demands = plan_.demands(),
+                             .now = services_.now,
+                             .id = reservation_,
+                             .deadline = services_.now + timeouts().total + kMinute,
+                             .remember = false},
+                            *this);
+}
+
+// Refused: the client gets the last error.
+void Exchange::on_readmission(const Decision& decision, std::span<const Effect> effects) {
+  if (!decision.admitted) {
+    end_probe();
+    settle(Settled::kNone, {});
+    return;
+  }
+  lost_place_ = false;
+  decision_ = decision;
+  const std::int64_t tokens = row_.reserved_tokens, usd = row_.usd_micros;
+  hold_in_row();
+  row_.reserved_tokens += spent_.total();
+  row_.usd_micros += spent_usd_;
+  services_.journal->top_up_held(request_.id, std::max<std::int64_t>(0, row_.reserved_tokens - tokens),
+                                 std::max<std::int64_t>(0, row_.usd_micros - usd), effects);
+  phase_ = Phase::kOpening;
+  services_.journal->when_written(*this);
+}
+
+}  // namespace weir

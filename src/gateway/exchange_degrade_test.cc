@@ -1,0 +1,177 @@
+// Ladders and exact counts: what a look at the counters changes before a request is admitted.
+#include <gtest/gtest.h>
+
+#include "gateway/exchange.h"
+#include "gateway/gateway_fixture.h"
+
+namespace weir {
+namespace {
+
+using namespace stage;
+
+constexpr std::string_view kLadder = R"(
+providers:
+  openai: { dialect: openai, url: "http://openai.test:8000/v1", key: sk-provider-secret }
+models:
+  big: { provider: openai, price: { input: 10, output: 100 } }
+  small: { provider: openai, price: { input: 1, output: 10 } }
+limits:
+  - name: spend
+    per: caller
+    meter: usd
+    allow: 1/day
+    degrade:
+      - { at: 50%, model: { big: small }, max_tokens: 200 }
+      - { at: 80%, max_tokens: 100, keep_messages: 2 }
+  - { name: tokens, per: caller, meter: tokens, allow: 100M/1m }
+  - { name: in-flight, per: caller, meter: concurrency, allow: 4 }
+)";
+
+constexpr std::string_view kBig =
+    R"({"model":"big","max_tokens":1000,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"One."},)"
+    R"({"role":"assistant","content":"1"},{"role":"user","content":"Two."}]})";
+
+std::string answer_of(const char* model, int input, int output) {
+  return json_answer(std::string(R"({"id":"c","model":")") + model + R"(","choices":[],"usage":{"prompt_tokens":)" +
+                     std::to_string(input) + R"(,"completion_tokens":)" + std::to_string(output) +
+                     R"(,"total_tokens":0}})");
+}
+
+// Spends that many micro-dollars with one call.
+void spend(World& world, int usd_micros) {
+  Connection client(world);
+  client.say(
+      chat_request(world.agent, R"({"model":"small","max_tokens":1,"messages":[{"role":"user","content":"x"}]})"));
+  world.upstream().bytes(answer_of("small", usd_micros, 0));
+}
+
+TEST(ExchangeDegrade, BelowTheFirstRungNothingChanges) {
+  World world(kLadder);
+  Connection client(world);
+  client.say(chat_request(world.agent, kBig));
+  EXPECT_TRUE(has(world.upstream().sent, kBig));
+  world.upstream().bytes(answer_of("big", 20, 5));
+  EXPECT_EQ(client.answer()["x-weir-degraded"], "(absent)");
+  EXPECT_EQ(world.row().degraded, "");
+  EXPECT_EQ(world.row().usd_micros, 700);
+  world.expect_quiet();
+}
+
+TEST(ExchangeDegrade, ARungCallsAnotherModelWithItsPriceAndASmallerCap) {
+  World world(kLadder);
+  spend(world, 450'000);  // with this request's 100,000 the ratio is 55%
+  Connection client(world);
+  client.say(chat_request(world.agent, kBig));
+  EXPECT_TRUE(has(world.upstream().sent, R"("model":"small")"));
+  EXPECT_TRUE(has(world.upstream().sent, R"("max_tokens":200)"));
+  EXPECT_LT(world.reserved("spend"), 3000);  // 200 tokens of the small model
+  world.upstream().bytes(answer_of("small", 20, 5));
+  EXPECT_EQ(client.answer()["x-weir-degraded"], "spend; model=small; max_tokens=200");
+  EXPECT_EQ(world.row().degraded, "spend; model=small; max_tokens=200");
+  EXPECT_EQ(world.row().model, "small");
+  EXPECT_EQ(world.row().usd_micros, 70);
+  ASSERT_FALSE(world.journal.audits.empty());
+  EXPECT_EQ(world.journal.audits.back().event, AuditEvent::kDegraded);
+  EXPECT_EQ(world.journal.audits.back().limit, "spend");
+  world.expect_quiet();
+}
+
+TEST(ExchangeDegrade, RungsAddUp) {
+  World world(kLadder);
+  spend(world, 850'000);
+  Connection client(world);
+  client.say(chat_request(world.agent, kBig));
+  EXPECT_TRUE(has(world.upstream().sent, R"("model":"small")"));
+  EXPECT_TRUE(has(world.upstream().sent, R"("max_tokens":100)"));
+  EXPECT_TRUE(has(world.upstream().sent, "Be brief."));
+  EXPECT_TRUE(has(world.upstream().sent, "Two."));
+  EXPECT_FALSE(has(world.upstream().sent, "One."));
+  world.upstream().bytes(answer_of("small", 20, 5));
+  EXPECT_EQ(client.answer()["x-weir-degraded"], "spend; model=small; max_tokens=100; keep_messages=2");
+  world.expect_quiet();
+}
+
+TEST(ExchangeDegrade, TheLadderSavesARequestThatTheBigModelCouldNotPay) {
+  World world(kLadder);
+  spend(world, 950'000);  // the big model's 100,000 would not fit
+  Connection client(world);
+  client.say(chat_request(world.agent, kBig));
+  world.upstream().bytes(answer_of("small", 20, 5));
+  EXPECT_EQ(client.answer().status, 200);
+  world.expect_quiet();
+}
+
+TEST(ExchangeDegrade, OnExceedDegradeRefusesOnlyBeyondItsHardShare) {
+  std::string yaml(kLadder);
+  yaml.replace(yaml.find("    degrade:"), 0, "    on_exceed: degrade\n    hard: 120%\n");
+  World world(yaml);
+  spend(world, 1'100'000);
+  Connection client(world);
+  client.say(chat_request(world.agent, kBig));
+  world.upstream().bytes(answer_of("small", 20, 5));
+  EXPECT_EQ(client.answer().status, 200);
+  spend(world, 99'500);
+  Connection refused(world);
+  refused.say(chat_request(world.agent, kBig));
+  EXPECT_EQ(refused.answer().status, 429);
+  world.expect_quiet();
+}
+
+TEST(ExchangeDegrade, ARefusedRequestLeavesNoRungBehind) {
+  World world(kLadder);
+  Connection client(world);
+  client.say(chat_request(world.agent, R"({"model":"big","max_tokens":1,"messages":[{"role":"user","content":")" +
+                                           std::string(4'000'000, 'x') + R"("}]})"));
+  EXPECT_EQ(client.answer().status, 413);
+  EXPECT_EQ(world.learned.ladders.size(), 0u);
+  EXPECT_TRUE(world.dialed.empty());
+  world.expect_quiet();
+}
+
+// --- exact counts ---------------------------------------------------------------------------------------------------
+
+std::string tight(const char* amount) {
+  return policy_with(std::string("  - { name: tokens, per: caller, meter: tokens, allow: ") + amount + "/1m }",
+                     "  - { name: tokens");
+}
+
+std::string chat_with(const std::string& text) {
+  return R"({"model":"gpt-4o","max_tokens":10,"messages":[{"role":"user","content":")" + text + R"("}]})";
+}
+
+TEST(ExchangeCount, ATextThatOnlyTheEstimateFindsTooLongIsCountedAndAdmitted) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += " international";  // one token each, estimated as more than four
+  World world(tight("300"));
+  Connection client(world);
+  client.say(chat_request(world.agent, chat_with(text)));
+  ASSERT_EQ(world.dialed.size(), 1u);
+  EXPECT_LE(world.reserved("tokens"), 220);
+  EXPECT_GE(world.reserved("tokens"), 210);
+  world.upstream().bytes(json_answer(kChatAnswer));
+  world.expect_quiet();
+}
+
+TEST(ExchangeCount, ATextWithMoreTokensThanEstimatedIsCountedWhenTheLimitIsNear) {
+  std::string text;
+  for (int i = 0; i < 150; ++i) text += " q7";  // two or three tokens for three bytes
+  World world(tight("300"));
+  Connection client(world);
+  client.say(chat_request(world.agent, chat_with(text)));
+  EXPECT_TRUE(world.dialed.empty());
+  EXPECT_EQ(client.answer().status, 413);  // its input alone exceeds the amount
+  EXPECT_EQ(world.used("requests"), 0);
+  world.expect_quiet();
+}
+
+TEST(ExchangeCount, FarFromTheLimitNothingIsCounted) {
+  World world;
+  Connection client(world);
+  client.say(chat_request(world.agent, chat_with(" international international international")));
+  EXPECT_GT(world.reserved("tokens"), 22);  // the estimate from bytes, an upper bound
+  world.upstream().bytes(json_answer(kChatAnswer));
+  world.expect_quiet();
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,313 @@
+// The answer on its way to the client: read whole, or event by event with the reservation growing ahead of it.
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.h"
+#include "gateway/exchange.h"
+#include "gateway/forward.h"
+#include "gateway/json_path.h"
+#include "gateway/refusal_audit.h"
+
+namespace weir {
+namespace {
+
+bool is_json(const Headers& headers) {
+  constexpr std::string_view kJson = "application/json";
+  const std::string_view value = trim(headers.get("content-type"));
+  return value.size() >= kJson.size() && equal_ignoring_case(value.substr(0, kJson.size()), kJson) &&
+         (value.size() == kJson.size() || value[kJson.size()] == ';' || value[kJson.size()] == ' ');
+}
+
+bool has_coding(const Headers& headers) {
+  const std::string_view coding = trim(headers.get("content-encoding"));
+  return !coding.empty() && !equal_ignoring_case(coding, "identity");
+}
+
+}  // namespace
+
+void Exchange::on_answer_head() {
+  head_seen_ = true;
+  const ResponseHead& head = parser_->head();
+  row_.status = head.status;
+  services_.metrics->upstream_first_byte_seconds.observe(static_cast<double>(services_.now - sent_at_) / 1e9);
+  phase_ = Phase::kRelaying;
+  if (head.status == 101) {
+    broken("wants to switch protocols, which is not supported here", false, AttemptFailure::kOther, 502);
+    return;
+  }
+  if (call_) {
+    const auto framing =
+        head.status < 400 ? framing_of(call_->operation(), head.headers.get("content-type")) : std::nullopt;
+    mode_ = head.status < 400 && has_coding(head.headers) ? Mode::kPass : framing ? Mode::kStream : Mode::kBuffer;
+    if (mode_ == Mode::kStream) {
+      framing_ = *framing;
+      counter_.emplace(call_->output_counter());
+      reader_ = std::make_unique<StreamReader>(call_->operation(), framing_,
+                                               needs_rewrite(call_->operation(), call_->facts()),
+                                               static_cast<GeneratedText*>(this));
+    }
+  } else {
+    const std::vector<MeterSource>& meters = request_.target.upstream->meters;
+    const bool reads_json =
+        std::any_of(meters.begin(), meters.end(), [](const MeterSource& m) { return !m.response_json.empty(); });
+    mode_ = reads_json && request_.head->method != "HEAD" && is_json(head.headers) ? Mode::kBuffer : Mode::kPass;
+  }
+  if (mode_ != Mode::kBuffer) begin_client_answer();
+}
+
+void Exchange::on_body(std::string_view bytes) {
+  if (bytes.empty() || upstream_ == nullptr) return;
+  if (!head_seen_) on_answer_head();
+  if (upstream_ == nullptr) return;
+  bytes_out_ += static_cast<std::int64_t>(bytes.size());
+  if (mode_ == Mode::kStream) {
+    if (topping_up_) {
+      backlog_ += bytes;
+    } else {
+      relay(bytes);
+    }
+    return;
+  }
+  if (mode_ == Mode::kBuffer) {
+    answer_ += bytes;
+    if (answer_.size() <= kMaxBuffered) return;
+    mode_ = Mode::kPass;  // too long to hold: pass it on, count what is seen of it
+    begin_client_answer();
+    pass_answer(std::exchange(answer_, {}));
+    return;
+  }
+  pass_answer(bytes);
+}
+
+void Exchange::on_text(std::string_view text) {
+  counter_->append(text);
+}
+
+// Events leave one by one, each once the reservation covers what has been generated up to it.
+void Exchange::relay(std::string_view bytes) {
+  relaying_ = true;
+  for (;;) {
+    relay_.clear();
+    position_ = reader_->position();
+    if (upstream_ == nullptr || !reader_->next(bytes, relay_)) break;
+    if (settled_ || !held_.empty()) {
+      held_ += relay_;
+      continue;
+    }
+    if (reader_->ended()) {
+      held_ += relay_;
+      settle_answer();
+      continue;
+    }
+    if (counter_->tokens() > output_reserved_) {
+      top_up();
+      if (topping_up_) {
+        backlog_ = bytes;
+        upstream_->want_read(false);
+        break;
+      }
+      if (upstream_ == nullptr) break;  // cut
+    }
+    relayed_ = counter_->tokens();
+    send_answer(relay_);
+  }
+  relaying_ = false;
+}
+
+// Asks for room for what was generated beyond the reservation.
+void Exchange::top_up() {
+  asked_ = std::max(rules_->policy().reservation.top_up, counter_->tokens() - output_reserved_);
+  Amounts before{}, after{};
+  amounts_held(output_reserved_, before);
+  amounts_held(output_reserved_ + asked_, after);
+  for (std::size_t i = 0; i < after.size(); ++i) after[i] = std::max<std::int64_t>(0, after[i] - before[i]);
+  topping_up_ = true;
+  services_.counters->top_up(reservation_, std::span(after).first(plan_.demands().size()), services_.now, *this);
+}
+
+void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects) {
+  topping_up_ = false;
+  if (status == CountersStatus::kOk && decision.admitted) {
+    const Usage more{.output_visible = asked_};
+    output_reserved_ += asked_;
+    unjournalled_tokens_ += asked_;
+    unjournalled_usd_ += call_->usd(more);
+    unjournalled_effects_.insert(unjournalled_effects_.end(), effects.begin(), effects.end());
+    if (++unjournalled_ >= kTopUpsPerRecord) journal_top_ups();
+  }
+  if (upstream_ == nullptr) return;  // the client left meanwhile: what was granted is settled with the rest
+  if (status == CountersStatus::kOk && !decision.admitted) {
+    cut_stream(decision, asked_);
+    return;
+  }
+  if (relaying_) return;  // relay() goes on
+  if (!upstream_paused_) upstream_->want_read(true);
+  relayed_ = counter_->tokens();
+  send_answer(relay_);
+  const std::string rest = std::exchange(backlog_, {});
+  relay(rest);
+  if (complete_later_ && !topping_up_ && upstream_ != nullptr) on_answer_complete();
+}
+
+void Exchange::journal_top_ups() {
+  if (unjournalled_ == 0) return;
+  services_.journal->top_up_held(request_.id, unjournalled_tokens_, unjournalled_usd_, unjournalled_effects_);
+  row_.reserved_tokens += unjournalled_tokens_;
+  unjournalled_ = 0;
+  unjournalled_tokens_ = unjournalled_usd_ = 0;
+  unjournalled_effects_.clear();
+}
+
+// The budget is gone: the client gets no more than was held, the dialect's error, and the true wait.
+void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
+  Costs more;
+  more.set(MeterKind::kRequests, 1, 1);
+  more.set(MeterKind::kConcurrency, 1, 1);
+  more.custom = costs_.custom;
+  const Usage usage{.output_visible = wanted};
+  more.set(MeterKind::kTokens, wanted, wanted);
+  more.set(MeterKind::kOutputTokens, wanted, wanted);
+  more.set(MeterKind::kUsd, call_->usd(usage), call_->usd(usage));
+  Plan asked;
+  const bool planned = !rules_->plan(attributes_, more, services_.now, asked);
+  const Refusal refusal = rules_->refusal(planned ? asked : plan_, decision, attributes_, services_.now);
+  services_.metrics->request(request_.target.route, "cut", refusal.layer);
+  audit_refusal(services_, refusal, row_.key, request_.request_id);
+  const ErrorFacts facts{
+      .kind = decision.retry_after > kMinute ? ErrorKind::kQuota : ErrorKind::kRateLimited,
+      .status = 429,
+      .message = "The answer was ended because limit `" + refusal.limit + "` has no room left for it.",
+      .request_id = request_.request_id,
+      .refusal = &refusal};
+  release_upstream(false);
+  upstream_complete_ = true;
+  report(ProviderHealth::Answer::kAbandoned);
+  const Usage seen = counted_usage(false);
+  held_ += stream_error_end(call_->operation(), framing_, facts, &seen, call_->facts().wants_stream_usage,
+                            &reader_->facts(), position_);
+  settle_counted(false);
+}
+
+// Bytes that pass as they come, but the last ones of a known length: those wait for the journal like any answer's end.
+void Exchange::pass_answer(std::string_view bytes) {
+  const std::int64_t length = parser_->head().content_length;
+  if (length >= 0 && bytes_out_ >= length) {
+    held_ += bytes;
+  } else {
+    send_answer(bytes);
+  }
+}
+
+std::string Exchange::answer_fields() const {
+  std::string out;
+  append_answer_fields(parser_->head().headers, provider_key_, call_.has_value(), out);
+  append_header(out, "x-weir-request-id", request_.request_id);
+  if (!row_.degraded.empty()) append_header(out, "x-weir-degraded", row_.degraded);
+  append_limit_state(request_.shape, plan_, decision_, services_.now, out);
+  return out;
+}
+
+// Status line and fields of an answer whose body follows as it comes.
+void Exchange::begin_client_answer() {
+  answer_begun_ = true;
+  if (client_ == nullptr) return;
+  const ResponseHead& head = parser_->head();
+  std::string out;
+  append_status_line(out, head.status);
+  out += answer_fields();
+  const bool no_body = request_.head->method == "HEAD" || head.status == 204 || head.status == 304;
+  if (mode_ == Mode::kPass && head.content_length >= 0) {
+    append_header(out, "content-length", head.content_length);
+  } else if (!no_body) {
+    chunked_ = request_.head->minor_version >= 1;
+    if (chunked_) {
+      append_header(out, "transfer-encoding", "chunked");
+    } else {
+      close_after_ = true;
+    }
+  }
+  if (close_after_ || !client_->keep_alive()) {
+    append_header(out, "connection", "close");
+  } else if (request_.head->minor_version == 0) {
+    append_header(out, "connection", "keep-alive");
+  }
+  out += "\r\n";
+  client_->send(out);
+}
+
+void Exchange::send_answer(std::string_view bytes) {
+  if (client_ == nullptr || bytes.empty()) return;
+  if (chunked_) {
+    std::string chunk;
+    chunk.reserve(bytes.size() + 16);
+    append_chunk(chunk, bytes);
+    client_->send(chunk);
+  } else {
+    client_->send(bytes);
+  }
+  if (upstream_ && !upstream_paused_ && client_->unsent() > kHighWater) {
+    upstream_paused_ = true;
+    upstream_->want_read(false);
+    upstream_->set_deadline(answer_deadline());
+  }
+}
+
+void Exchange::client_drained() {
+  if (!upstream_paused_ || upstream_ == nullptr) return;
+  upstream_paused_ = false;
+  upstream_->set_deadline(answer_deadline());
+  if (!topping_up_) upstream_->want_read(true);
+}
+
+void Exchange::on_answer_complete() {
+  complete_later_ = topping_up_;
+  if (complete_later_) return;
+  upstream_complete_ = true;
+  if (!head_seen_) on_answer_head();
+  if (upstream_ == nullptr) return;
+  const int status = parser_->head().status;
+  if (call_) learn_limits(status >= 400 ? std::string_view(answer_) : std::string_view{});
+  const bool failed = status == 429 || status >= 500;
+  report(failed ? ProviderHealth::Answer::kFailed : ProviderHealth::Answer::kGood);
+  const bool reusable = parser_->reusable();
+  release_upstream(reusable);
+  if (failed && try_again(failure_of_status(status), false)) return;
+  if (reader_) {
+    relay_.clear();
+    reader_->finish(relay_);
+    held_ += relay_;
+  }
+  if (phase_ == Phase::kRelaying) {
+    if (settled_) {
+      deliver();
+    } else {
+      settle_answer();
+    }
+  }
+}
+
+// What the provider says of its own limits counts for everybody who calls it.
+void Exchange::learn_limits(std::string_view error_body) {
+  if (call_->provider().simulate) return;
+  const Headers& headers = parser_->head().headers;
+  const ProviderLimits limits = read_provider_limits(
+      dialect_of(call_->operation()), [&](std::string_view name) { return headers.get(name); }, error_body,
+      services_.now);
+  retry_after_ = limits.retry_after;
+  if (limits.any()) services_.learned->providers.learn(call_->provider().name, call_->model(), limits, services_.now);
+}
+
+void Exchange::read_custom_meters() {
+  for (const MeterSource& meter : request_.target.upstream->meters) {
+    std::optional<std::int64_t> value;
+    if (!meter.response_header.empty()) {
+      value = parse_decimal(trim(parser_->head().headers.get(to_lower(meter.response_header))));
+    } else if (mode_ == Mode::kBuffer) {
+      value = json_integer_at(answer_, meter.response_json);
+    }
+    // Not reported: the estimate stands, so that silence is never cheaper than an answer.
+    custom_actual_.emplace_back(meter.name, std::min(value.value_or(meter.estimate), kMaxAmount));
+  }
+}
+
+}  // namespace weir
