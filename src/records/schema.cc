@@ -1,5 +1,6 @@
 #include "records/schema.h"
 
+#include <iterator>
 #include <string>
 
 namespace weir {
@@ -47,6 +48,18 @@ CREATE TRIGGER settings_updated AFTER UPDATE ON settings BEGIN UPDATE changes SE
 PRAGMA user_version = 1;
 )sql";
 
+// Answers of closed holds of the decision API, kept for their hour.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE closed_decisions (
+  id BLOB PRIMARY KEY, closed_at INTEGER NOT NULL, how INTEGER NOT NULL, admitted TEXT NOT NULL, answer TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX closed_decisions_time ON closed_decisions (closed_at);
+PRAGMA user_version = 2;
+)sql";
+
+constexpr const char* kVersions[] = {kVersion1, kVersion2};
+static_assert(std::size(kVersions) == kSchemaVersion);
+
 }  // namespace
 
 Result<int> schema_version(Database& db) {
@@ -65,7 +78,9 @@ Result<void> prepare_schema(Database& db) {
                 std::to_string(kSchemaVersion) + "); use that one");
   }
   if (*version == kSchemaVersion) return {};
-  if (auto made = db.execute(kVersion1); !made) return made;
+  for (int next = *version; next < kSchemaVersion; ++next) {
+    if (auto made = db.execute(kVersions[next]); !made) return made;
+  }
   return transaction.commit();
 }
 

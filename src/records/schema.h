@@ -9,7 +9,7 @@
 
 namespace weir {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // Creates or migrates the tables, in one transaction.
 Result<void> prepare_schema(Database& db);
