@@ -60,8 +60,7 @@ void JournalWriter::settle(Hash128 id, const UsageRow& row, std::span<const Effe
   open_.erase(id);
 }
 
-void JournalWriter::open_hold(Hash128 id, const UsageRow& row, std::string_view hold,
-                              std::span<const Effect> effects) {
+void JournalWriter::open_hold(Hash128 id, const UsageRow& row, std::string_view hold, std::span<const Effect> effects) {
   if (!may_open(id)) return;
   const RecordEncoder::RowPlace place = RecordEncoder(buffer_).open_hold(id, row, hold, effects);
   open_.insert(id, std::string_view(buffer_).substr(place.offset, place.length), true);
