@@ -8,7 +8,7 @@ namespace weir {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kMaxTerms = 64;  // of one meter
+constexpr std::size_t kMaxTerms = 4096;  // of one meter
 
 class Out {
  public:

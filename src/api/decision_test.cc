@@ -168,6 +168,34 @@ TEST_F(DecisionTest, CallsForOneIdWaitForEachOther) {
   world.expect_quiet();
 }
 
+TEST_F(DecisionTest, OnlySoManyCallsWaitForOneId) {
+  world.counters.deferred = true;
+  std::vector<std::unique_ptr<Connection>> clients;
+  for (std::size_t i = 0; i < DecisionDesk::kMaxWaiting + 2; ++i) {
+    clients.push_back(std::make_unique<Connection>(world));
+    clients.back()->say(request("POST", "/weir/v1/admit", world.agent, admit_body("a")));
+  }
+  EXPECT_EQ(clients.back()->answer().status, 503);
+  EXPECT_EQ(clients[clients.size() - 2]->port.sent, "");
+  world.counters.answer();
+  world.turn();
+  for (std::size_t i = 0; i + 1 < clients.size(); ++i) EXPECT_EQ(clients[i]->answer().status, 200) << i;
+  EXPECT_EQ(world.journal.opens.size(), 1u);
+  world.counters.deferred = false;
+  post("cancel", id_body("a"));
+  world.expect_quiet();
+}
+
+TEST_F(DecisionTest, TokensAreLimitedWithoutAModelToo) {
+  post("admit", R"({"id":"a","estimate":{"input_tokens":45000}})");
+  EXPECT_EQ(world.reserved("tokens"), 45'000);
+  EXPECT_EQ(post("admit", R"({"estimate":{"input_tokens":6000}})").status, 429);
+  EXPECT_EQ(post("admit", R"({"id":"b","estimate":{}})").status, 200) << "work without tokens is no token limit's";
+  post("cancel", id_body("a"));
+  post("cancel", id_body("b"));
+  world.expect_quiet();
+}
+
 TEST_F(DecisionTest, AClientThatLeavesLosesOnlyItsAnswer) {
   world.counters.deferred = true;
   Connection client(world);
