@@ -164,12 +164,12 @@ void DecisionDesk::expired(Services& services, Hash128 id) {
   entry->state = Entry::State::kExpired;
   --open_;
   entry->answer = settle_answer(row, held_amounts(hold), false);
-  keep_closed(id, services.now);
   services.metrics->usage(row.model, row.usage, row.usd_micros);
   services.journal->settle_hold(
       row,
       {.id = id, .at = services.now, .how = ClosedHow::kExpired, .admitted = entry->admitted, .answer = entry->answer},
       {});
+  keep_closed(id, services.now);  // may forget this one
 }
 
 void DecisionDesk::close(Services& services, Hash128 id, Entry& entry, ClosedHow how, const MeterAmounts* usage,
