@@ -139,6 +139,30 @@ struct SettleResult {
   Outcome outcome = Outcome::kUnknown;
 };
 
+// What one demand of an open reservation has charged, by instant: enough to open it again in another process.
+struct HeldCharge {
+  TimeNs at = 0;  // kCalendar: an instant within the period, in seconds
+  std::int64_t amount = 0;
+};
+struct HeldDemand {
+  Hash128 subject{};
+  std::uint64_t counter = 0;  // counter_hash(identity)
+  WindowKind kind = WindowKind::kSliding;
+  std::uint8_t demand = 0;  // index in the admission
+  bool shadow = false;
+  Quota quota{};
+  std::int64_t units = 0;
+  DurationNs span = 0;                // kBucket: nanoseconds of theoretical arrival time
+  std::vector<HeldCharge> charges{};  // kSliding, kCalendar: oldest first
+};
+struct HeldReservation {
+  Hash128 id{};
+  TimeNs deadline = 0;
+  bool remember = true;
+  std::uint8_t count = 0;  // demands of the admission, held or not
+  std::vector<HeldDemand> demands{};
+};
+
 struct LimiterOptions {
   std::size_t max_bytes =
       std::size_t{1} << 30;                  // of counters; beyond it new subjects are refused, live ones never evicted
@@ -201,6 +225,13 @@ class Limiter {
   // Applies an effect of the journal's tail: skipped if its epoch is covered by the restored snapshot. Counters not
   // defined yet are kept by hash until define() meets them.
   void replay(const Effect& effect);
+
+  // What an open reservation holds, for adopt(); false if no open one has that id.
+  bool held(Hash128 id, HeldReservation& out) const;
+  // Opens a reservation of an earlier process again. Call it after restore(), replay() and define(), before anything
+  // else is admitted: what those counted as used is reserved again, nothing is charged twice, and concurrency is taken
+  // again. Demands whose counter is not defined any more stay used. False if the id is known or there is no room.
+  bool adopt(const HeldReservation& reservation);
 
   LimiterStats stats() const;
 

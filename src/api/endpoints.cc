@@ -19,6 +19,11 @@ bool same_secret(std::string_view a, std::string_view b) {
   return !b.empty() && a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+bool is_decision(TargetKind kind) {
+  return kind == TargetKind::kAdmit || kind == TargetKind::kSettle || kind == TargetKind::kCancel ||
+         kind == TargetKind::kCheck || kind == TargetKind::kCount;
+}
+
 }  // namespace
 
 // One `GET /weir/v1/me` waiting for the counters.
@@ -78,15 +83,16 @@ class Api::MeQuery final : private AdmissionEvents {
   Plan plan_;
 };
 
-Api::Api(const ApiOptions& options) : options_(options) {}
+Api::Api(const ApiOptions& options) : options_(options), desk_(options.degrade) {}
 
 Api::~Api() = default;
 
 bool Api::needs_identity(const Target& target) const {
-  return target.kind == TargetKind::kModels || target.kind == TargetKind::kMe;
+  return target.kind == TargetKind::kModels || target.kind == TargetKind::kMe || is_decision(target.kind);
 }
 
 void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& events) {
+  if (is_decision(request.target.kind)) return decide(services, request, events);
   const Policy& policy = services.rules->policy();
   switch (request.target.kind) {
     case TargetKind::kMe: {
@@ -119,6 +125,15 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
 
 void Api::forget(ReplyEvents& events) {
   waiting_.erase(&events);
+  const auto ticket = ticket_of_.extract(&events);
+  if (!ticket.empty()) tickets_.erase(ticket.mapped());
+}
+
+void Api::shut_down() {
+  waiting_.clear();
+  tickets_.clear();
+  ticket_of_.clear();
+  desk_.drop_operations();
 }
 
 Reply Api::ready() const {

@@ -161,6 +161,7 @@ Result<void> Server::open_workers() {
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   if (!consumers) return std::unexpected(consumers.error());
   resolver_ = std::make_unique<Resolver>();
+  api_.count = count_exactly;
   api_.before_metrics = [this] { refresh_gauges(); };
   api_.why_not_ready = [this] { return why_not_ready(); };
   const CounterId failures = auth_failures_->define(
@@ -172,24 +173,39 @@ Result<void> Server::open_workers() {
                                                                         .worker = static_cast<std::uint32_t>(i),
                                                                         .strict = policy_->strict_durability},
                                                    *sequence_, disk_);
-    WorkerShared shared{*clock_,
-                        *resolver_,
-                        *counters_,
-                        *auth_failures_,
-                        failures,
-                        secrets_.subjects,
-                        secrets_.key_hash,
-                        audit_sum_,
-                        metrics_,
-                        health_,
-                        buffers_,
-                        learned_,
-                        api_,
-                        seed};
+    WorkerShared shared{*clock_,           *resolver_,        *counters_, *auth_failures_, failures,
+                        secrets_.subjects, secrets_.key_hash, audit_sum_, metrics_,        health_,
+                        buffers_,          learned_,          api_,       decisions_,      seed};
     workers_.push_back(std::make_unique<Worker>(shared, static_cast<int>(i), std::move(journal), rules, *consumers));
     workers_.back()->listen(listeners_[i], Session::Listener::kData);
   }
   workers_.front()->listen(admin_listener_, Session::Listener::kAdmin);
+  return restore_decisions();
+}
+
+// Holds of the decision API go on where the process before left them, and its answers of the last hour are known.
+Result<void> Server::restore_decisions() {
+  const TimeNs now = clock_->now();
+  const auto worker_of = [&](Hash128 id) -> Worker& { return *workers_[decisions_.shard_of(id)]; };
+  for (const Recovered::Hold& hold : recovered_.holds) {
+    DecisionHold decoded;
+    if (!decode_hold(hold.hold, decoded) || !limiter_->adopt(decoded.held) ||
+        !worker_of(hold.id).adopt_hold(hold.id, hold.row, hold.hold)) {
+      log_event(LogLevel::kError, now, "a hold could not be opened again and stays charged",
+                {{"id", hold.row.request_id}});
+    }
+  }
+  recovered_.holds.clear();
+  const TimeNs since = now - DecisionDesk::kRemembered;
+  const auto read = store_->closed_decisions(since, [&](const ClosedDecision& closed) {
+    worker_of(closed.id).remember_closed(closed);
+    return true;
+  });
+  if (!read) return read;
+  for (const ClosedDecision& closed : recovered_.closed) {
+    if (closed.at >= since) worker_of(closed.id).remember_closed(closed);
+  }
+  recovered_.closed.clear();
   return {};
 }
 
@@ -300,7 +316,7 @@ bool Server::tick() {
     next_poll_ = now + 250 * kMillisecond;
     poll_directory();
     poll_config();
-    limiter_->expire(now, kMaxExpired);
+    limiter_->expire(now, kMaxExpired, [this](Hash128 id) { decisions_.expired(id); });
     limiter_->sweep(now, kMaxSwept);
     auth_failures_->sweep(now, kMaxSwept);
     purge_old();
@@ -342,6 +358,7 @@ void Server::purge_old() {
   const TimeNs now = clock_->now();
   if (now < next_purge_) return;
   const std::shared_ptr<const Policy> policy = current_policy();
+  while (store_->purge_closed_decisions(now - DecisionDesk::kRemembered, 5'000).value_or(0) > 0) continue;
   const Result<std::size_t> gone = store_->purge(now - policy->retain_ledger, now - policy->retain_audit, 5'000);
   next_purge_ = gone && *gone > 0 ? now : now + kHour;
 }

@@ -61,6 +61,7 @@ class Server {
   Result<void> recover_journal();
   Result<void> make_first_keys();
   Result<void> open_workers();
+  Result<void> restore_decisions();
   std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before);
   std::shared_ptr<const Policy> current_policy() const;
   void reload(const char* why);
@@ -105,6 +106,7 @@ class Server {
   Learned learned_;
   AuditSum audit_sum_;
   ApiOptions api_;
+  DecisionRouter decisions_;
   std::unique_ptr<Resolver> resolver_;
   std::vector<std::unique_ptr<Worker>> workers_;
 

@@ -38,6 +38,12 @@ class Counters {
   virtual void top_up(Hash128 id, std::span<const std::int64_t> extra, TimeNs now, AdmissionEvents& events) = 0;
   virtual void settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now, SettlementEvents& events) = 0;
   virtual void cancel(Hash128 id, TimeNs now, SettlementEvents& events) = 0;
+  // What an open reservation holds, so that the journal can keep it; false if the store keeps reservations itself or
+  // does not know this one.
+  virtual bool held(Hash128 id, HeldReservation& out) {
+    (void)id, (void)out;
+    return false;
+  }
   // The listener is gone; an answer that is still under way is dropped.
   virtual void forget(const void* events) = 0;
 };

@@ -22,6 +22,7 @@ class LocalCounters final : public Counters {
   void top_up(Hash128 id, std::span<const std::int64_t> extra, TimeNs now, AdmissionEvents& events) override;
   void settle(Hash128 id, std::span<const std::int64_t> actual, TimeNs now, SettlementEvents& events) override;
   void cancel(Hash128 id, TimeNs now, SettlementEvents& events) override;
+  bool held(Hash128 id, HeldReservation& out) override { return limiter_.held(id, out); }
   void forget(const void* events) override;
 
  private:

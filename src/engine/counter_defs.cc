@@ -76,6 +76,13 @@ const Def* CounterDefs::find_defined(std::uint64_t hash) const {
   return newest;
 }
 
+const Def* CounterDefs::find_defined(std::uint64_t hash, WindowKind kind) const {
+  std::lock_guard guard(mutex_);
+  const auto found = by_hash_.find(key_of(hash, kind));
+  if (found == by_hash_.end() || !found->second->defined) return nullptr;
+  return found->second->current.load(std::memory_order_relaxed);
+}
+
 const Def* CounterDefs::shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision) {
   const bool sliding = kind == WindowKind::kSliding;
   window = sliding ? std::clamp<DurationNs>(window, kMinWindow, kMaxWindow) : 0;

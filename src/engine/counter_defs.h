@@ -71,6 +71,8 @@ class CounterDefs {
   const Def* restore(std::uint64_t hash, WindowKind kind, DurationNs window, std::uint16_t precision);
   // The current shape of a defined identity (of the kind defined last); nullptr if it was never defined.
   const Def* find_defined(std::uint64_t hash) const;
+  // The same of one kind of window.
+  const Def* find_defined(std::uint64_t hash, WindowKind kind) const;
 
   bool known(CounterId id) const { return id < count_.load(std::memory_order_acquire); }
   const Def* get(CounterId id) const {

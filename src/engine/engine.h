@@ -31,6 +31,8 @@ struct Engine {
   // Books the end of an open or expired reservation: what was used is given, or nothing, or all that is held.
   void close(Reservation& reservation, Usage usage, std::span<const std::int64_t> actual, TimeNs now,
              std::vector<Effect>* effects);
+  // Charges of an earlier process that are counted as used are open holds again.
+  bool adopt(const HeldDemand& demand, const Def& def);
   SettleResult settle(Hash128 id, std::span<const std::int64_t> actual, bool nothing_used, TimeNs now,
                       std::vector<Effect>* effects);
 

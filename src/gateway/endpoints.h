@@ -23,7 +23,11 @@ struct OwnRequest {
   const RequestHead& head;
   const Identity& identity;  // kOk; null consumer and empty ip where the endpoint needs no key
   std::string_view request_id;
+  Hash128 id{};           // of this request; unique
+  std::string_view body;  // whole; valid during handle() only
 };
+
+inline constexpr std::size_t kMaxOwnBody = 1 << 20;  // of a request to these endpoints
 
 class OwnEndpoints {
  public:

@@ -66,7 +66,7 @@ bool Exchange::prepare_llm() {
   auto call =
       LlmCall::read(policy, *services_.learned, request_.target.operation, request_.target.path_model, request_.body);
   if (!call) {
-    CallFault& fault = call.error();
+    LlmFault& fault = call.error();
     reject(fault.kind, fault.status, std::move(fault.message), std::move(fault.param));
     return false;
   }

@@ -233,6 +233,7 @@ class DeferredCounters final : public Counters {
     outcomes.push_back(limiter_.cancel(id, now, &late.effects).outcome);
     arrive(std::move(late));
   }
+  bool held(Hash128 id, HeldReservation& out) override { return limiter_.held(id, out); }
   void forget(const void* events) override {
     std::erase_if(waiting_, [&](const Late& l) { return l.admission == events || l.settlement == events; });
   }

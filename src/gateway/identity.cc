@@ -73,17 +73,6 @@ bool read_assertion(const Headers& headers, std::string_view name, std::string& 
   return true;
 }
 
-void set_caller(Identity& identity) {
-  const bool service = identity.consumer && identity.consumer->kind == ConsumerKind::kService;
-  if (!identity.user.empty() && (!identity.user_asserted || service)) {
-    identity.caller = identity.user;
-  } else if (identity.consumer) {
-    identity.caller = identity.consumer->user.empty() ? identity.consumer->name : identity.consumer->user;
-  } else {
-    identity.caller = identity.ip;
-  }
-}
-
 void read_assertions(const Policy& policy, const Headers& headers, Identity& identity) {
   const bool service = identity.consumer && identity.consumer->kind == ConsumerKind::kService;
   if (identity.consumer) {
@@ -135,6 +124,14 @@ void authenticate(Services& services, std::string_view key, Identity& identity) 
   }
 }
 
+void take_facts(const Policy& policy, Identity& identity) {
+  const Consumer& consumer = *identity.consumer;
+  identity.tenant = consumer.tenant;
+  identity.user = consumer.user;
+  identity.tier = consumer.tier.empty() ? policy.default_tier : consumer.tier;
+  identity.kind = to_string(consumer.kind);
+}
+
 std::string_view metadata_value(const Consumer& consumer, const char* name) {
   const auto found = consumer.metadata.find(name);
   return found == consumer.metadata.end() ? std::string_view{} : std::string_view(found->second);
@@ -180,6 +177,24 @@ bool is_credential_header(std::string_view lower_name) {
          lower_name == "x-goog-api-key";
 }
 
+void set_caller(Identity& identity) {
+  const bool service = identity.consumer && identity.consumer->kind == ConsumerKind::kService;
+  if (!identity.user.empty() && (!identity.user_asserted || service)) {
+    identity.caller = identity.user;
+  } else if (identity.consumer) {
+    identity.caller = identity.consumer->user.empty() ? identity.consumer->name : identity.consumer->user;
+  } else {
+    identity.caller = identity.ip;
+  }
+}
+
+void act_for(const Policy& policy, std::shared_ptr<const Consumer> consumer, Identity& identity) {
+  identity.consumer = std::move(consumer);
+  take_facts(policy, identity);
+  identity.user_asserted = false;
+  set_caller(identity);
+}
+
 Identity identify(Services& services, const Headers& headers, std::string_view peer) {
   const Policy& policy = services.rules->policy();
   Identity identity;
@@ -197,11 +212,7 @@ Identity identify(Services& services, const Headers& headers, std::string_view p
   }
   authenticate(services, key, identity);
   if (identity.status != IdentityStatus::kOk) return identity;
-  const Consumer& consumer = *identity.consumer;
-  identity.tenant = consumer.tenant;
-  identity.user = consumer.user;
-  identity.tier = consumer.tier.empty() ? policy.default_tier : consumer.tier;
-  identity.kind = to_string(consumer.kind);
+  take_facts(policy, identity);
   read_assertions(policy, headers, identity);
   return identity;
 }

@@ -34,6 +34,11 @@ struct Identity {
 // Looks up the key and reads X-Weir-User, -Tenant, -Tier, -Conversation. Wrong keys count against the address.
 Identity identify(Services& services, const Headers& headers, std::string_view peer);
 
+// As if `consumer` itself had asked: for `kind: service` keys that name an end consumer.
+void act_for(const Policy& policy, std::shared_ptr<const Consumer> consumer, Identity& identity);
+// Finds the caller again after `user` was set by such a key.
+void set_caller(Identity& identity);
+
 // Takes the end user from the dialect's own field if no header asserted one. False (with `problem`) if it is unusable.
 void adopt_dialect_user(Identity& identity, const std::string& user);
 

@@ -24,14 +24,14 @@ std::int64_t sum(std::int64_t a, std::int64_t b) {
 
 }  // namespace
 
-std::expected<LlmCall, CallFault> LlmCall::read(const Policy& policy, const Learned& learned, Operation operation,
-                                                std::string_view path_model, std::string_view body) {
+std::expected<LlmCall, LlmFault> LlmCall::read(const Policy& policy, const Learned& learned, Operation operation,
+                                               std::string_view path_model, std::string_view body) {
   LlmCall call(policy, learned, operation);
   auto facts = read_request(operation, body, policy.bounds.json, path_model);
   if (!facts) {
     const RequestFault& fault = facts.error();
-    return std::unexpected(CallFault{fault.status == 413 ? ErrorKind::kTooLarge : ErrorKind::kInvalidRequest,
-                                     fault.status, fault.message, fault.param});
+    return std::unexpected(LlmFault{fault.status == 413 ? ErrorKind::kTooLarge : ErrorKind::kInvalidRequest,
+                                    fault.status, fault.message, fault.param});
   }
   call.facts_ = std::move(*facts);
   call.tier_ = call.facts_.service_tier;
@@ -39,22 +39,22 @@ std::expected<LlmCall, CallFault> LlmCall::read(const Policy& policy, const Lear
   return call;
 }
 
-std::optional<CallFault> LlmCall::aim(const std::string& model) {
+std::optional<LlmFault> LlmCall::aim(const std::string& model) {
   const ModelRule* rule = policy_->find_model(model);
   const Provider* provider = rule ? policy_->find_provider(rule->provider) : nullptr;
   const Dialect dialect = dialect_of(operation_);
   if (provider == nullptr) {
-    return CallFault{
+    return LlmFault{
         ErrorKind::kUnknownModel, 404,
         fmt::format("No pattern under `models:` matches model `{}`. GET /v1/models lists what is routed.", model),
         "model"};
   }
   if (!provider->simulate && provider->dialect != dialect) {
-    return CallFault{ErrorKind::kUnknownModel, 404,
-                     fmt::format("Model `{}` is served by provider `{}`, which speaks the {} dialect; this endpoint is "
-                                 "{}.",
-                                 model, provider->name, to_string(provider->dialect), to_string(dialect)),
-                     "model"};
+    return LlmFault{ErrorKind::kUnknownModel, 404,
+                    fmt::format("Model `{}` is served by provider `{}`, which speaks the {} dialect; this endpoint is "
+                                "{}.",
+                                model, provider->name, to_string(provider->dialect), to_string(dialect)),
+                    "model"};
   }
   targets_.assign(1, {model, rule, provider});
   target_ = 0;

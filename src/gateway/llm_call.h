@@ -24,7 +24,7 @@
 
 namespace weir {
 
-struct CallFault {
+struct LlmFault {
   ErrorKind kind = ErrorKind::kInvalidRequest;
   int status = 400;
   std::string message, param;
@@ -38,8 +38,8 @@ class LlmCall {
     const Provider* provider = nullptr;
   };
 
-  static std::expected<LlmCall, CallFault> read(const Policy& policy, const Learned& learned, Operation operation,
-                                                std::string_view path_model, std::string_view body);
+  static std::expected<LlmCall, LlmFault> read(const Policy& policy, const Learned& learned, Operation operation,
+                                               std::string_view path_model, std::string_view body);
 
   Operation operation() const { return operation_; }
   const RequestFacts& facts() const { return facts_; }
@@ -91,7 +91,7 @@ class LlmCall {
  private:
   LlmCall(const Policy& policy, const Learned& learned, Operation operation)
       : policy_(&policy), learned_(&learned), operation_(operation) {}
-  std::optional<CallFault> aim(const std::string& model);
+  std::optional<LlmFault> aim(const std::string& model);
   BodyEdits edits() const;
   void measure();
   std::int64_t beside_text() const;  // input tokens that are not text

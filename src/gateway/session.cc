@@ -50,6 +50,10 @@ ErrorKind kind_of_status(int status) {
   }
 }
 
+bool is_forwarded(const Target& target) {
+  return target.kind == TargetKind::kLlm || target.kind == TargetKind::kUpstream;
+}
+
 }  // namespace
 
 Session::Session(Services& services, ClientPort& port, std::string peer, Listener listener)
@@ -133,7 +137,7 @@ void Session::on_head() {
     method_not_allowed();
     return;
   }
-  const bool forwarded = target_.kind == TargetKind::kLlm || target_.kind == TargetKind::kUpstream;
+  const bool forwarded = is_forwarded(target_);
   identity_ = {};
   if (forwarded || services_.endpoints->needs_identity(target_)) {
     identity_ = identify(services_, head.headers, peer_);
@@ -142,11 +146,16 @@ void Session::on_head() {
       return;
     }
   }
+  if (!forwarded && head.content_length > static_cast<std::int64_t>(kMaxOwnBody)) return refuse_large_body();
   if (head.expect_continue && parser_.state() != MessageState::kComplete) port_.send("HTTP/1.1 100 Continue\r\n\r\n");
   if (head.content_length > 0 && head.content_length <= static_cast<std::int64_t>(kMaxSwallowed)) {
     body_.reserve(static_cast<std::size_t>(head.content_length));
   }
   start_timer_for_state();
+}
+
+void Session::refuse_large_body() {
+  refuse(ErrorKind::kTooLarge, 413, fmt::format("The body of a request to {} is at most 1 MB.", target_.route));
 }
 
 void Session::refuse_identity() {
@@ -214,7 +223,6 @@ void Session::on_reply(Reply answer) {
     append_header(answer.headers, "x-weir-request-id", request_id_);
   }
   waiting_reply_ = false;
-  append_header(answer.headers, "x-weir-request-id", request_id_);
   reply(std::move(answer));
 }
 
@@ -238,6 +246,7 @@ void Session::on_body(std::string_view bytes) {
     return;
   }
   if (state_ != State::kReading && state_ != State::kIdle) return;
+  if (!is_forwarded(target_) && body_.size() + bytes.size() > kMaxOwnBody) return refuse_large_body();
   body_ += bytes;
   if (!reserve_body(body_.capacity())) return;
   progress_ += bytes.size();
@@ -274,7 +283,7 @@ void Session::on_request() {
   }
   state_ = State::kAnswering;
   port_.set_deadline(0);
-  if (target_.kind == TargetKind::kLlm || target_.kind == TargetKind::kUpstream) {
+  if (is_forwarded(target_)) {
     ExchangeRequest request{.target = target_,
                             .identity = std::move(identity_),
                             .head = &parser_.head(),
@@ -288,8 +297,14 @@ void Session::on_request() {
     return;
   }
   waiting_reply_ = true;
-  services_.endpoints->handle(
-      services_, {.target = target_, .head = parser_.head(), .identity = identity_, .request_id = request_id_}, *this);
+  services_.endpoints->handle(services_,
+                              {.target = target_,
+                               .head = parser_.head(),
+                               .identity = identity_,
+                               .request_id = request_id_,
+                               .id = id_,
+                               .body = body_},
+                              *this);
 }
 
 bool Session::keep_alive() const {

@@ -53,6 +53,7 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
   void on_request();
   void refuse(ErrorKind kind, int status, std::string message, std::string headers = {}, bool close = false);
   void refuse_identity();
+  void refuse_large_body();
   void fault(const HttpFault& fault);
   void method_not_allowed();
   void options();

@@ -1,5 +1,7 @@
 #include "gateway/target.h"
 
+#include <utility>
+
 #include "base/strings.h"
 
 namespace weir {
@@ -7,6 +9,12 @@ namespace {
 
 constexpr std::string_view kGet = "GET, HEAD, OPTIONS";
 constexpr std::string_view kPost = "POST, OPTIONS";
+
+constexpr std::pair<TargetKind, std::string_view> kDecisionRoutes[] = {{TargetKind::kAdmit, "/weir/v1/admit"},
+                                                                       {TargetKind::kSettle, "/weir/v1/settle"},
+                                                                       {TargetKind::kCancel, "/weir/v1/cancel"},
+                                                                       {TargetKind::kCheck, "/weir/v1/check"},
+                                                                       {TargetKind::kCount, "/weir/v1/count"}};
 
 Target own(TargetKind kind, std::string_view route) {
   return {.kind = kind, .route = route, .allow = kGet};
@@ -40,6 +48,9 @@ Target find_target(const Policy& policy, std::string_view method, std::string_vi
   }
   if (path == "/v1/models") return own(TargetKind::kModels, "/v1/models");
   if (path == "/weir/v1/me") return own(TargetKind::kMe, "/weir/v1/me");
+  for (const auto& [kind, route] : kDecisionRoutes) {
+    if (path == route) return {.kind = kind, .route = route, .allow = kPost};
+  }
   if (path == "/healthz") return own(TargetKind::kHealth, "/healthz");
   if (path == "/readyz") return own(TargetKind::kReady, "/readyz");
   if (path == "/schema.json") return own(TargetKind::kSchema, "/schema.json");

@@ -17,6 +17,11 @@ TEST(TargetTest, RoutesOfTheDataListener) {
   EXPECT_EQ(find_target(*policy, "POST", "/v1/embeddings").operation, Operation::kEmbeddings);
   EXPECT_EQ(kind("GET", "/v1/models"), TargetKind::kModels);
   EXPECT_EQ(kind("GET", "/weir/v1/me"), TargetKind::kMe);
+  EXPECT_EQ(kind("POST", "/weir/v1/admit"), TargetKind::kAdmit);
+  EXPECT_EQ(kind("POST", "/weir/v1/settle"), TargetKind::kSettle);
+  EXPECT_EQ(kind("POST", "/weir/v1/cancel"), TargetKind::kCancel);
+  EXPECT_EQ(kind("POST", "/weir/v1/check"), TargetKind::kCheck);
+  EXPECT_EQ(find_target(*policy, "GET", "/weir/v1/count").allow, "POST, OPTIONS");
   EXPECT_EQ(kind("GET", "/healthz"), TargetKind::kHealth);
   EXPECT_EQ(kind("GET", "/readyz"), TargetKind::kReady);
   EXPECT_EQ(kind("GET", "/schema.json"), TargetKind::kSchema);

@@ -18,10 +18,13 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/decision.h"
 #include "model/usage.h"
 #include "weir/limiter.h"
 
 namespace weir {
+
+inline constexpr std::size_t kMaxHoldBytes = 128 << 10;
 
 class JournalEvents {
  public:
@@ -47,6 +50,16 @@ class Journal {
   }
   // The request is over: its complete row. Closes `id` (also one that was never opened).
   virtual void settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) = 0;
+  // As open(), for a hold of the decision API: it survives the process. `hold` says what it holds, in the words of
+  // whoever opens it again (at most kMaxHoldBytes).
+  virtual void open_hold(Hash128 id, const UsageRow& row, std::string_view hold, std::span<const Effect> effects) {
+    (void)hold;
+    open(id, row, effects);
+  }
+  // As settle(), and keeps the answers. May come twice for one hold: expired, then settled.
+  virtual void settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects) {
+    settle(closed.id, row, effects);
+  }
   virtual void audit(const AuditRow& row) = 0;
   virtual void when_written(JournalEvents& events) = 0;
   virtual void forget(JournalEvents& events) = 0;  // the listener is gone

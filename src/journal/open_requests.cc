@@ -27,7 +27,7 @@ void OpenRequests::grow() {
   }
 }
 
-bool OpenRequests::insert(Hash128 id, std::string_view encoded_row) {
+bool OpenRequests::insert(Hash128 id, std::string_view encoded_row, bool hold) {
   std::size_t place = find(id);
   if (table_[place] == kEmpty) {
     if (size_ >= kMaxOpenRequests) return false;
@@ -46,6 +46,7 @@ bool OpenRequests::insert(Hash128 id, std::string_view encoded_row) {
   Slot& slot = slots_[table_[place]];
   slot.id = id;
   slot.row.assign(encoded_row);
+  slot.hold = hold;
   slot.extra_tokens = slot.extra_usd_micros = 0;
   return true;
 }

@@ -2,7 +2,7 @@
 //
 //   OpenRequests open;
 //   open.insert(id, encoded_row);
-//   open.for_each([](Hash128 id, std::string_view row, std::int64_t tokens, std::int64_t usd) { … });
+//   open.for_each([](Hash128 id, std::string_view row, std::int64_t tokens, std::int64_t usd, bool hold) { … });
 //
 // Belongs to one thread. Slots are reused, so a steady number of requests allocates nothing. Limit: kMaxOpenRequests.
 #pragma once
@@ -22,7 +22,8 @@ class OpenRequests {
  public:
   OpenRequests();
   // False if full. An id that is there already is replaced.
-  bool insert(Hash128 id, std::string_view encoded_row);
+  // `hold`: the bytes are those of a hold, which is repeated as one.
+  bool insert(Hash128 id, std::string_view encoded_row, bool hold = false);
   // False if unknown.
   bool raise(Hash128 id, std::int64_t extra_tokens, std::int64_t extra_usd_micros);
   bool erase(Hash128 id);
@@ -33,7 +34,7 @@ class OpenRequests {
     for (const std::uint32_t index : table_) {
       if (index == kEmpty) continue;
       const Slot& slot = slots_[index];
-      visit(slot.id, std::string_view(slot.row), slot.extra_tokens, slot.extra_usd_micros);
+      visit(slot.id, std::string_view(slot.row), slot.extra_tokens, slot.extra_usd_micros, slot.hold);
     }
   }
 
@@ -42,6 +43,7 @@ class OpenRequests {
     Hash128 id;
     std::string row;
     std::int64_t extra_tokens = 0, extra_usd_micros = 0;
+    bool hold = false;
   };
   static constexpr std::uint32_t kEmpty = ~std::uint32_t{0};
 

@@ -41,7 +41,7 @@ RC_GTEST_PROP(OpenRequests, BehavesAsAMap, ()) {
     RC_ASSERT(open.size() == model.size());
   }
   std::size_t seen = 0;
-  open.for_each([&](Hash128 id, std::string_view row, std::int64_t tokens, std::int64_t) {
+  open.for_each([&](Hash128 id, std::string_view row, std::int64_t tokens, std::int64_t, bool) {
     ++seen;
     const auto found = model.find(id);
     RC_ASSERT(found != model.end());

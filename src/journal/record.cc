@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "journal/journal.h"
 #include "journal/segment.h"
 
 namespace weir {
@@ -42,8 +43,8 @@ class Out {
   void zigzag(std::int64_t value) {
     varint((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
   }
-  void text(std::string_view value) {
-    value = value.substr(0, kMaxText);
+  void text(std::string_view value, std::size_t most = kMaxText) {
+    value = value.substr(0, most);
     varint(value.size());
     if (!value.empty()) raw(value.data(), value.size());
   }
@@ -94,9 +95,9 @@ class In {
   std::uint32_t at_most(std::uint64_t value, std::uint32_t most) {
     return value > most ? bad() : static_cast<std::uint32_t>(value);
   }
-  void text(std::string& value) {
+  void text(std::string& value, std::size_t most = kMaxText) {
     const std::uint64_t size = varint();
-    if (size > rest_.size() || size > kMaxText) {
+    if (size > rest_.size() || size > most) {
       bad();
       value.clear();
       return;
@@ -290,6 +291,48 @@ void RecordEncoder::settle(Hash128 id, const UsageRow& row, std::span<const Effe
   });
 }
 
+RecordEncoder::RowPlace RecordEncoder::open_hold(Hash128 id, const UsageRow& row, std::string_view hold,
+                                                 std::span<const Effect> effects) {
+  const auto first = effects.first(std::min(effects.size(), kMaxEffects));
+  RowPlace place{.offset = out_.size() + kRecordHeader + 1 + 16, .length = 0};
+  const std::size_t most = 16 + row_bytes(row) + hold.size() + 2 * kVarint + first.size() * kEffectBytes;
+  append_record(out_, RecordType::kHold, most, [&](Out& o) {
+    o.id(id);
+    const char* const begin = o.at();
+    put_row(o, row);
+    o.text(hold, kMaxHoldBytes);
+    place.length = static_cast<std::size_t>(o.at() - begin);
+    put_effects(o, first);
+  });
+  if (first.size() < effects.size()) top_up(id, 0, 0, effects.subspan(first.size()));
+  return place;
+}
+
+void RecordEncoder::settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects) {
+  if (effects.size() > kMaxEffects) {
+    top_up(closed.id, 0, 0, effects.subspan(kMaxEffects));
+    effects = effects.first(kMaxEffects);
+  }
+  const std::size_t most = 16 + row_bytes(row) + 9 + closed.admitted.size() + closed.answer.size() + 3 * kVarint +
+                           effects.size() * kEffectBytes;
+  append_record(out_, RecordType::kSettleHold, most, [&](Out& o) {
+    o.id(closed.id);
+    put_row(o, row);
+    o.fixed64(static_cast<std::uint64_t>(closed.at));
+    o.byte(static_cast<std::uint8_t>(closed.how));
+    o.text(closed.admitted, kMaxHoldBytes);
+    o.text(closed.answer, kMaxHoldBytes);
+    put_effects(o, effects);
+  });
+}
+
+void RecordEncoder::carry_hold(Hash128 id, std::string_view encoded) {
+  append_record(out_, RecordType::kCarryHold, 16 + encoded.size(), [&](Out& o) {
+    o.id(id);
+    o.raw(encoded.data(), encoded.size());
+  });
+}
+
 void RecordEncoder::audit(const AuditRow& row) {
   std::size_t most = 8 + 8 + 1 + kVarint;
   for_each_audit_text(row, [&](const std::string& text) { most += text_bytes(text); });
@@ -341,6 +384,21 @@ bool decode_record(std::uint8_t type, std::string_view payload, Record& record) 
       record.extra_tokens = in.zigzag();
       record.extra_usd_micros = in.zigzag();
       return in.done();
+    case RecordType::kHold:
+    case RecordType::kCarryHold:
+      record.id = in.id();
+      get_row(in, record.row);
+      in.text(record.hold, kMaxHoldBytes);
+      if (record.type == RecordType::kCarryHold) return in.done();
+      return get_effects(in, record.effects) && in.done();
+    case RecordType::kSettleHold:
+      record.id = record.closed.id = in.id();
+      get_row(in, record.row);
+      record.closed.at = static_cast<TimeNs>(in.fixed64());
+      record.closed.how = static_cast<ClosedHow>(in.small(static_cast<std::uint32_t>(ClosedHow::kExpired)));
+      in.text(record.closed.admitted, kMaxHoldBytes);
+      in.text(record.closed.answer, kMaxHoldBytes);
+      return get_effects(in, record.effects) && in.done();
   }
   return false;
 }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/decision.h"
 #include "model/usage.h"
 #include "weir/limiter.h"
 
@@ -26,6 +27,9 @@ enum class RecordType : std::uint8_t {
   kAudit = 4,   // audit row
   kCarry = 5,   // id, row, extra tokens, extra micro-dollars: an open repeated in a newer segment. Its effects are not
                 // repeated: they are in an older segment or in the snapshot that made it unnecessary
+  kHold = 6,    // id, row, hold, effects: an open that survives the process
+  kCarryHold = 7,   // id, row, hold: likewise repeated in a newer segment
+  kSettleHold = 8,  // id, row, instant, how, two answers, effects
 };
 
 inline constexpr std::size_t kMaxText = 16 << 10;
@@ -41,6 +45,10 @@ class RecordEncoder {
   RowPlace open(Hash128 id, const UsageRow& row, std::span<const Effect> effects);
   void top_up(Hash128 id, std::int64_t extra_tokens, std::int64_t extra_usd_micros, std::span<const Effect> effects);
   void settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects);
+  RowPlace open_hold(Hash128 id, const UsageRow& row, std::string_view hold, std::span<const Effect> effects);
+  void settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects);
+  // `encoded`: the bytes at the place that open_hold() returned.
+  void carry_hold(Hash128 id, std::string_view encoded);
   void audit(const AuditRow& row);
   void carry(Hash128 id, std::string_view encoded_row, std::int64_t extra_tokens, std::int64_t extra_usd_micros);
 
@@ -54,6 +62,8 @@ struct Record {
   Hash128 id;
   UsageRow row;
   AuditRow audit;
+  std::string hold;
+  ClosedDecision closed;
   std::int64_t extra_tokens = 0, extra_usd_micros = 0;
   std::vector<Effect> effects;
 };

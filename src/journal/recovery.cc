@@ -31,6 +31,8 @@ struct HashOfId {
 struct OpenRequest {
   UsageRow row;
   std::int64_t extra_tokens = 0, extra_usd_micros = 0;
+  bool is_hold = false;
+  std::string hold;
 };
 
 // One consistent sight of a directory that a live process may be changing: the newest snapshot and every segment from
@@ -97,9 +99,23 @@ class Replay {
       case RecordType::kCarry:
         see(record.row.time);
         if (!settled_early_.contains(record.id)) {
-          open_[record.id] = {
-              .row = record.row, .extra_tokens = record.extra_tokens, .extra_usd_micros = record.extra_usd_micros};
+          open_[record.id] = {.row = record.row,
+                              .extra_tokens = record.extra_tokens,
+                              .extra_usd_micros = record.extra_usd_micros,
+                              .hold = {}};
         }
+        break;
+      case RecordType::kHold:
+      case RecordType::kCarryHold:
+        see(record.row.time);
+        if (!settled_early_.contains(record.id)) {
+          open_[record.id] = {.row = record.row, .is_hold = true, .hold = record.hold};
+        }
+        break;
+      case RecordType::kSettleHold:
+        see(record.closed.at);
+        if (open_.erase(record.id) == 0) settled_early_.insert(record.id);
+        recovered_.closed.push_back(record.closed);
         break;
       case RecordType::kTopUp:
         if (const auto found = open_.find(record.id); found != open_.end()) {
@@ -175,6 +191,11 @@ Result<std::vector<std::pair<Hash128, OpenRequest>>> replay_directory(const std:
   Replay replay(limiter, recovered);
   if (const auto read = read_all(*view, replay, recovered); !read) return std::unexpected(read.error());
   auto open = replay.open();
+  for (auto& [id, request] : open) {
+    if (!request.is_hold) continue;
+    recovered.holds.push_back({.id = id, .row = std::move(request.row), .hold = std::move(request.hold)});
+  }
+  std::erase_if(open, [](const auto& each) { return each.second.is_hold; });
   recovered.in_flight = open.size();
   return open;
 }

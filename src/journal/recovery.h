@@ -12,10 +12,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "journal/disk.h"
+#include "model/decision.h"
+#include "model/usage.h"
 #include "weir/limiter.h"
 
 namespace weir {
@@ -29,6 +32,15 @@ struct Recovered {
   std::size_t effects = 0;        // handed to the limiter
   std::size_t in_flight = 0;      // requests that were open: charged and marked expired
   std::size_t torn_segments = 0;  // segments that ended within a record
+  // Holds of the decision API that are still open: their counters are charged as used, and nothing was written for
+  // them. They stay in the old segments until a writer has adopted and repeated them.
+  struct Hold {
+    Hash128 id;
+    UsageRow row;
+    std::string hold;
+  };
+  std::vector<Hold> holds;             // oldest first
+  std::vector<ClosedDecision> closed;  // of the segments read, in the order read
 };
 
 // `limiter` must be empty. The directory is created if it is missing.

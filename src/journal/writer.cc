@@ -25,14 +25,17 @@ bool JournalWriter::has_room() const {
   return buffer_.size() < kMaxBuffered;
 }
 
+bool JournalWriter::may_open(Hash128 id) {
+  if (has_room() && open_.size() < kMaxOpenRequests) return true;
+  // Its later settlement must not give back what was never journalled.
+  if (refused_ids_.size() < kMaxRefusedIds) refused_ids_.insert(id);
+  open_refused_ = true;
+  refused_.fetch_add(1);
+  return false;
+}
+
 void JournalWriter::open(Hash128 id, const UsageRow& row, std::span<const Effect> effects) {
-  if (!has_room() || open_.size() >= kMaxOpenRequests) {
-    // Its later settlement must not give back what was never journalled.
-    if (refused_ids_.size() < kMaxRefusedIds) refused_ids_.insert(id);
-    open_refused_ = true;
-    refused_.fetch_add(1);
-    return;
-  }
+  if (!may_open(id)) return;
   const RecordEncoder::RowPlace place = RecordEncoder(buffer_).open(id, row, effects);
   open_.insert(id, std::string_view(buffer_).substr(place.offset, place.length));
 }
@@ -55,6 +58,27 @@ void JournalWriter::settle(Hash128 id, const UsageRow& row, std::span<const Effe
   }
   RecordEncoder(buffer_).settle(id, row, effects);
   open_.erase(id);
+}
+
+void JournalWriter::open_hold(Hash128 id, const UsageRow& row, std::string_view hold, std::span<const Effect> effects) {
+  if (!may_open(id)) return;
+  const RecordEncoder::RowPlace place = RecordEncoder(buffer_).open_hold(id, row, hold, effects);
+  open_.insert(id, std::string_view(buffer_).substr(place.offset, place.length), true);
+}
+
+void JournalWriter::settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects) {
+  if (!refused_ids_.empty() && refused_ids_.erase(closed.id) > 0) {
+    if (!has_room()) return;
+    effects = {};
+  }
+  RecordEncoder(buffer_).settle_hold(row, closed, effects);
+  open_.erase(closed.id);
+}
+
+void JournalWriter::adopt_hold(Hash128 id, const UsageRow& row, std::string_view hold) {
+  std::string record;
+  const RecordEncoder::RowPlace place = RecordEncoder(record).open_hold(id, row, hold, {});
+  open_.insert(id, std::string_view(record).substr(place.offset, place.length), true);
 }
 
 void JournalWriter::audit(const AuditRow& row) {
@@ -156,8 +180,8 @@ void JournalWriter::rotate() {
   fd_ = -1;
   offset_ = 0;
   RecordEncoder encode(buffer_);
-  open_.for_each([&](Hash128 id, std::string_view row, std::int64_t tokens, std::int64_t usd_micros) {
-    encode.carry(id, row, tokens, usd_micros);
+  open_.for_each([&](Hash128 id, std::string_view row, std::int64_t tokens, std::int64_t usd_micros, bool hold) {
+    hold ? encode.carry_hold(id, row) : encode.carry(id, row, tokens, usd_micros);
   });
   if (buffer_.empty()) {
     // The next segment is created when there is something to write, with a number above the boundary.

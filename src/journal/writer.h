@@ -51,6 +51,11 @@ class JournalWriter : public Journal {
   void top_up_held(Hash128 id, std::int64_t extra_tokens, std::int64_t extra_usd_micros,
                    std::span<const Effect> effects) override;
   void settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) override;
+  void open_hold(Hash128 id, const UsageRow& row, std::string_view hold, std::span<const Effect> effects) override;
+  void settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects) override;
+  // A hold of an earlier process, still in the segments that recovery read: from the next segment on it is repeated
+  // here. Before the first flush, or between turns.
+  void adopt_hold(Hash128 id, const UsageRow& row, std::string_view hold);
   void audit(const AuditRow& row) override;
   void when_written(JournalEvents& events) override;
   void forget(JournalEvents& events) override;
@@ -81,6 +86,7 @@ class JournalWriter : public Journal {
   bool rotation_due() const;
   void notify(bool ok);
   bool has_room() const;
+  bool may_open(Hash128 id);
 
   JournalWriterOptions options_;
   SegmentSequence& sequence_;

@@ -109,14 +109,18 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
   services_.learned = &shared_.learned;
   services_.endpoints = &api_;
   services_.next_id = [this] { return next_id(); };
+  shard_ = shared_.decisions.join(api_.desk(), services_, [this](auto work) { loop_.post(std::move(work)); });
+  api_.use(shared_.decisions, shard_);
   loop_.at_start = [this] { services_.now = loop_.now(); };
   loop_.at_end = [this] { return end_of_turn(); };
   housekeeping_.set(loop_, loop_.now() + kHousekeeping);
 }
 
 Worker::~Worker() {
+  shared_.decisions.leave(shard_);
   for (ClientConnection* client : std::vector<ClientConnection*>(clients_.begin(), clients_.end())) client->cut();
   end_of_turn();
+  api_.shut_down();
 }
 
 void Worker::listen(int fd, Session::Listener listener) {
@@ -129,6 +133,12 @@ void Worker::start() {
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
+}
+
+bool Worker::adopt_hold(Hash128 id, const UsageRow& row, const std::string& hold) {
+  if (!api_.desk().adopt(id, row, hold)) return false;
+  journal_->adopt_hold(id, row, hold);
+  return true;
 }
 
 Hash128 Worker::next_id() {
@@ -166,7 +176,8 @@ void Worker::check_drained() {
   for (ClientConnection* client : std::vector<ClientConnection*>(clients_.begin(), clients_.end())) {
     if (loop_.now() >= drain_until_) client->cut();
   }
-  if (clients_.empty() || loop_.now() >= drain_until_) loop_.stop();
+  // Another worker's connection may still ask for a hold that is kept here.
+  if (shared_.decisions.connections.load() == 0 || loop_.now() >= drain_until_) loop_.stop();
 }
 
 void Worker::accepted(int fd, const std::string& peer, Session::Listener listener) {
@@ -174,10 +185,12 @@ void Worker::accepted(int fd, const std::string& peer, Session::Listener listene
     ::close(fd);
     return;
   }
+  shared_.decisions.connections.fetch_add(1);
   clients_.insert(new ClientConnection(*this, fd, peer, listener));
 }
 
 void Worker::ended(ClientConnection& connection) {
+  shared_.decisions.connections.fetch_sub(1);
   clients_.erase(&connection);
   loop_.dispose(std::unique_ptr<Disposable>(&connection));
 }

@@ -32,6 +32,7 @@ struct WorkerShared {
   BufferBudget& buffers;
   Learned& learned;
   const ApiOptions& api;
+  DecisionRouter& decisions;
   std::array<std::uint64_t, 2> id_seed;  // random; ids are unique across workers and hard to guess
 };
 
@@ -55,6 +56,10 @@ class Worker {
   void join();
   JournalWriter& journal() { return *journal_; }
 
+  // A hold of an earlier process, before start(). False if it cannot be read.
+  bool adopt_hold(Hash128 id, const UsageRow& row, const std::string& hold);
+  void remember_closed(const ClosedDecision& closed) { api_.desk().remember(closed); }
+
   // --- for this worker's connections --------------------------------------------------------------------------------
   Services& services() { return services_; }
   Loop& loop() { return loop_; }
@@ -77,6 +82,7 @@ class Worker {
   std::unique_ptr<JournalWriter> journal_;
   Services services_;
   Timer housekeeping_;
+  std::size_t shard_ = 0;  // of the decision API
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unordered_set<ClientConnection*> clients_;
   bool draining_ = false;

@@ -90,8 +90,8 @@ bool meter_applies(const LimitRule& rule, const Attributes& attributes, const Co
       case MeterKind::kCustom:
         return std::any_of(costs.custom.begin(), costs.custom.end(),
                            [&](const auto& c) { return c.first == term.custom; });
-      default:
-        return attributes.has(Attribute::kModel);
+      default:  // a decision may name tokens or dollars and no model
+        return attributes.has(Attribute::kModel) || costs.held[static_cast<std::size_t>(term.kind)] > 0;
     }
   });
 }

@@ -10,6 +10,7 @@ namespace weir {
 struct Drain::Progress {
   std::vector<UsageRow> usage;
   std::vector<AuditRow> audit;
+  std::vector<ClosedDecision> closed;
   std::vector<DrainPosition> moved;
   std::vector<std::uint64_t> finished;
   std::size_t rows() const { return usage.size() + audit.size(); }
@@ -52,7 +53,7 @@ std::size_t Drain::step() {
     if (!read_segment(file, closed, progress)) return 0;
   }
   if (progress.rows() > 0) {
-    if (const auto booked = store_.book(progress.usage, progress.audit, progress.moved); !booked) {
+    if (const auto booked = store_.book(progress.usage, progress.audit, progress.moved, progress.closed); !booked) {
       reason_ = booked.error().message;
       return 0;
     }
@@ -76,12 +77,14 @@ bool Drain::read_segment(const SegmentFile& file, bool closed, Progress& progres
   SegmentReader::Outcome outcome = SegmentReader::kEnd;
   while (progress.rows() < options_.batch && (outcome = reader.next(bytes)) == SegmentReader::kRecord) {
     const auto type = static_cast<RecordType>(bytes.type);
-    if (type != RecordType::kSettle && type != RecordType::kAudit) continue;
+    const bool hold = type == RecordType::kSettleHold;
+    if (type != RecordType::kSettle && type != RecordType::kAudit && !hold) continue;
     if (!decode_record(bytes.type, bytes.payload, record_)) {
       reason_ = file.path + " holds a record this version does not know";
       return false;
     }
-    if (type == RecordType::kSettle) {
+    if (hold) progress.closed.push_back(record_.closed);
+    if (type != RecordType::kAudit) {
       progress.usage.push_back(record_.row);
     } else {
       progress.audit.push_back(record_.audit);

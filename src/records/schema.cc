@@ -51,6 +51,11 @@ PRAGMA user_version = 1;
 constexpr const char* kVersion2 = R"sql(
 ALTER TABLE usage ADD COLUMN cache_write_1h INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE usage ADD COLUMN tool_units INTEGER NOT NULL DEFAULT 0;
+-- Answers of closed holds of the decision API, kept for their hour.
+CREATE TABLE closed_decisions (
+  id BLOB PRIMARY KEY, closed_at INTEGER NOT NULL, how INTEGER NOT NULL, admitted TEXT NOT NULL, answer TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX closed_decisions_time ON closed_decisions (closed_at);
 PRAGMA user_version = 2;
 )sql";
 

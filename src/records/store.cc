@@ -114,6 +114,8 @@ Result<void> Store::Impl::prepare() {
       {&add_setting, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING"},
       {&insert_usage, usage_insert_sql()},
       {&insert_audit, audit_insert_sql()},
+      {&replace_usage, usage_replace_sql()},
+      {&put_closed, closed_insert_sql()},
       {&put_position, "INSERT INTO drained VALUES (?1, ?2) ON CONFLICT (sequence) DO UPDATE SET position = ?2"},
   };
   for (const auto& [statement, sql] : all) {

@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "model/consumer.h"
+#include "model/decision.h"
 #include "model/usage.h"
 #include "records/directory.h"
 
@@ -83,9 +84,14 @@ class Store {
   Result<void> usage(TimeNs since, const std::function<bool(const UsageRow&)>& row);
   Result<std::vector<UsageSum>> usage_sums(TimeNs since, UsageBy by);  // by group
   Result<void> audit(TimeNs since, const std::function<bool(const AuditRow&)>& row);
-  // Inserts rows and moves the journal positions, in one transaction.
+  // Inserts rows and moves the journal positions, in one transaction. A row of a decision hold replaces the one booked
+  // for it before.
   Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
-                    std::span<const DrainPosition> positions);
+                    std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed = {});
+  // What was closed at `since` or later, oldest first. `each` returns false to stop early.
+  Result<void> closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each);
+  // Deletes at most `most` that were closed before; how many went.
+  Result<std::size_t> purge_closed_decisions(TimeNs before, std::size_t most);
   Result<std::vector<DrainPosition>> positions();
   Result<void> forget_positions(std::span<const std::uint64_t> sequences);
   // Deletes at most `most` rows older than given from each table; how many went. Call again while it is not zero.

@@ -16,7 +16,7 @@ struct Store::Impl {
   Database db;
   Statement insert_consumer, find_consumer, list_consumers, update_consumer, revoke_consumer;
   Statement version, get_setting, put_setting, add_setting;
-  Statement insert_usage, insert_audit, put_position;
+  Statement insert_usage, insert_audit, put_position, replace_usage, put_closed;
 
   Result<void> prepare();  // every statement above
   std::unexpected<Error> error(std::string_view doing) const { return db.error(doing); }
@@ -37,5 +37,7 @@ class ResetAfter {
 // Statements of the ledger, built from the lists of columns in store_ledger.cc.
 std::string usage_insert_sql();
 std::string audit_insert_sql();
+std::string usage_replace_sql();
+std::string closed_insert_sql();
 
 }  // namespace weir

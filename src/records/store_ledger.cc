@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -130,6 +131,13 @@ std::string audit_insert_sql() {
   return insert_sql("audit", kAuditColumns);
 }
 
+std::string usage_replace_sql() {
+  return "DELETE FROM usage WHERE time = ?1 AND request_id = ?2 AND key = ?3 AND route = ?4";
+}
+std::string closed_insert_sql() {
+  return "INSERT OR REPLACE INTO closed_decisions (id, closed_at, how, admitted, answer) VALUES (?1, ?2, ?3, ?4, ?5)";
+}
+
 std::optional<UsageBy> usage_by_from(std::string_view name) {
   const auto found = std::find_if(std::begin(kGroupings), std::end(kGroupings),
                                   [&](const Grouping& grouping) { return grouping.name == name; });
@@ -192,10 +200,14 @@ Result<void> Store::audit(TimeNs since, const std::function<bool(const AuditRow&
 }
 
 Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
-                         std::span<const DrainPosition> positions) {
+                         std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return begun;
   for (const UsageRow& row : usage) {
+    if (row.route == kDecisionRoute) {
+      Binder(impl_->replace_usage).number(row.time).text(row.request_id).text(row.key).text(row.route);
+      if (!impl_->replace_usage.run()) return impl_->error("cannot write the ledger");
+    }
     bind_row(impl_->insert_usage, row);
     if (!impl_->insert_usage.run()) return impl_->error("cannot write the ledger");
   }
@@ -203,12 +215,48 @@ Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditR
     bind_row(impl_->insert_audit, row);
     if (!impl_->insert_audit.run()) return impl_->error("cannot write the audit");
   }
+  for (const ClosedDecision& each : closed) {
+    impl_->put_closed.bind_blob(1, &each.id, sizeof each.id);
+    impl_->put_closed.bind(2, each.at);
+    impl_->put_closed.bind(3, static_cast<std::int64_t>(each.how));
+    impl_->put_closed.bind(4, std::string_view(each.admitted));
+    impl_->put_closed.bind(5, std::string_view(each.answer));
+    if (!impl_->put_closed.run()) return impl_->error("cannot write the ledger");
+  }
   for (const DrainPosition& position : positions) {
     impl_->put_position.bind(1, static_cast<std::int64_t>(position.sequence));
     impl_->put_position.bind(2, static_cast<std::int64_t>(position.offset));
     if (!impl_->put_position.run()) return impl_->error("cannot write the ledger");
   }
   return transaction.commit();
+}
+
+Result<void> Store::closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each) {
+  Statement s = impl_->db.prepare(
+      "SELECT id, closed_at, how, admitted, answer FROM closed_decisions WHERE closed_at >= ?1 ORDER BY closed_at");
+  if (!s) return impl_->error("cannot read the ledger");
+  s.bind(1, since);
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    ClosedDecision closed{
+        .at = s.integer(1), .how = static_cast<ClosedHow>(s.integer(2)), .admitted = s.text(3), .answer = s.text(4)};
+    const std::string id = s.text(0);
+    if (id.size() != sizeof closed.id) continue;
+    std::memcpy(&closed.id, id.data(), sizeof closed.id);
+    if (!each(closed)) return {};
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  return {};
+}
+
+Result<std::size_t> Store::purge_closed_decisions(TimeNs before, std::size_t most) {
+  Statement s = impl_->db.prepare(
+      "DELETE FROM closed_decisions WHERE id IN (SELECT id FROM closed_decisions WHERE closed_at < ?1 LIMIT ?2)");
+  if (!s) return impl_->error("cannot write the ledger");
+  s.bind(1, before);
+  s.bind(2, static_cast<std::int64_t>(most));
+  if (!s.run()) return impl_->error("cannot write the ledger");
+  return static_cast<std::size_t>(impl_->db.changes());
 }
 
 Result<std::vector<DrainPosition>> Store::positions() {

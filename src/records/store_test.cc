@@ -207,6 +207,38 @@ TEST(Store, SumsByGroupAndDay) {
   EXPECT_FALSE(usage_by_from("colour"));
 }
 
+TEST(Store, ALaterRowOfADecisionHoldReplacesTheEarlierAndAnswersAreKept) {
+  TempDir dir;
+  Store store = open_new(dir.path());
+  UsageRow expired = test_row(1), other = test_row(2), settled = test_row(1);
+  for (UsageRow* row : {&expired, &other, &settled}) row->route = kDecisionRoute;
+  expired.settled = Settled::kExpired;
+  settled.usage.output_visible = 1;
+  const ClosedDecision first{.id = {1, 1}, .at = 50, .how = ClosedHow::kExpired, .admitted = "a", .answer = "b"};
+  const ClosedDecision again{.id = {1, 1}, .at = 60, .how = ClosedHow::kSettled, .admitted = "a", .answer = "c"};
+  const ClosedDecision old{.id = {1, 2}, .at = 10, .how = ClosedHow::kCancelled, .admitted = "d", .answer = "e"};
+  ASSERT_TRUE(store.book(std::vector{expired, other}, {}, {}, std::vector{first, old}));
+  ASSERT_TRUE(store.book(std::vector{settled}, {}, {}, std::vector{again}));
+  std::vector<UsageRow> rows;
+  ASSERT_TRUE(store.usage(0, [&](const UsageRow& row) {
+    rows.push_back(row);
+    return true;
+  }));
+  EXPECT_EQ(rows, (std::vector{settled, other}));
+  const auto closed = [&](TimeNs since) {
+    std::vector<ClosedDecision> out;
+    EXPECT_TRUE(store.closed_decisions(since, [&](const ClosedDecision& each) {
+      out.push_back(each);
+      return true;
+    }));
+    return out;
+  };
+  EXPECT_EQ(closed(0), (std::vector{old, again}));
+  EXPECT_EQ(closed(11), std::vector{again});
+  EXPECT_EQ(store.purge_closed_decisions(60, 100).value(), 1u);
+  EXPECT_EQ(closed(0), std::vector{again});
+}
+
 TEST(Store, PurgesByAgeInSteps) {
   TempDir dir;
   Store store = open_new(dir.path());

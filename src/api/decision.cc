@@ -1,0 +1,162 @@
+// The decision API's calls: read, sent to the worker that keeps the id, answered on the one that was asked.
+#include <fmt/format.h>
+
+#include "api/count.h"
+#include "api/decision_operations.h"
+#include "api/endpoints.h"
+#include "base/strings.h"
+
+namespace weir {
+namespace {
+
+std::string made_id(Hash128 id) {
+  return fmt::format("adm_{:016x}{:016x}", id.high, id.low);
+}
+
+Reply no_key() {
+  Reply reply = call_fault_reply(
+      {.status = 401, .message = "This call needs an API key; send one as `Authorization: Bearer weir_…`."}, {});
+  append_header(reply.headers, "www-authenticate", "Bearer realm=\"weir\"");
+  return reply;
+}
+
+}  // namespace
+
+// One check waiting for the counters; it belongs to no desk, because it leaves nothing behind.
+class Api::Check final : private AdmissionEvents {
+ public:
+  Check(Api& api, Services& services, std::shared_ptr<DecisionCall> call, std::uint64_t ticket)
+      : api_(api), services_(services), call_(std::move(call)), ticket_(ticket) {}
+  ~Check() override { services_.counters->forget(static_cast<AdmissionEvents*>(this)); }
+  void start() {
+    services_.counters->peek(
+        {.subjects = call_->plan.subjects(), .demands = call_->plan.demands(), .now = services_.now}, *this);
+  }
+
+ private:
+  void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect>) override {
+    const auto self = std::move(api_.tickets_.at(ticket_).check);  // keeps this object alive until the end of the call
+    api_.deliver(ticket_, reply(status, decision));
+  }
+  Reply reply(CountersStatus status, const Decision& decision) {
+    if (status != CountersStatus::kOk) {
+      return call_fault_reply({.status = 503, .message = "The counter store cannot be reached; try again shortly."},
+                              call_->request_id);
+    }
+    Degraded degraded;
+    if (decision.admitted && api_.options_.degrade) {
+      degraded = api_.options_.degrade(*call_->rules, call_->plan, decision, call_->body.model);
+    }
+    if (!decision.admitted) {
+      const Refusal refusal = decision.table_full
+                                  ? Refusal{}
+                                  : call_->rules->refusal(call_->plan, decision, call_->attributes, services_.now);
+      return refusal_reply(ErrorShape::kProblem, call_->plan, decision, refusal, call_->request_id, services_.now);
+    }
+    Reply reply{.status = 200,
+                .content_type = "application/json",
+                .headers = {},
+                .body = admit_answer(*call_, decision, degraded.change, services_.now, {})};
+    append_limit_state(ErrorShape::kProblem, call_->plan, decision, services_.now, reply.headers);
+    return reply;
+  }
+
+  Api& api_;
+  Services& services_;
+  std::shared_ptr<DecisionCall> call_;
+  std::uint64_t ticket_;
+};
+
+Api::Ticket::Ticket() = default;
+Api::Ticket::Ticket(Ticket&&) noexcept = default;
+Api::Ticket::~Ticket() = default;
+
+void Api::deliver(std::uint64_t ticket, Reply reply) {
+  auto found = tickets_.extract(ticket);
+  if (found.empty()) return;  // the client is gone
+  ReplyEvents* events = found.mapped().events;
+  ticket_of_.erase(events);
+  events->on_reply(std::move(reply));
+}
+
+std::uint64_t Api::open_ticket(ReplyEvents& events) {
+  const std::uint64_t ticket = ++next_ticket_;
+  tickets_[ticket].events = &events;
+  ticket_of_[&events] = ticket;
+  return ticket;
+}
+
+DecisionDesk::Done Api::answer_to(std::uint64_t ticket) {
+  if (router_ == nullptr) {
+    return [this, ticket](Reply reply) { deliver(ticket, std::move(reply)); };
+  }
+  return [this, ticket, router = router_, origin = shard_](Reply reply) {
+    router->post(origin, [this, ticket, reply = std::move(reply)] { deliver(ticket, reply); });
+  };
+}
+
+void Api::at_desk_of(Services& services, Hash128 id, ReplyEvents& events, const DeskWork& work) {
+  const std::uint64_t ticket = open_ticket(events);
+  if (router_ == nullptr || router_->shard_of(id) == shard_) {
+    return work(desk_, services, [this, ticket](Reply reply) { deliver(ticket, std::move(reply)); });
+  }
+  router_->run(router_->shard_of(id),
+               [work, done = answer_to(ticket)](DecisionDesk& desk, Services& there) { work(desk, there, done); });
+}
+
+void Api::decide(Services& services, const OwnRequest& request, ReplyEvents& events) {
+  const auto fault = [&](const CallFault& what) {
+    services.metrics->request(request.target.route, "reject", "entry");
+    events.on_reply(call_fault_reply(what, std::string(request.request_id)));
+  };
+  if (!request.identity.consumer) return events.on_reply(no_key());
+  const Consumer& key = *request.identity.consumer;
+  switch (request.target.kind) {
+    case TargetKind::kSettle: {
+      const auto body = read_settle(request.body);
+      if (!body) return fault(body.error());
+      const Hash128 id = decision_hash(*services.secret, key, body->id);
+      return at_desk_of(services, id, events, [id, asked = *body](DecisionDesk& desk, Services& there, auto done) {
+        desk.settle(there, id, asked, std::move(done));
+      });
+    }
+    case TargetKind::kCancel: {
+      const auto body = read_cancel(request.body);
+      if (!body) return fault(body.error());
+      const Hash128 id = decision_hash(*services.secret, key, *body);
+      return at_desk_of(services, id, events, [id](DecisionDesk& desk, Services& there, auto done) {
+        desk.cancel(there, id, std::move(done));
+      });
+    }
+    case TargetKind::kCount: {
+      const auto body = read_count(request.body);
+      if (!body) return fault(body.error());
+      const CountQuestion question{.model = body->model, .text = body->text, .body = request.body};
+      const auto estimate = estimate_tokens(question, services.rules->policy().bounds.json);
+      if (!estimate) return fault(estimate.error());
+      const TokenCount count = options_.count ? options_.count(question, *estimate)
+                                              : TokenCount{.encoding = {}, .tokens = *estimate, .exact = false};
+      return events.on_reply(
+          {.status = 200, .content_type = "application/json", .headers = {}, .body = count_answer(body->model, count)});
+    }
+    default:
+      break;
+  }
+  auto body = read_admit(request.body);
+  if (!body) return fault(body.error());
+  const bool check = request.target.kind == TargetKind::kCheck;
+  if (body->id.empty()) body->id = made_id(request.id);
+  const Hash128 id = decision_hash(*services.secret, key, body->id);
+  auto call = std::make_shared<DecisionCall>(services.rules, std::move(*body));
+  if (const auto wrong = call->prepare(services, request)) return fault(*wrong);
+  if (check) {
+    const std::uint64_t ticket = open_ticket(events);
+    auto& started = tickets_[ticket].check = std::make_unique<Check>(*this, services, std::move(call), ticket);
+    return started->start();
+  }
+  call->id = id;
+  at_desk_of(services, id, events,
+             [call](DecisionDesk& desk, Services& there, auto done) { desk.admit(there, call, std::move(done)); });
+}
+
+}  // namespace weir

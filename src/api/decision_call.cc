@@ -1,0 +1,203 @@
+#include "api/decision_call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace weir {
+namespace {
+
+bool policy_counts(const Policy& policy, std::string_view meter) {
+  const auto in_limit = [&](const LimitRule& limit) {
+    return std::any_of(limit.meter.begin(), limit.meter.end(),
+                       [&](const MeterTerm& term) { return term.kind == MeterKind::kCustom && term.custom == meter; });
+  };
+  const auto in_upstream = [&](const Upstream& upstream) {
+    return std::any_of(upstream.meters.begin(), upstream.meters.end(),
+                       [&](const MeterSource& source) { return source.name == meter; });
+  };
+  return std::any_of(policy.limits.begin(), policy.limits.end(), in_limit) ||
+         std::any_of(policy.upstreams.begin(), policy.upstreams.end(), in_upstream);
+}
+
+}  // namespace
+
+Hash128 decision_hash(const SubjectSecret& secret, const Consumer& consumer, std::string_view id) {
+  return SubjectHasher(secret).begin("decision").add(std::to_string(consumer.id)).add(id).finish();
+}
+
+std::optional<CallFault> DecisionCall::prepare(const Services& services, const OwnRequest& request) {
+  identity = request.identity;
+  request_id = request.request_id;
+  if (auto fault = take_consumer(services)) return fault;
+  if (auto fault = check_meters()) return fault;
+  if (auto fault = take_price()) return fault;
+  fill_attributes_of(request);
+  if (auto fault = make_plan(services.now)) return fault;
+  fill_row(services.now);
+  return std::nullopt;
+}
+
+std::optional<CallFault> DecisionCall::take_consumer(const Services& services) {
+  const AskedAttributes& asked = body.attributes;
+  if (!asked.names_consumer()) return std::nullopt;
+  if (identity.consumer->kind != ConsumerKind::kService) {
+    return CallFault{.message =
+                         "Only a key of `kind: service` may name `key`, `tenant`, `user` or `tier` in "
+                         "`attributes`; leave them out, or use such a key."};
+  }
+  const Policy& policy = rules->policy();
+  if (!asked.key.empty()) {
+    if (!asked.tenant.empty() || !asked.user.empty() || !asked.tier.empty()) {
+      return CallFault{.message = "`attributes` names both a `key` and a `tenant`, `user` or `tier`; name one."};
+    }
+    std::shared_ptr<const Consumer> named = services.consumers->find_name(asked.key);
+    if (!named || named->status == ConsumerStatus::kRevoked) {
+      return CallFault{.message = fmt::format("`attributes.key` names `{}`, which is no active key; `weir keys list` "
+                                              "shows them.",
+                                              asked.key)};
+    }
+    act_for(policy, std::move(named), identity);
+    return std::nullopt;
+  }
+  if (!asked.tier.empty()) {
+    if (std::none_of(policy.tiers.begin(), policy.tiers.end(), [&](const Tier& t) { return t.name == asked.tier; })) {
+      return CallFault{.message =
+                           fmt::format("`attributes.tier` names `{}`, which the policy does not have.", asked.tier)};
+    }
+    identity.tier = asked.tier;
+  }
+  if (!asked.tenant.empty()) identity.tenant = asked.tenant;
+  if (!asked.user.empty()) {
+    identity.user = asked.user;
+    identity.user_asserted = true;
+  }
+  set_caller(identity);
+  return std::nullopt;
+}
+
+std::optional<CallFault> DecisionCall::check_meters() const {
+  for (const auto& [meter, amount] : body.estimate.custom) {
+    if (policy_counts(rules->policy(), meter)) continue;
+    return CallFault{.message = fmt::format("`estimate` has a meter `{}` that no limit of the policy counts; check "
+                                            "its spelling.",
+                                            meter)};
+  }
+  return std::nullopt;
+}
+
+std::optional<CallFault> DecisionCall::take_price() {
+  provider_.clear();
+  price = {};
+  if (!body.model.empty()) {
+    const Policy& policy = rules->policy();
+    const ModelRule* rule = policy.find_model(body.model);
+    const Provider* provider = rule ? policy.find_provider(rule->provider) : nullptr;
+    const PriceRow* known = PriceBook::built_in().find(body.model);
+    if (provider != nullptr) {
+      provider_ = provider->name;
+      price = policy.price_of(body.model, *provider);
+    } else if (known != nullptr) {
+      price = known->price;
+    } else if (!body.estimate.usd_micros) {
+      return CallFault{.status = 404,
+                       .message = fmt::format("No pattern under `models:` matches model `{}` and no price of it is "
+                                              "known; give `usd`, or leave the model out.",
+                                              body.model),
+                       .code = "model_not_found"};
+    }
+  }
+  return std::nullopt;
+}
+
+void DecisionCall::fill_attributes_of(const OwnRequest& request) {
+  if (!body.attributes.conversation.empty()) identity.conversation = body.attributes.conversation;
+  if (!body.attributes.agent.empty()) identity.agent = body.attributes.agent;
+  for (const Header& field : request.head.headers.fields) {
+    fields_.emplace_back(to_lower(field.name), field.value);
+  }
+  fill_attributes(identity, request.head.headers, attributes);
+  attributes.header = [this](std::string_view name) {
+    const auto found =
+        std::find_if(fields_.begin(), fields_.end(), [&](const auto& field) { return field.first == name; });
+    return found == fields_.end() ? std::string_view() : std::string_view(found->second);
+  };
+  const auto set_if = [&](Attribute attribute, const std::string& value) {
+    if (!value.empty()) attributes.set(attribute, value);
+  };
+  set_if(Attribute::kRun, body.attributes.run);
+  set_if(Attribute::kAgent, identity.agent);
+  set_if(Attribute::kTask, body.attributes.task);
+  set_if(Attribute::kDepth, body.attributes.depth);
+  set_if(Attribute::kModel, body.model);
+  set_if(Attribute::kProvider, provider_);
+  if (body.tools.size() == 1) attributes.set(Attribute::kTool, body.tools.front());
+  attributes.set(Attribute::kRoute, kDecisionRoute);
+  attributes.set(Attribute::kMethod, "POST");
+}
+
+std::optional<CallFault> DecisionCall::make_plan(TimeNs now) {
+  MeterAmounts input = body.estimate;
+  input.output_tokens = input.reasoning_tokens = 0;
+  const std::int64_t certain_usd = body.estimate.usd_micros.value_or(priced(price, input));
+  const std::int64_t held_usd = body.estimate.usd_micros.value_or(priced(price, body.estimate));
+  const auto both = [&](MeterKind kind, std::int64_t amount) { costs.set(kind, amount, amount); };
+  costs = {};
+  both(MeterKind::kRequests, body.estimate.requests);
+  both(MeterKind::kConcurrency, 1);
+  both(MeterKind::kInputTokens, body.estimate.input_tokens);
+  both(MeterKind::kCachedTokens, body.estimate.cached_tokens);
+  both(MeterKind::kBytesIn, body.estimate.bytes_in);
+  both(MeterKind::kBytesOut, body.estimate.bytes_out);
+  costs.set(MeterKind::kOutputTokens, 0, body.estimate.output_tokens);
+  costs.set(MeterKind::kTokens, body.estimate.input_tokens,
+            std::min(body.estimate.input_tokens + body.estimate.output_tokens, kMaxAmount));
+  costs.set(MeterKind::kUsd, certain_usd, held_usd);
+  for (const auto& [meter, amount] : body.estimate.custom) costs.custom.emplace_back(meter, amount);
+  const auto fault = rules->plan(attributes, costs, now, plan);
+  if (!fault) return std::nullopt;
+  const bool config = fault->kind == PlanFault::Kind::kTooManyLimits;
+  return CallFault{.status = config ? 500 : 400, .message = fault->message};
+}
+
+std::optional<CallFault> DecisionCall::degrade(const Degradation& change, TimeNs now) {
+  if (!change.model.empty()) body.model = change.model;
+  if (change.max_tokens) {
+    body.estimate.output_tokens = std::min(body.estimate.output_tokens, *change.max_tokens);
+    body.estimate.reasoning_tokens = std::min(body.estimate.reasoning_tokens, body.estimate.output_tokens);
+  }
+  if (auto fault = take_price()) return fault;
+  if (!body.model.empty()) attributes.set(Attribute::kModel, body.model);
+  if (!provider_.empty()) attributes.set(Attribute::kProvider, provider_);
+  if (auto fault = make_plan(now)) return fault;
+  fill_row(now);
+  return std::nullopt;
+}
+
+void DecisionCall::fill_row(TimeNs now) {
+  row.time = now;
+  row.request_id = body.id;
+  row.key = identity.consumer->name;
+  row.tenant = identity.tenant;
+  row.user = identity.user;
+  row.tier = identity.tier;
+  row.kind = identity.kind;
+  row.conversation = identity.conversation;
+  row.run = body.attributes.run;
+  row.agent = identity.agent;
+  row.model = body.model;
+  row.provider = provider_;
+  row.route = kDecisionRoute;
+  row.status = 200;
+  // What is held: charged if nobody settles it.
+  row.usage = usage_of(body.estimate);
+  row.usd_micros = costs.held[static_cast<std::size_t>(MeterKind::kUsd)];
+  row.reserved_tokens = costs.held[static_cast<std::size_t>(MeterKind::kTokens)];
+  const auto tools = static_cast<std::int64_t>(body.tools.size());
+  row.tool_calls =
+      static_cast<std::int32_t>(std::min<std::int64_t>(body.estimate.tool_calls.value_or(tools), INT32_MAX));
+}
+
+}  // namespace weir

@@ -1,0 +1,61 @@
+// One admit or check, planned: who asks for whom, what it may cost, and the limits that apply.
+//
+//   auto call = std::make_shared<DecisionCall>(…);
+//   if (auto fault = call->prepare(services, request)) …answer it…
+//   services.counters->admit({.subjects = call->plan.subjects(), …}, events);
+//
+// Owns everything its attributes and costs point to, so it may go to another worker. Not copyable. One thread at a
+// time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/decision_hold.h"
+#include "gateway/endpoints.h"
+#include "gateway/services.h"
+
+namespace weir {
+
+struct DecisionCall {
+  DecisionCall(std::shared_ptr<const Ruleset> in_force, AdmitBody asked)
+      : rules(std::move(in_force)), body(std::move(asked)) {}
+  DecisionCall(const DecisionCall&) = delete;
+  DecisionCall& operator=(const DecisionCall&) = delete;
+
+  // Fills everything below.
+  std::optional<CallFault> prepare(const Services& services, const OwnRequest& request);
+  // Asks for less, as a ladder wants it, and plans again.
+  std::optional<CallFault> degrade(const Degradation& change, TimeNs now);
+
+  std::shared_ptr<const Ruleset> rules;
+  AdmitBody body;
+  Identity identity;  // of the end consumer
+  Attributes attributes;
+  Costs costs;
+  Price price;
+  Plan plan;
+  UsageRow row;
+  std::string request_id;  // of the HTTP request
+  Hash128 id;              // of the reservation; none for check
+
+ private:
+  std::optional<CallFault> take_consumer(const Services& services);
+  std::optional<CallFault> take_price();
+  std::optional<CallFault> check_meters() const;
+  std::optional<CallFault> make_plan(TimeNs now);
+  void fill_attributes_of(const OwnRequest& request);
+  void fill_row(TimeNs now);
+
+  std::string provider_;
+  std::vector<std::pair<std::string, std::string>> fields_;  // of the request's head, lower-case names
+};
+
+// The reservation of a key's own id: another key's id of the same text is another reservation.
+Hash128 decision_hash(const SubjectSecret& secret, const Consumer& consumer, std::string_view id);
+
+}  // namespace weir
