@@ -183,8 +183,8 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
   upstream_complete_ = true;
   report(ProviderHealth::Answer::kAbandoned);
   const Usage seen = counted_usage(false);
-  held_ += stream_error_end(call_->operation(), framing_, facts, &seen, call_->facts().wants_stream_usage,
-                            &reader_->facts(), position_);
+  held_ += stream_error_end(call_->operation(), framing_, facts, &seen,
+                            !needs_rewrite(call_->operation(), call_->facts()), &reader_->facts(), position_);
   settle_counted(false);
 }
 

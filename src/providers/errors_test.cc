@@ -159,8 +159,8 @@ TEST(StreamError, EveryDialectReadsItsOwnEndAsAnError) {
     std::string before;
     bool has_usage, ended;
   } cases[] = {
-      {Operation::kChatCompletions, Framing::kSse, "", true, true},
-      {Operation::kCompletions, Framing::kSse, "", true, true},
+      {Operation::kChatCompletions, Framing::kSse, "", true, false},
+      {Operation::kCompletions, Framing::kSse, "", true, false},
       {Operation::kResponses, Framing::kSse, "", true, true},
       {Operation::kMessages, Framing::kSse,
        "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n", true,
@@ -190,18 +190,16 @@ TEST(StreamError, EveryDialectReadsItsOwnEndAsAnError) {
 TEST(StreamError, ChatBytes) {
   const ErrorFacts facts = facts_for(ErrorKind::kQuota, 429);
   const std::string error = "data: " + error_body(ErrorShape::kOpenAi, facts) + "\n\n";
-  EXPECT_EQ(stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, &kUsed, false),
-            error + "data: [DONE]\n\n");
+  EXPECT_EQ(stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, &kUsed, false), error);
   AnswerFacts known;
   known.id = "c-1";
   known.model = "m";
-  EXPECT_EQ(
-      stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, &kUsed, true, &known),
-      error +
-          "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"m\",\"choices\":[],"
-          "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":4,\"total_tokens\":11,\"prompt_tokens_details\":"
-          "{\"cached_tokens\":2,\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":1,"
-          "\"audio_tokens\":0}}}\n\ndata: [DONE]\n\n");
+  EXPECT_EQ(stream_error_end(Operation::kChatCompletions, Framing::kSse, facts, &kUsed, true, &known),
+            "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"m\",\"choices\":[],"
+            "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":4,\"total_tokens\":11,\"prompt_tokens_details\":"
+            "{\"cached_tokens\":2,\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":1,"
+            "\"audio_tokens\":0}}}\n\n" +
+                error);
 }
 
 TEST(StreamError, ResponsesGoOnCountingAndCarryTheObjectThatSdksRaise) {

@@ -19,14 +19,15 @@ std::string named_event(std::string_view name, std::string_view json) {
 }
 
 std::string chat_end(Operation operation, const ErrorFacts& facts, const Usage* usage, const AnswerFacts& answer) {
-  std::string out = fmt::format("data: {}\n\n", error_body(ErrorShape::kOpenAi, facts));
+  std::string out;
   if (usage != nullptr) {
     const char* object = operation == Operation::kChatCompletions ? "chat.completion.chunk" : "text_completion";
-    out += fmt::format(R"(data: {{"id":{},"object":"{}","created":0,"model":{},"choices":[],"usage":{}}})"
-                       "\n\n",
-                       quoted(answer.id), object, quoted(answer.model), openai_usage_json(*usage));
+    out = fmt::format(R"(data: {{"id":{},"object":"{}","created":0,"model":{},"choices":[],"usage":{}}})"
+                      "\n\n",
+                      quoted(answer.id), object, quoted(answer.model), openai_usage_json(*usage));
   }
-  return out + "data: [DONE]\n\n";
+  // No [DONE] follows: who only looks for the end marker must not take this for a whole answer.
+  return out + fmt::format("data: {}\n\n", error_body(ErrorShape::kOpenAi, facts));
 }
 
 std::string responses_end(const ErrorFacts& facts, const Usage* usage, const AnswerFacts& answer,

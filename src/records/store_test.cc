@@ -288,6 +288,7 @@ void make_first_version(const std::string& file) {
   ASSERT_TRUE(db.open(file, SQLITE_OPEN_READWRITE, 100));
   ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN cache_write_1h"));
   ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN tool_units"));
+  ASSERT_TRUE(db.execute("DROP TABLE closed_decisions"));
   ASSERT_TRUE(db.execute("PRAGMA user_version = 1"));
   ASSERT_TRUE(db.execute(
       "INSERT INTO usage (time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, "

@@ -199,7 +199,7 @@ test('an aborted stream: the upstream call is cancelled, what was produced is ch
 
 test("the provider's own refusal passes through, and the official client retries it", async () => {
   const { client, attempts } = await clientFor('upstream-429', { maxRetries: 2 });
-  const model = 'mock-429=0.05x1+out=2';
+  const model = 'mock-429=0.05x3+out=2';  // three attempts of Weir's own, then the client's
   await client.chat.completions.create({ model, messages });
   assert.deepEqual(attempts.map((attempt) => attempt.status), [429, 200]);
   const { client: once } = await clientFor('upstream-500');
