@@ -4,5 +4,6 @@ wrk.method = "POST"
 wrk.path = "/v1/chat/completions"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. (os.getenv("WEIR_BENCH_KEY") or "none")
-wrk.body = '{"model":"bench-small","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"'
+local model = os.getenv("WEIR_BENCH_MODEL") or "bench-small"
+wrk.body = '{"model":"' .. model .. '","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"'
   .. words .. '"}],"max_tokens":100}'

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # run.sh: weir beside nginx's proxy_pass on this machine, both with one worker, against the same fast upstream.
 # Interleaved rounds, medians, ratios within one run. Environment: ROUNDS (5), SECONDS_PER_ROUND (4), IDLE (10000),
-# WEIR_BIN (build/bench/weir). Prints a table, then JSON lines; the same lines go to build/bench-gateway.json.
+# WEIR_BIN (build/bench/weir), WEIR_BENCH_MODEL (bench-small; gpt-4o has a public tokenizer). Prints a table, then JSON
+# lines; the same lines go to build/bench-gateway.json. With BASE=path/to/an/older/weir only the two versions of weir are
+# compared, in interleaved rounds, with the same policy.
 #
 # Measured: requests per CPU-second of the whole proxy process (utime + stime of all its threads, or of all nginx
 # processes), added p50 latency with one connection over the upstream alone, resident memory with idle connections.
@@ -60,13 +62,17 @@ http {
   }
 }
 EOF
-"$nginx" -p "$work" -c "$work/nginx.conf" & nginx_pid=$!
-pids+=("$nginx_pid")
+if [ -z "${BASE:-}" ]; then
+  "$nginx" -p "$work" -c "$work/nginx.conf" & nginx_pid=$!
+  pids+=("$nginx_pid")
+fi
 
-cat >"$work/weir.yaml" <<EOF
-listen: 127.0.0.1:$weir_port
-admin: { listen: 127.0.0.1:$admin_port, token: bench-token }
-data: $work/data
+# policy FILE PORT ADMIN_PORT DATA
+policy() {
+  cat >"$1" <<EOF
+listen: 127.0.0.1:$2
+admin: { listen: 127.0.0.1:$3, token: bench-token }
+data: $4
 workers: 1
 timeouts: { idle: 300s }
 providers: { mock: { dialect: openai, url: "http://127.0.0.1:$upstream_port", key: upstream } }
@@ -76,6 +82,8 @@ limits:
   - { name: tokens, per: caller, meter: tokens, allow: 1000000000000/1h }
   - { name: spend, per: caller, meter: usd, allow: 1000000000/day }
 EOF
+}
+policy "$work/weir.yaml" "$weir_port" "$admin_port" "$work/data"
 WEIR_BENCH_KEY=$("$weir" keys create --name bench --json -c "$work/weir.yaml" | sed -n 's/.*"key" *: *"\([^"]*\)".*/\1/p')
 export WEIR_BENCH_KEY
 [ -n "$WEIR_BENCH_KEY" ] || { echo "no key" >&2; exit 2; }
@@ -86,7 +94,13 @@ start_weir() {
 }
 start_weir
 until_up "$upstream_port" /
-until_up "$nginx_port" /
+if [ -n "${BASE:-}" ]; then  # a store and a key of its own
+  policy "$work/base.yaml" "$nginx_port" "$((admin_port + 1))" "$work/base-data"
+  base_key=$("$BASE" keys create --name bench --json -c "$work/base.yaml" | sed -n 's/.*"key" *: *"\([^"]*\)".*/\1/p')
+  "$BASE" serve -c "$work/base.yaml" >>"$work/base.log" 2>&1 & nginx_pid=$!
+  pids+=("$nginx_pid")
+fi
+until_up "$nginx_port" /readyz
 
 # cpu_ticks PID: of the process and its children (nginx: master and worker).
 cpu_ticks() {
@@ -100,7 +114,7 @@ cpu_ticks() {
 # load PORT CONNECTIONS SECONDS: "requests p50_us"; ends the run on any answer that is not 2xx.
 load() {
   local out
-  out=$(wrk -t1 -c"$2" -d"$3s" --latency -s "$lua" "http://127.0.0.1:$1")
+  out=$(WEIR_BENCH_KEY=$([ "$1" = "$nginx_port" ] && echo "${base_key:-$WEIR_BENCH_KEY}" || echo "$WEIR_BENCH_KEY") wrk -t1 -c"$2" -d"$3s" --latency -s "$lua" "http://127.0.0.1:$1")
   if grep -qE 'Non-2xx|Socket errors' <<<"$out"; then
     printf '%s\n' "$out" >&2
     curl -s -i -H "Authorization: Bearer $WEIR_BENCH_KEY" "http://127.0.0.1:$weir_port/weir/v1/me" >&2
@@ -132,6 +146,14 @@ for ((round = 1; round <= rounds; round++)); do
   throughput nginx "$nginx_port" "$nginx_pid"
   throughput weir "$weir_port" "$weir_pid"
 done
+if [ -n "${BASE:-}" ]; then
+  awk -v b="$(median <"$work/nginx.rps")" -v w="$(median <"$work/weir.rps")" -v bc="$(median <"$work/nginx.cpu")" \
+    -v wc="$(median <"$work/weir.cpu")" 'BEGIN {
+      printf "{\"bench\":\"gateway_versions\",\"base_requests_per_s\":%.0f,\"weir_requests_per_s\":%.0f,\"ratio\":%.3f,", b, w, w / b
+      printf "\"base_requests_per_cpu_s\":%.0f,\"weir_requests_per_cpu_s\":%.0f,\"cpu_ratio\":%.3f,\"floor\":0.85}\n", bc, wc, wc / bc
+    }'
+  exit
+fi
 for ((round = 1; round <= rounds; round++)); do
   latency direct "$upstream_port"
   latency nginx "$nginx_port"
