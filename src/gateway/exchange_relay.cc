@@ -268,7 +268,10 @@ void Exchange::on_answer_complete() {
   const int status = parser_->head().status;
   if (call_) learn_limits(status >= 400 ? std::string_view(answer_) : std::string_view{});
   const bool failed = status == 429 || status >= 500;
-  report(failed ? ProviderHealth::Answer::kFailed : ProviderHealth::Answer::kGood);
+  // A 429 is a limit, not an illness: what it says of its wait was learned above.
+  report(status >= 500   ? ProviderHealth::Answer::kFailed
+         : status == 429 ? ProviderHealth::Answer::kAbandoned
+                         : ProviderHealth::Answer::kGood);
   const bool reusable = parser_->reusable();
   release_upstream(reusable);
   if (failed && try_again(failure_of_status(status), false)) return;

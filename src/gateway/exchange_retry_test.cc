@@ -220,6 +220,18 @@ TEST(ExchangeRetry, TwentyFailuresOpenTheBreaker) {
   EXPECT_EQ(after.answer().status, 200);
 }
 
+TEST(ExchangeRetry, RefusalsOfTheProviderOpenNoBreaker) {
+  World world;  // one attempt each
+  for (int i = 0; i < 40; ++i) {
+    Connection client(world);
+    client.say(chat_request(world.agent));
+    world.upstream().bytes(error_answer("429 Too Many Requests"));
+    EXPECT_EQ(client.answer().status, 429);
+  }
+  EXPECT_EQ(world.dialed.size(), 40u);
+  EXPECT_EQ(world.learned.providers.open_breakers(world.services.now), 0u);
+}
+
 TEST(ExchangeRetry, WhatTheProviderSaysOfItsLimitHoldsForTheNextCall) {
   World world;
   Connection client(world);

@@ -47,7 +47,7 @@ class ProviderHealth {
   enum class Answer : std::uint8_t { kGood, kFailed, kAbandoned /* the client left; says nothing */ };
   // An attempt leaves: takes its share of what the provider said remains, and earns retry budget (not for retries).
   void sent(std::string_view provider, std::string_view model, std::int64_t tokens, bool retry, TimeNs now);
-  // … and has ended. kFailed: connect failure, timeout, 5xx, 429, a broken answer.
+  // … and has ended. kFailed: connect failure, timeout, 5xx, a broken answer.
   void answered(std::string_view provider, std::string_view model, Answer answer, TimeNs now);
   void learn(std::string_view provider, std::string_view model, const ProviderLimits& limits, TimeNs now);
 
