@@ -3,7 +3,7 @@
 //   Attempts attempts(policy.retry, /*fallbacks=*/1, now);
 //   attempts.begun();
 //   … it failed …
-//   NextAttempt next = attempts.after({.cause = AttemptFailure::kStatus503}, budget, now, jitter);
+//   NextAttempt next = attempts.after(AttemptFailure::kStatus503, {}, now, any_number, [&] { return budget(); });
 //
 // The same model is tried again while enough attempts are left for every fallback; a wait that the provider asks for is
 // waited for only within `within` of the first attempt. No clock, no provider: a value.

@@ -110,7 +110,7 @@ bool Exchange::pass_gate() {
 void Exchange::end_probe() {
   if (!std::exchange(probing_, false)) return;
   services_.learned->providers.answered(call_->provider().name, call_->model(), ProviderHealth::Answer::kAbandoned,
-                                        services_.now);
+                                        services_.now, true);
 }
 
 void Exchange::aim_attributes() {
@@ -169,8 +169,8 @@ void Exchange::ask() {
 void Exchange::on_peek(const Decision& decision) {
   const bool count = call_->countable() && counting_matters(decision);
   const Degradation change = rules_->degradation(plan_, decision, call_->model(), services_.learned->ladders);
-  if (rules_->has_ladder(plan_)) seen_ = std::make_unique<Seen>(Seen{plan_, decision});
   if (change.any()) {
+    seen_ = std::make_unique<Seen>(Seen{plan_, decision});
     end_probe();
     degrade(change);
     if (!pass_gate()) return;
@@ -180,22 +180,28 @@ void Exchange::on_peek(const Decision& decision) {
   admit();
 }
 
-// The estimate decides as the exact count would, unless some limit has too little room for the most that the input
-// could be.
+// The estimate decides as the exact count would, unless some limit has room for the least that the input could be and
+// too little for the most.
 bool Exchange::counting_matters(const Decision& decision) const {
-  Costs most = costs_;
-  const std::int64_t more = call_->input_bound() - call_->input();
-  call_->set_costs(call_->output_held() + more, most);
-  most.set(MeterKind::kInputTokens, call_->input_bound(), call_->input_bound());
-  const Usage usage{.input_uncached = call_->input_bound(), .output_visible = call_->output_held()};
-  most.set(MeterKind::kUsd, call_->usd(usage), call_->usd(usage));
-  std::array<std::int64_t, kMaxDemands> amounts{};
-  rules_->actuals(plan_, most, std::span(amounts).first(plan_.demands().size()));
+  Amounts least{}, most{};
+  amounts_with(call_->input_least(), least);
+  amounts_with(call_->input_bound(), most);
+  bool matters = false;
   for (std::size_t i = 0; i < decision.count; ++i) {
-    const Verdict& state = decision.verdicts[i];
-    if (state.used + state.reserved + amounts[i] > plan_.demands()[i].quota.amount) return true;
+    const Demand& demand = plan_.demands()[i];
+    const std::int64_t room = demand.quota.amount - decision.verdicts[i].used - decision.verdicts[i].reserved;
+    // Refused whatever the count says: a refusal stays cheap.
+    if (!demand.shadow && std::min(least[i], demand.cost) > room) return false;
+    matters |= most[i] > room;
   }
-  return false;
+  return matters;
+}
+
+// What each demand would hold if the input had that many tokens.
+void Exchange::amounts_with(std::int64_t input, Amounts& out) const {
+  Costs costs = costs_;
+  call_->set_costs(input, call_->output_held(), costs);
+  rules_->actuals(plan_, costs, std::span(out).first(plan_.demands().size()));
 }
 
 void Exchange::degrade(const Degradation& change) {
@@ -212,9 +218,15 @@ void Exchange::admit() {
                              .demands = plan_.demands(),
                              .now = services_.now,
                              .id = reservation_,
-                             .deadline = services_.now + timeouts().total + kReservationGrace,
+                             .deadline = reservation_deadline(),
                              .remember = false},  // an exchange settles once by itself
                             *this);
+}
+
+// After every attempt that may still use it.
+TimeNs Exchange::reservation_deadline() const {
+  const DurationNs waits = call_ ? rules_->policy().retry.within : 0;
+  return services_.now + waits + timeouts().total + kReservationGrace;
 }
 
 void Exchange::reject(ErrorKind kind, int status, std::string message, std::string param, DurationNs retry_after) {
@@ -286,13 +298,16 @@ void Exchange::on_decision(CountersStatus status, const Decision& decision, std:
 
 void Exchange::on_admitted(const Decision& decision, std::span<const Effect> effects) {
   decision_ = decision;
-  if (seen_) rules_->remember(seen_->plan, seen_->state, services_.learned->ladders);
+  if (looked_ && rules_->has_ladder(seen_ ? seen_->plan : plan_)) {
+    rules_->remember(seen_ ? seen_->plan : plan_, seen_ ? seen_->state : decision, services_.learned->ladders);
+  }
   seen_.reset();
   if (!row_.degraded.empty()) audit_degraded();
   services_.journal->open(request_.id, row_, effects);
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
     row_.status = 499;
+    end_probe();
     settle(Settled::kNone, {});
     return;
   }

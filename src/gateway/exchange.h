@@ -91,6 +91,8 @@ class Exchange final : private AdmissionEvents,
   };
   enum class Mode : std::uint8_t { kBuffer, kStream, kPass };
 
+  using Amounts = std::array<std::int64_t, kMaxDemands>;
+
   Exchange(Services& services, ClientSide& client, ExchangeRequest request);
 
   // exchange.cc: from the request to its journal record
@@ -106,8 +108,10 @@ class Exchange final : private AdmissionEvents,
   void ask();
   void on_peek(const Decision& decision);
   bool counting_matters(const Decision& decision) const;
+  void amounts_with(std::int64_t input, Amounts& out) const;
   void degrade(const Degradation& change);
   void admit();
+  TimeNs reservation_deadline() const;
   void keep_attributes();
   void reject(ErrorKind kind, int status, std::string message, std::string param = {}, DurationNs retry_after = 0);
   void refuse(const Decision& decision);
@@ -149,15 +153,17 @@ class Exchange final : private AdmissionEvents,
   void send_answer(std::string_view bytes);
   void pass_answer(std::string_view bytes);
   void relay(std::string_view bytes);
+  void let_go();
   void top_up();
   void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
   void journal_top_ups();
   void cut_stream(const Decision& decision, std::int64_t wanted);
+  void end_stream(const ErrorFacts& facts);
+  bool fails_closed() const;
   void read_custom_meters();
   bool provider_refused() const { return call_ && head_seen_ && parser_->head().status >= 400; }
 
   // exchange_settle.cc: what it cost
-  using Amounts = std::array<std::int64_t, kMaxDemands>;
   std::span<const std::int64_t> amounts_of(const Usage& usage, bool nothing, Amounts& out) const;
   std::span<const std::int64_t> amounts_held(std::int64_t output, Amounts& out) const;
   Usage counted_usage(bool whole_reservation) const;
@@ -190,7 +196,7 @@ class Exchange final : private AdmissionEvents,
     Plan plan;
     Decision state;
   };
-  std::unique_ptr<Seen> seen_;  // what the ladders saw then
+  std::unique_ptr<Seen> seen_;  // what the ladders saw then, if they changed the plan
   Decision decision_;
   Hash128 reservation_;  // of this attempt
   UsageRow row_;
@@ -204,7 +210,8 @@ class Exchange final : private AdmissionEvents,
   std::optional<DurationNs> retry_after_;
   Usage used_;  // by the attempt that has just failed
   std::int64_t used_usd_ = 0;
-  Usage spent_;  // by earlier attempts
+  Amounts used_amounts_{};  // what that settles
+  Usage spent_;             // by earlier attempts
   std::int64_t spent_usd_ = 0;
 
   // the provider's side

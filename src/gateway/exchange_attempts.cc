@@ -8,22 +8,24 @@ namespace weir {
 
 void Exchange::report(ProviderHealth::Answer answer) {
   if (!call_ || std::exchange(reported_, true)) return;
-  probing_ = false;
-  services_.learned->providers.answered(call_->provider().name, call_->model(), answer, services_.now);
+  services_.learned->providers.answered(call_->provider().name, call_->model(), answer, services_.now,
+                                        std::exchange(probing_, false));
 }
 
 // Aims at the next fallback whose provider may be called; if there is none, at what it was.
 bool Exchange::next_open_target() {
-  const std::size_t before = call_->target_index();
+  const LlmCall before = *call_;
+  std::size_t passed = 0;
   while (call_->fall_back()) {
+    ++passed;
     const ProviderHealth::Gate gate = services_.learned->providers.gate(
         call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
     if (!gate.closed()) continue;
     probing_ = gate.probe;
-    for (std::size_t i = before; i < call_->target_index(); ++i) attempts_.fell_back();
+    while (passed-- > 0) attempts_.fell_back();
     return true;
   }
-  call_->aim_at(before);
+  call_ = before;
   return false;
 }
 
@@ -45,11 +47,14 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
   if (next.kind == NextAttempt::Kind::kNone) return false;
   const Usage used = produced ? counted_usage(!head_seen_) : Usage{};
   const std::int64_t used_usd = call_->usd(used);
+  Amounts amounts{};
+  amounts_of(used, used == Usage{}, amounts);  // before another model with other prices is aimed at
   fell_back_ = next.kind == NextAttempt::Kind::kFallback;
   if (fell_back_ && !next_open_target()) return false;
   release_upstream(false);
   used_ = used;
   used_usd_ = used_usd;
+  used_amounts_ = amounts;
   phase_ = Phase::kWaiting;
   if (next.wait > 0) {
     client_->wake_at(services_.now + next.wait);
@@ -71,8 +76,8 @@ void Exchange::go_again() {
     return;
   }
   phase_ = Phase::kReleasing;
-  Amounts amounts{};
-  services_.counters->settle(reservation_, amounts_of(used_, used_ == Usage{}, amounts), services_.now, *this);
+  services_.counters->settle(reservation_, std::span(used_amounts_).first(plan_.demands().size()), services_.now,
+                             *this);
 }
 
 void Exchange::readmit() {
@@ -103,7 +108,7 @@ void Exchange::readmit() {
                              .demands = plan_.demands(),
                              .now = services_.now,
                              .id = reservation_,
-                             .deadline = services_.now + timeouts().total + kMinute,
+                             .deadline = reservation_deadline(),
                              .remember = false},
                             *this);
 }
@@ -117,6 +122,11 @@ void Exchange::on_readmission(const Decision& decision, std::span<const Effect> 
   }
   lost_place_ = false;
   decision_ = decision;
+  if (client_ == nullptr) {
+    end_probe();
+    settle(Settled::kNone, {});
+    return;
+  }
   const std::int64_t tokens = row_.reserved_tokens, usd = row_.usd_micros;
   hold_in_row();
   row_.reserved_tokens += spent_.total();

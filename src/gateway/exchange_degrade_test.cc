@@ -1,6 +1,8 @@
 // Ladders and exact counts: what a look at the counters changes before a request is admitted.
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "gateway/exchange.h"
 #include "gateway/gateway_fixture.h"
 
@@ -170,6 +172,44 @@ TEST(ExchangeCount, FarFromTheLimitNothingIsCounted) {
   client.say(chat_request(world.agent, chat_with(" international international international")));
   EXPECT_GT(world.reserved("tokens"), 22);  // the estimate from bytes, an upper bound
   world.upstream().bytes(json_answer(kChatAnswer));
+  world.expect_quiet();
+}
+
+TEST(ExchangeCount, AttachmentsCountBesideTheExactText) {
+  std::string parts = R"({"type":"text","text":"hi"})";
+  for (int i = 0; i < 100; ++i) {
+    parts += R"(,{"type":"image_url","image_url":{"url":"https://example.test/a.png","detail":"high"}})";
+  }
+  World world;
+  Connection client(world);
+  client.say(chat_request(
+      world.agent, R"({"model":"gpt-4o","max_tokens":10,"messages":[{"role":"user","content":[)" + parts + "]}]}"));
+  EXPECT_EQ(client.answer().status, 413);  // 100 images are more than 50,000 tokens
+  EXPECT_TRUE(world.dialed.empty());
+  world.expect_quiet();
+}
+
+TEST(ExchangeCount, TheWholeCapIsHeldBesideAnExactCount) {
+  std::string text;
+  for (int i = 0; i < 1700; ++i) text += " international";
+  World world(tight("3000"));
+  Connection client(world);
+  client.say(chat_request(
+      world.agent, R"({"model":"gpt-4o","max_tokens":900,"messages":[{"role":"user","content":")" + text + R"("}]})"));
+  EXPECT_GE(world.reserved("tokens"), 1700 + 900);
+  client.leave();
+  world.expect_quiet();
+}
+
+TEST(ExchangeCount, ARequestThatIsRefusedAnywayIsNotCounted) {
+  World world(policy_with("  - { name: requests, per: caller, meter: requests, allow: 0/1m }", "  - { name: requests"));
+  Connection client(world);
+  std::string text(4'000'000, 'x');
+  const auto begin = std::chrono::steady_clock::now();
+  client.say(chat_request(world.agent, chat_with(text)));
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+  EXPECT_NE(client.answer().status, 200);
+  EXPECT_LT(spent.count(), 2.0);
   world.expect_quiet();
 }
 

@@ -73,6 +73,7 @@ void Exchange::forward(bool fresh) {
   parser_.emplace(answer_limits(), request_.head->method == "HEAD");
   head_seen_ = upstream_complete_ = false;
   answer_.clear();
+  bytes_out_ = 0;
   final_reply_.reset();
   ++row_.attempts;
   sent_at_ = services_.now;
@@ -110,8 +111,8 @@ void Exchange::on_upstream_bytes(std::string_view bytes) {
     if (upstream_ == nullptr) return;  // a sink call ended the exchange
     bytes.remove_prefix(used);
     if (parser_->state() == MessageState::kFault) {
-      broken(fmt::format("sent a malformed answer ({})", parser_->fault().message), head_seen_,
-             AttemptFailure::kStatus502, 502);
+      broken(fmt::format("sent a malformed answer ({})", parser_->fault().message), true, AttemptFailure::kStatus502,
+             502);
       return;
     }
     if (!head_seen_ && parser_->state() != MessageState::kHead) on_answer_head();

@@ -94,11 +94,6 @@ void Exchange::relay(std::string_view bytes) {
       held_ += relay_;
       continue;
     }
-    if (reader_->ended()) {
-      held_ += relay_;
-      settle_answer();
-      continue;
-    }
     if (counter_->tokens() > output_reserved_) {
       top_up();
       if (topping_up_) {
@@ -108,10 +103,20 @@ void Exchange::relay(std::string_view bytes) {
       }
       if (upstream_ == nullptr) break;  // cut
     }
-    relayed_ = counter_->tokens();
-    send_answer(relay_);
+    let_go();
   }
   relaying_ = false;
+}
+
+// The event under way is paid for: it goes to the client, or waits for the journal if it is the last.
+void Exchange::let_go() {
+  relayed_ = counter_->tokens();
+  if (!reader_->ended()) {
+    send_answer(relay_);
+    return;
+  }
+  held_ += relay_;
+  settle_answer();
 }
 
 // Asks for room for what was generated beyond the reservation.
@@ -140,10 +145,16 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
     cut_stream(decision, asked_);
     return;
   }
+  if (status != CountersStatus::kOk && fails_closed()) {
+    end_stream({.kind = ErrorKind::kOverloaded,
+                .status = 503,
+                .message = "The answer was ended because the counter store cannot be reached.",
+                .request_id = request_.request_id});
+    return;
+  }
   if (relaying_) return;  // relay() goes on
   if (!upstream_paused_) upstream_->want_read(true);
-  relayed_ = counter_->tokens();
-  send_answer(relay_);
+  let_go();
   const std::string rest = std::exchange(backlog_, {});
   relay(rest);
   if (complete_later_ && !topping_up_ && upstream_ != nullptr) on_answer_complete();
@@ -179,13 +190,25 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
       .message = "The answer was ended because limit `" + refusal.limit + "` has no room left for it.",
       .request_id = request_.request_id,
       .refusal = &refusal};
+  end_stream(facts);
+}
+
+// The provider made more than was held for it, but the limit comes first: all that was held is charged.
+void Exchange::end_stream(const ErrorFacts& facts) {
   release_upstream(false);
   upstream_complete_ = true;
   report(ProviderHealth::Answer::kAbandoned);
+  relayed_ = output_reserved_;
   const Usage seen = counted_usage(false);
   held_ += stream_error_end(call_->operation(), framing_, facts, &seen,
                             !needs_rewrite(call_->operation(), call_->facts()), &reader_->facts(), position_);
   settle_counted(false);
+}
+
+bool Exchange::fails_closed() const {
+  return std::any_of(plan_.limits().begin(), plan_.limits().end(), [](const PlannedLimit& limit) {
+    return !limit.rule->shadow && limit.rule->fail == FailMode::kClosed;
+  });
 }
 
 // Bytes that pass as they come, but the last ones of a known length: those wait for the journal like any answer's end.

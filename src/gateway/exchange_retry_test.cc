@@ -293,5 +293,82 @@ TEST(ExchangeRetry, AnswersOfAStoreFarAwayMayComeLate) {
   world.expect_quiet();
 }
 
+TEST(ExchangeRetry, WhatAnAttemptUsedIsPricedForTheModelThatItCalled) {
+  std::string yaml = retrying(kTwoModels);
+  yaml.replace(yaml.find("attempts: 3, within: 10s"), 24, "attempts: 2, within: 100s");
+  World world(yaml);
+  Connection client(world);
+  client.say(chat_request(world.agent, kChatStream));
+  const std::int64_t held = world.journal.opens.back().row.usd_micros;
+  world.upstream().expire();  // gpt-4o may have produced all that it held
+  ASSERT_EQ(world.dialed.size(), 2u);
+  EXPECT_EQ(world.used("spend"), held);
+  world.upstream().bytes(joined({kStreamHead, chunk(joined({kDelta1, kUsageEvent, kDone})), kLastChunk}));
+  EXPECT_EQ(world.row().usd_micros, held + 15);  // the small model costs a micro-dollar a token
+  EXPECT_EQ(world.used("spend"), held + 15);
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, AFallbackThatMayNotBeCalledChangesNothing) {
+  std::string yaml = retrying(kTwoModels);
+  yaml.replace(yaml.find("attempts: 3, within: 10s"), 24, "attempts: 2, within: 100s");
+  World world(yaml);
+  for (int i = 0; i < 30; ++i) {
+    world.learned.providers.answered("openai", "small", ProviderHealth::Answer::kFailed, world.services.now);
+  }
+  Connection client(world);
+  client.say(chat_request(world.agent, kChatStream));
+  const auto row = world.journal.opens.back().row;
+  world.upstream().expire();
+  EXPECT_EQ(client.answer().status, 504);
+  EXPECT_EQ(world.row().usage.total(), row.reserved_tokens);
+  EXPECT_EQ(world.row().usd_micros, row.usd_micros);
+  EXPECT_EQ(world.used("spend"), row.usd_micros);
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, BytesOfAFailedAttemptAreNotTheAnswers) {
+  World world(retrying());
+  Connection client(world);
+  client.say(chat_request(world.agent));
+  world.upstream().bytes(response("503 Service Unavailable", "text/plain", std::string(1'000'000, 'x')));
+  client.wake();
+  world.upstream().bytes(response("200 OK", "application/json", std::string(320, 'z'), "content-encoding: br\r\n"));
+  EXPECT_EQ(world.row().settled, Settled::kCounted);
+  EXPECT_LE(world.row().usage.output(), 320);
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, AClientThatLeavesBeforeTheNextAdmissionIsDecidedEndsIt) {
+  std::string yaml = retrying(kTwoModels);
+  yaml.replace(yaml.find("attempts: 3, within: 10s"), 24, "attempts: 2, within: 100s");
+  World world(yaml);
+  Connection client(world);
+  client.say(chat_request(world.agent, kChatStream));
+  world.counters.deferred = true;
+  world.upstream().expire();
+  world.counters.answer();  // the first attempt is settled; the next one's admission is under way
+  client.leave();
+  while (world.counters.waiting() > 0) world.counters.answer(), world.turn();
+  EXPECT_EQ(world.dialed.size(), 1u);
+  EXPECT_EQ(world.row().settled, Settled::kCounted);
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, AProbeWhoseClientLeftIsGivenBack) {
+  World world(retrying());
+  for (int i = 0; i < 30; ++i) {
+    world.learned.providers.answered("openai", "gpt-4o", ProviderHealth::Answer::kFailed, world.services.now);
+  }
+  world.pass(ProviderHealth::kOpenFor);
+  world.counters.deferred = true;
+  Connection client(world);
+  client.say(chat_request(world.agent));
+  client.leave();
+  while (world.counters.waiting() > 0) world.counters.answer(), world.turn();
+  EXPECT_TRUE(world.learned.providers.gate("openai", "gpt-4o", 1, world.services.now).probe);
+  world.expect_quiet();
+}
+
 }  // namespace
 }  // namespace weir

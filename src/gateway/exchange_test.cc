@@ -191,7 +191,7 @@ TEST_F(ExchangeTest, ProviderBreaksOff) {
       {"inside the head", "HTTP/1.1 200 OK\r\ncontent-", false, false, "HTTP/1.1 502", Settled::kCounted},
       {"inside JSON", "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{\"id\"", false,
        false, "HTTP/1.1 502", Settled::kCounted},
-      {"malformed", "HTTP/1.1 200 OK\nx: y\n\n", false, false, "HTTP/1.1 502", Settled::kNone},
+      {"malformed", "HTTP/1.1 200 OK\nx: y\n\n", false, false, "HTTP/1.1 502", Settled::kCounted},
       {"inside a stream", kChunkedSseHead, true, false, "HTTP/1.1 200", Settled::kCounted},
       {"a stream stalls", kSseHead, true, true, "HTTP/1.1 200", Settled::kCounted},
   };

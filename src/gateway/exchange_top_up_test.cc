@@ -173,5 +173,38 @@ TEST(ExchangeTopUp, WarmStreamsHoldWhatAnswersTurnOutToBe) {
   world.expect_quiet();
 }
 
+TEST(ExchangeTopUp, SeveralChoicesAreNeverCountedAsOneText) {
+  World world(small_steps("50k"));
+  Connection client(world);
+  client.say(chat_request(
+      world.agent,
+      R"({"model":"gpt-4o","max_tokens":1000,"n":8,"stream":true,"messages":[{"role":"user","content":"Say hi."}]})"));
+  world.upstream().bytes(kStreamHead);
+  for (int round = 0; round < 30; ++round) {
+    for (int choice = 0; choice < 8; ++choice) {
+      world.upstream().bytes(chunk("data: {\"choices\":[{\"index\":" + std::to_string(choice) +
+                                   ",\"delta\":{\"content\":\" river\"}}]}\n\n"));
+    }
+  }
+  client.leave();
+  EXPECT_GE(world.row().usage.output(), 240);
+  world.expect_quiet();
+}
+
+TEST(ExchangeTopUp, AStoreThatCannotBeReachedEndsAStreamOfAClosedLimit) {
+  std::string yaml = small_steps("50k");
+  const std::size_t at = yaml.find("/1m }", yaml.find("name: tokens"));
+  World world(yaml.replace(at, 5, "/1m, fail: closed }"));
+  Connection client(world);
+  client.say(chat_request(world.agent, kLongStream));
+  world.upstream().bytes(joined({kStreamHead, chunk(delta(16))}));
+  world.counters.status = CountersStatus::kUnavailable;
+  world.upstream().bytes(chunk(delta(5)));
+  EXPECT_TRUE(world.upstream().released);
+  EXPECT_TRUE(has(client.answer().body, "counter store"));
+  EXPECT_EQ(world.row().usage.output(), 16);
+  world.expect_quiet();
+}
+
 }  // namespace
 }  // namespace weir

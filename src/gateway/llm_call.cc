@@ -34,7 +34,8 @@ std::expected<LlmCall, LlmFault> LlmCall::read(const Policy& policy, const Learn
                                     fault.status, fault.message, fault.param});
   }
   call.facts_ = std::move(*facts);
-  call.tier_ = call.facts_.service_tier;
+  // A cheaper tier is only a wish until the answer names it; a dearer one is held for.
+  if (call.facts_.service_tier == ServiceTier::kPriority) call.tier_ = ServiceTier::kPriority;
   if (auto fault = call.aim(call.facts_.model)) return std::unexpected(std::move(*fault));
   return call;
 }
@@ -78,15 +79,11 @@ void LlmCall::identify(std::string_view owner) {
 
 bool LlmCall::fall_back() {
   if (fallbacks() == 0) return false;
-  aim_at(target_ + 1);
-  return true;
-}
-
-void LlmCall::aim_at(std::size_t target_index) {
-  target_ = target_index;
+  ++target_;
   price_ = policy_->price_of(model(), provider());
   exact_.reset();
   measure();
+  return true;
 }
 
 void LlmCall::degrade(const Degradation& change, std::string_view body) {
@@ -122,7 +119,8 @@ void LlmCall::measure() {
     hidden_ = sum(hidden_, learned_->contexts.tokens_of(owner_, reference).value_or(kFlatPartTokens));
   }
   const std::int64_t text = learned_->calibration.tokens_of(history_key(), facts_.text_bytes).upper;
-  input_ = exact_ ? sum(*exact_, hidden_) : std::max<std::int64_t>(1, sum(text, beside_text()));
+  const std::int64_t exact = sum(exact_.value_or(0), beside_text() - facts_.token_ids);  // those it has counted
+  input_ = exact_ ? exact : std::max<std::int64_t>(1, sum(text, beside_text()));
   output_held_ = 0;
   if (!generates(operation_)) return;
   std::optional<std::int64_t> cap = facts_.output_cap;
@@ -152,21 +150,24 @@ std::int64_t LlmCall::input_bound() const {
 void LlmCall::count_exactly(std::string_view body) {
   const auto encoding = encoding_of_model(model());
   if (!encoding) return;
-  const std::int64_t held = output_held_;
   if (degraded_.keep_messages) {
     exact_ = count_prompt(operation_, upstream_body(body), *encoding, model()).tokens;
   } else {
     exact_ = count_prompt(operation_, body, *encoding, model()).tokens;
   }
   measure();
-  hold_at_most(held);
 }
 
-void LlmCall::set_costs(std::int64_t output, Costs& costs) const {
-  const Usage least{.input_uncached = input_};
-  const Usage most{.input_uncached = input_, .output_visible = output};
-  costs.set(MeterKind::kTokens, input_, sum(input_, output));
-  costs.set(MeterKind::kInputTokens, input_, input_);
+std::int64_t LlmCall::input_least() const {
+  constexpr std::int64_t kLongestToken = 128;  // bytes; no encoding has a longer one
+  return std::min(input_, sum(facts_.text_bytes / kLongestToken, beside_text()));
+}
+
+void LlmCall::set_costs(std::int64_t input, std::int64_t output, Costs& costs) const {
+  const Usage least{.input_uncached = input};
+  const Usage most{.input_uncached = input, .output_visible = output};
+  costs.set(MeterKind::kTokens, input, sum(input, output));
+  costs.set(MeterKind::kInputTokens, input, input);
   costs.set(MeterKind::kOutputTokens, 0, output);
   costs.set(MeterKind::kUsd, usd(least), usd(most));
 }
@@ -199,9 +200,12 @@ std::string LlmCall::credential() const {
 }
 
 OutputCounter LlmCall::output_counter() const {
+  // What was learned is about prompts, which a caller chooses: it may raise the count of an answer, never lower it.
   constexpr std::int64_t kSample = 1 << 20;
   const std::int64_t upper = learned_->calibration.tokens_of(history_key(), kSample).upper;
-  return {encoding_of_model(model()), static_cast<double>(upper) / static_cast<double>(kSample)};
+  const double ratio = std::max(static_cast<double>(upper) / static_cast<double>(kSample), 1 / kBytesPerToken);
+  // The texts of several choices come interleaved: tokens would join across them.
+  return {facts_.choices == 1 ? encoding_of_model(model()) : std::nullopt, ratio};
 }
 
 void LlmCall::learn(Learned& learned, const Usage& usage, std::string_view answer_id) const {
@@ -215,7 +219,7 @@ void LlmCall::learn(Learned& learned, const Usage& usage, std::string_view answe
     const std::int64_t own = learned.calibration.tokens_of(key, facts_.text_bytes).expected + beside_text() - hidden_;
     learned.contexts.remember(owner_, facts_.references.front(), std::max<std::int64_t>(0, usage.input() - own));
   }
-  learned.contexts.remember(owner_, answer_id, usage.total());
+  if (operation_ == Operation::kResponses) learned.contexts.remember(owner_, answer_id, usage.total());
 }
 
 }  // namespace weir

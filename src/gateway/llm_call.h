@@ -52,8 +52,6 @@ class LlmCall {
   void identify(std::string_view owner);
   // Calls the next fallback instead; false: there is none.
   bool fall_back();
-  std::size_t target_index() const { return target_; }
-  void aim_at(std::size_t target_index);
   // Applies a ladder's changes; `body` is the client's.
   void degrade(const Degradation& change, std::string_view body);
 
@@ -64,13 +62,15 @@ class LlmCall {
   bool hold_at_most(std::int64_t output_tokens);
   // True if the input can be counted exactly and was not yet.
   bool countable() const;
-  // The most tokens that the input could possibly have; at least input().
+  // The fewest and the most tokens that the input could possibly have; input() lies between them.
+  std::int64_t input_least() const;
   std::int64_t input_bound() const;
   void count_exactly(std::string_view body);
   // Micro-dollars of a usage of the model that is called.
   std::int64_t usd(const Usage& usage) const { return cost_usd_micros(price_, usage, tier_); }
   // What is held for it: `certain` is the input, `held` with `output` tokens more.
-  void set_costs(std::int64_t output, Costs& costs) const;
+  void set_costs(std::int64_t output, Costs& costs) const { set_costs(input_, output, costs); }
+  void set_costs(std::int64_t input, std::int64_t output, Costs& costs) const;
   // What the answer says it is: its model (empty: as asked) and its service tier set the price.
   void priced_as(std::string_view answered_model, ServiceTier tier);
 

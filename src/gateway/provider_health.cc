@@ -159,12 +159,13 @@ void ProviderHealth::sent(std::string_view provider, std::string_view model, std
   }
 }
 
-void ProviderHealth::answered(std::string_view provider, std::string_view model, Answer answer, TimeNs now) {
+void ProviderHealth::answered(std::string_view provider, std::string_view model, Answer answer, TimeNs now,
+                              bool probe) {
   const std::lock_guard lock(impl_->mutex);
   now = impl_->advance(now);
   if (answer == Answer::kAbandoned) {
     Model* const known = impl_->models.find(impl_->name_of(provider, model));
-    if (known != nullptr && known->probe_at != 0) {
+    if (probe && known != nullptr && known->probe_at != 0) {
       // The next one may probe at once: this one will never tell.
       known->probe_at = 0;
       known->opened_at = std::max<TimeNs>(now - kOpenFor, 1);
@@ -178,7 +179,7 @@ void ProviderHealth::answered(std::string_view provider, std::string_view model,
     if (known.share.too_high(now)) known.opened_at = std::max<TimeNs>(now, 1);
     return;
   }
-  if (known.probe_at == 0) return;  // sent before the breaker opened: what it says is known already
+  if (!probe || known.probe_at == 0) return;  // sent before the breaker opened: what it says is known already
   known.probe_at = 0;
   known.opened_at = failed ? std::max<TimeNs>(now, 1) : 0;
   if (!failed) known.share = {};

@@ -48,7 +48,7 @@ class ProviderHealth {
   // An attempt leaves: takes its share of what the provider said remains, and earns retry budget (not for retries).
   void sent(std::string_view provider, std::string_view model, std::int64_t tokens, bool retry, TimeNs now);
   // … and has ended. kFailed: connect failure, timeout, 5xx, a broken answer.
-  void answered(std::string_view provider, std::string_view model, Answer answer, TimeNs now);
+  void answered(std::string_view provider, std::string_view model, Answer answer, TimeNs now, bool probe = false);
   void learn(std::string_view provider, std::string_view model, const ProviderLimits& limits, TimeNs now);
 
   // A token of the provider's retry budget: kRetryPercent of its requests, a small burst to begin with.

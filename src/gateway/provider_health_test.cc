@@ -85,7 +85,7 @@ TEST(ProviderHealth, OneProbeAtATimeAndAGoodOneCloses) {
   const auto second = s.health.gate("p", "m", 1, s.probe_time + 1);
   EXPECT_EQ(second.reason, Reason::kBreaker) << "one is on its way";
   EXPECT_GT(second.retry_after, 0);
-  s.health.answered("p", "m", Answer::kGood, s.probe_time + kSecond);
+  s.health.answered("p", "m", Answer::kGood, s.probe_time + kSecond, true);
   EXPECT_TRUE(s.health.gate("p", "m", 1, s.probe_time + kSecond).closed());
   EXPECT_FALSE(s.health.gate("p", "m", 1, s.probe_time + kSecond).probe);
   EXPECT_EQ(s.health.open_breakers(s.probe_time), 0u);
@@ -96,7 +96,7 @@ TEST(ProviderHealth, OneProbeAtATimeAndAGoodOneCloses) {
 TEST(ProviderHealth, AFailedProbeOpensForAnotherTime) {
   Opened s;
   EXPECT_TRUE(s.health.gate("p", "m", 1, s.probe_time).probe);
-  s.health.answered("p", "m", Answer::kFailed, s.probe_time + 5);
+  s.health.answered("p", "m", Answer::kFailed, s.probe_time + 5, true);
   EXPECT_FALSE(s.health.gate("p", "m", 1, s.probe_time + ProviderHealth::kOpenFor).closed());
   EXPECT_TRUE(s.health.gate("p", "m", 1, s.probe_time + 5 + ProviderHealth::kOpenFor).probe);
 }
@@ -104,7 +104,7 @@ TEST(ProviderHealth, AFailedProbeOpensForAnotherTime) {
 TEST(ProviderHealth, AnAbandonedProbeLetsTheNextOneTry) {
   Opened s;
   EXPECT_TRUE(s.health.gate("p", "m", 1, s.probe_time).probe);
-  s.health.answered("p", "m", Answer::kAbandoned, s.probe_time + 1);
+  s.health.answered("p", "m", Answer::kAbandoned, s.probe_time + 1, true);
   EXPECT_TRUE(s.health.gate("p", "m", 1, s.probe_time + 1).probe);
 }
 
@@ -119,6 +119,17 @@ TEST(ProviderHealth, AnswersFromBeforeTheOpeningDecideNothing) {
   Opened s;
   answers(s.health, 5, Answer::kGood, kStart + kSecond);
   EXPECT_EQ(s.health.gate("p", "m", 1, kStart + 2 * kSecond).reason, Reason::kBreaker);
+}
+
+TEST(ProviderHealth, OnlyTheProbeDecidesWhileItIsUnderWay) {
+  Opened s;
+  EXPECT_TRUE(s.health.gate("p", "m", 1, s.probe_time).probe);
+  for (const Answer answer : {Answer::kGood, Answer::kFailed, Answer::kAbandoned}) {
+    s.health.answered("p", "m", answer, s.probe_time + 1);  // of requests sent before the breaker opened
+    EXPECT_EQ(s.health.gate("p", "m", 1, s.probe_time + 2).reason, Reason::kBreaker);
+  }
+  s.health.answered("p", "m", Answer::kGood, s.probe_time + 3, true);
+  EXPECT_TRUE(s.health.gate("p", "m", 1, s.probe_time + 3).closed());
 }
 
 TEST(ProviderHealth, WhatTheProviderSaysRemainsIsSpentUntilItsReset) {
@@ -230,9 +241,9 @@ struct Plain {
     if (granted) probe = now;
     return Reason::kNone;
   }
-  void answered(bool failed, TimeNs now) {
+  void answered(bool failed, TimeNs now, bool of_probe) {
     if (opened != 0) {
-      if (probe == 0) return;
+      if (probe == 0 || !of_probe) return;
       probe = 0;
       opened = failed ? now : 0;
       if (!failed) answers.clear();
@@ -286,8 +297,8 @@ RC_GTEST_PROP(ProviderHealth, DoesWhatThePlainModelDoes, ()) {
         break;
       }
       default:
-        health.answered("p", "m", value < failing ? Answer::kFailed : Answer::kGood, now);
-        model.answered(value < failing, now);
+        health.answered("p", "m", value < failing ? Answer::kFailed : Answer::kGood, now, step % 3 == 0);
+        model.answered(value < failing, now, step % 3 == 0);
     }
     RC_ASSERT(health.open_breakers(now) == (model.opened != 0 ? 1u : 0u));
   }

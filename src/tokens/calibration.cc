@@ -19,6 +19,7 @@ constexpr std::uint32_t kForgetAt = 2'000;  // then all weights are halved: the 
 constexpr double kCovered = 0.99;
 constexpr double kMargin = 1.05;
 constexpr double kPriorExpected = 1.0 / 4;
+constexpr double kLeastUpper = 1.0 / 5;  // no texts, however odd, teach a bound below what ordinary ones need
 constexpr std::size_t kShards = 16;
 
 std::size_t cell_of(double ratio) {
@@ -94,7 +95,8 @@ TokenEstimate Calibration::tokens_of(std::uint64_t key, std::int64_t bytes) cons
   if (ratios == nullptr || ratios->learned < kWarm) {
     return {scaled(bytes, kPriorExpected), scaled(bytes, 1 / kBytesPerToken)};
   }
-  return {scaled(bytes, ratios->sum / ratios->weight), scaled(bytes, ratios->covering() * kMargin)};
+  return {scaled(bytes, ratios->sum / ratios->weight),
+          scaled(bytes, std::max(ratios->covering() * kMargin, kLeastUpper))};
 }
 
 }  // namespace weir

@@ -6,7 +6,8 @@
 //   TokenEstimate e = calibration.tokens_of(key, 4000);      // hold e.upper, show e.expected
 //
 // The stated bound: once kWarm texts were learned, `upper` covers at least 99% of texts like those, plus 5%; before, it
-// is bytes / 3.2 (99% of real agent contexts in o200k have more bytes per token). Never more than one token per byte.
+// is bytes / 3.2 (99% of real agent contexts in o200k have more bytes per token). Never below bytes / 5, so that nobody
+// teaches it cheap tokens with a text of spaces, and never more than one token per byte.
 // A tenant learns for itself only: nobody's odd texts make another's reservations larger.
 //
 // Bounded: kMaxKeys, what was used least recently is forgotten first. Thread-safe; O(1) a call.

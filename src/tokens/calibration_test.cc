@@ -19,14 +19,20 @@ TEST(Calibration, StartsWithAWideBound) {
 
 TEST(Calibration, LearnsTheRatioOfATenantAndModel) {
   Calibration calibration;
-  for (int i = 0; i < 19; ++i) calibration.learn(1, 4000, 500);
+  for (int i = 0; i < 19; ++i) calibration.learn(1, 4000, 1000);
   EXPECT_EQ(calibration.tokens_of(1, 3200).upper, 1000);  // not warm yet
-  calibration.learn(1, 4000, 500);
+  calibration.learn(1, 4000, 1000);
   const TokenEstimate e = calibration.tokens_of(1, 8000);
-  EXPECT_EQ(e.expected, 1000);
-  EXPECT_GE(e.upper, 1000);
-  EXPECT_LE(e.upper, 1100);                               // one step of 4%, and the margin of 5%
+  EXPECT_EQ(e.expected, 2000);
+  EXPECT_GE(e.upper, 2000);
+  EXPECT_LE(e.upper, 2200);                               // one step of 4%, and the margin of 5%
   EXPECT_EQ(calibration.tokens_of(2, 3200).upper, 1000);  // another tenant learns nothing from it
+}
+
+TEST(Calibration, TextsOfSpacesTeachNobodyCheapTokens) {
+  Calibration calibration;
+  for (int i = 0; i < 100; ++i) calibration.learn(1, 8000, 100);
+  EXPECT_EQ(calibration.tokens_of(1, 5000).upper, 1000);
 }
 
 TEST(Calibration, TheUpperBoundCoversNinetyNineOfAHundred) {
