@@ -72,8 +72,7 @@ bool Exchange::prepare_llm() {
   }
   call_ = std::move(*call);
   adopt_dialect_user(request_.identity, call_->facts().user);
-  const Identity& who = request_.identity;
-  call_->identify(!who.tenant.empty() ? "tenant " + who.tenant : "caller " + who.caller);
+  call_->identify(history_owner(request_.identity));
   stream_ = call_->facts().stream;
   attempts_ = Attempts(policy.retry, call_->fallbacks(), services_.now);
   return pass_gate();
@@ -127,32 +126,11 @@ bool Exchange::plan_once() {
 }
 
 bool Exchange::plan() {
-  if (call_) call_->set_costs(call_->output_held(), costs_);
+  if (call_) call_->hold(call_->output_held(), costs_);
   if (!plan_once()) return false;
-  if (!call_ || !cap_held_output()) return true;
-  call_->set_costs(call_->output_held(), costs_);
+  if (!call_ || !call_->fit(plan_, costs_)) return true;
+  call_->hold(call_->output_held(), costs_);
   return plan_once();
-}
-
-// A cap beyond a limit's amount holds the amount (PRODUCT section 3): then no more output than fits into it is held, in
-// every limit and in the ledger, so that a lost request is not charged what its caller only dreamt of.
-bool Exchange::cap_held_output() {
-  std::int64_t most = call_->output_held();
-  for (std::size_t i = 0; i < plan_.demands().size(); ++i) {
-    const LimitRule& rule = *plan_.limits()[i].rule;
-    if (rule.shadow || rule.meter.size() != 1 || rule.meter.front().weight != 1) continue;
-    const auto kind = static_cast<std::size_t>(rule.meter.front().kind);
-    if (kind >= costs_.held.size() || plan_.demands()[i].cost >= costs_.held[kind]) continue;
-    const std::int64_t room = plan_.demands()[i].cost - costs_.certain[kind];
-    if (rule.meter.front().kind == MeterKind::kUsd) {
-      const std::int64_t million = call_->usd({.output_visible = 1'000'000});
-      const double tokens = static_cast<double>(room) * 1e6 / static_cast<double>(std::max<std::int64_t>(1, million));
-      if (tokens < static_cast<double>(most)) most = static_cast<std::int64_t>(tokens);
-    } else {
-      most = std::min(most, room);
-    }
-  }
-  return call_->hold_at_most(most);
 }
 
 // Plans, looks first where a look can change what is asked, and asks.
@@ -184,11 +162,7 @@ void Exchange::on_peek(const Decision& decision) {
 // could be.
 bool Exchange::counting_matters(const Decision& decision) const {
   Costs most = costs_;
-  const std::int64_t more = call_->input_bound() - call_->input();
-  call_->set_costs(call_->output_held() + more, most);
-  most.set(MeterKind::kInputTokens, call_->input_bound(), call_->input_bound());
-  const Usage usage{.input_uncached = call_->input_bound(), .output_visible = call_->output_held()};
-  most.set(MeterKind::kUsd, call_->usd(usage), call_->usd(usage));
+  call_->hold(call_->input_bound(), call_->output_held(), most);
   std::array<std::int64_t, kMaxDemands> amounts{};
   rules_->actuals(plan_, most, std::span(amounts).first(plan_.demands().size()));
   for (std::size_t i = 0; i < decision.count; ++i) {
@@ -288,7 +262,7 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
   decision_ = decision;
   if (seen_) rules_->remember(seen_->plan, seen_->state, services_.learned->ladders);
   seen_.reset();
-  if (!row_.degraded.empty()) audit_degraded();
+  if (!row_.degraded.empty()) note_degraded(services_, row_, rules_->policy().version);
   services_.journal->open(request_.id, row_, effects);
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
@@ -329,17 +303,6 @@ void Exchange::refuse(const Decision& decision) {
     client_->reply(refusal_reply(request_.shape, plan_, decision, refusal, request_.request_id, services_.now));
   }
   finish();
-}
-
-void Exchange::audit_degraded() {
-  services_.journal->audit({.time = services_.now,
-                            .request_id = request_.request_id,
-                            .key = row_.key,
-                            .event = AuditEvent::kDegraded,
-                            .layer = "budget",
-                            .limit = row_.degraded.substr(0, row_.degraded.find(';')),
-                            .evidence = row_.degraded,
-                            .config_version = rules_->policy().version});
 }
 
 void Exchange::on_written(bool ok) {

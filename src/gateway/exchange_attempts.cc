@@ -20,6 +20,7 @@ bool Exchange::next_open_target() {
         call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
     if (!gate.closed()) continue;
     probing_ = gate.probe;
+    services_.metrics->fallbacks.add(1);
     for (std::size_t i = before; i < call_->target_index(); ++i) attempts_.fell_back();
     return true;
   }
@@ -47,6 +48,7 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
   const std::int64_t used_usd = call_->usd(used);
   fell_back_ = next.kind == NextAttempt::Kind::kFallback;
   if (fell_back_ && !next_open_target()) return false;
+  if (!fell_back_) services_.metrics->retries.add(1);
   release_upstream(false);
   used_ = used;
   used_usd_ = used_usd;
@@ -90,13 +92,13 @@ void Exchange::readmit() {
   costs_.set(MeterKind::kRequests, 0, 0);
   costs_.set(MeterKind::kBytesIn, 0, 0);
   aim_attributes();
-  call_->set_costs(call_->output_held(), costs_);
+  call_->hold(call_->output_held(), costs_);
   if (rules_->plan(attributes_, costs_, services_.now, plan_)) {
     on_readmission({}, {});
     return;
   }
-  if (cap_held_output()) {
-    call_->set_costs(call_->output_held(), costs_);
+  if (call_->fit(plan_, costs_)) {
+    call_->hold(call_->output_held(), costs_);
     rules_->plan(attributes_, costs_, services_.now, plan_);
   }
   services_.counters->admit({.subjects = plan_.subjects(),

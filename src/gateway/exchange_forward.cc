@@ -73,6 +73,9 @@ void Exchange::forward(bool fresh) {
   parser_.emplace(answer_limits(), request_.head->method == "HEAD");
   head_seen_ = upstream_complete_ = false;
   answer_.clear();
+  inflate_.reset();
+  copy_.clear();
+  copied_ = 0;
   final_reply_.reset();
   ++row_.attempts;
   sent_at_ = services_.now;
