@@ -117,20 +117,21 @@ void Exchange::aim_attributes() {
   attributes_.set(Attribute::kProvider, call_->provider().name);
 }
 
-bool Exchange::plan_once() {
-  const auto fault = rules_->plan(attributes_, costs_, services_.now, plan_);
+// A call holds no more than fits into the amounts of its limits, so it may have to be planned twice.
+std::optional<PlanFault> Exchange::plan_fitting() {
+  if (call_) call_->hold(call_->output_held(), costs_);
+  auto fault = rules_->plan(attributes_, costs_, services_.now, plan_);
+  if (fault || !call_ || !call_->fit(plan_, costs_)) return fault;
+  call_->hold(call_->output_held(), costs_);
+  return rules_->plan(attributes_, costs_, services_.now, plan_);
+}
+
+bool Exchange::plan() {
+  const auto fault = plan_fitting();
   if (!fault) return true;
   const bool config = fault->kind == PlanFault::Kind::kTooManyLimits;
   reject(config ? ErrorKind::kUpstream : ErrorKind::kInvalidRequest, config ? 500 : 400, fault->message);
   return false;
-}
-
-bool Exchange::plan() {
-  if (call_) call_->hold(call_->output_held(), costs_);
-  if (!plan_once()) return false;
-  if (!call_ || !call_->fit(plan_, costs_)) return true;
-  call_->hold(call_->output_held(), costs_);
-  return plan_once();
 }
 
 // Plans, looks first where a look can change what is asked, and asks.

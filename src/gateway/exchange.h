@@ -102,7 +102,7 @@ class Exchange final : private AdmissionEvents,
   void end_probe();
   void aim_attributes();
   bool plan();
-  bool plan_once();
+  std::optional<PlanFault> plan_fitting();
   void ask();
   void on_peek(const Decision& decision);
   bool counting_matters(const Decision& decision) const;
@@ -226,6 +226,7 @@ class Exchange final : private AdmissionEvents,
   // A compressed answer passes as it is; this is its text, to read what it used.
   std::unique_ptr<Inflate> inflate_;
   std::string copy_;         // of a JSON answer, up to kMaxBuffered
+  bool decoded_ = false;     // the client gets the text, because a secret had to be taken out
   std::int64_t copied_ = 0;  // bytes of text, also of a stream
 
   // top-ups of a stream

@@ -92,14 +92,9 @@ void Exchange::readmit() {
   costs_.set(MeterKind::kRequests, 0, 0);
   costs_.set(MeterKind::kBytesIn, 0, 0);
   aim_attributes();
-  call_->hold(call_->output_held(), costs_);
-  if (rules_->plan(attributes_, costs_, services_.now, plan_)) {
+  if (plan_fitting()) {
     on_readmission({}, {});
     return;
-  }
-  if (call_->fit(plan_, costs_)) {
-    call_->hold(call_->output_held(), costs_);
-    rules_->plan(attributes_, costs_, services_.now, plan_);
   }
   services_.counters->admit({.subjects = plan_.subjects(),
                              .demands = plan_.demands(),

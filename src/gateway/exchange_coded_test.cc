@@ -125,6 +125,25 @@ TEST(ExchangeCoded, ATruncatedAnswerIsCountedByWhatWasReadOfIt) {
   }
 }
 
+TEST(ExchangeCoded, AnErrorPassesUnchangedUnlessItShowsTheProvidersKey) {
+  const auto error = [](std::string_view text) {
+    return response("401 Unauthorized", "application/json", compressed(text, kGzip), "content-encoding: gzip\r\n");
+  };
+  World world;
+  Connection first(world), second(world);
+  first.say(chat_request(world.agent));
+  world.upstream().bytes(error(R"({"error":{"message":"no"}})"));
+  EXPECT_EQ(first.answer().body, compressed(R"({"error":{"message":"no"}})", kGzip));
+  EXPECT_EQ(first.answer()["content-encoding"], "gzip");
+  second.say(chat_request(world.agent));
+  world.upstream().bytes(error(joined({R"({"error":{"message":"wrong key: )", kProviderKey, R"("}})"})));
+  EXPECT_EQ(second.answer().status, 401);
+  EXPECT_EQ(second.answer().body, R"({"error":{"message":"wrong key: ******************"}})");
+  EXPECT_EQ(second.answer()["content-encoding"], "(absent)");
+  EXPECT_EQ(world.used("tokens"), 0);
+  world.expect_quiet();
+}
+
 TEST(ExchangeCoded, ABombIsReadToTheMostAndCountedAsSeen) {
   World world;
   Connection client(world);

@@ -23,6 +23,12 @@ bool has_coding(const Headers& headers) {
   return !coding.empty() && !equal_ignoring_case(coding, "identity");
 }
 
+Headers without_coding(Headers headers) {
+  std::erase_if(headers.fields,
+                [](const Header& field) { return equal_ignoring_case(field.name, "content-encoding"); });
+  return headers;
+}
+
 }  // namespace
 
 void Exchange::on_answer_head() {
@@ -38,10 +44,10 @@ void Exchange::on_answer_head() {
   if (call_) {
     const auto framing =
         head.status < 400 ? framing_of(call_->operation(), head.headers.get("content-type")) : std::nullopt;
-    const bool coded = head.status < 400 && has_coding(head.headers);
+    const bool coded = has_coding(head.headers);
     if (coded) inflate_ = Inflate::of(head.headers.get("content-encoding"));
     // Events of a compressed stream cannot be held back or hidden, and a coding that is not known cannot be read.
-    const bool pass = coded && (framing || !inflate_);
+    const bool pass = coded && head.status < 400 && (framing || !inflate_);
     mode_ = pass ? Mode::kPass : framing ? Mode::kStream : Mode::kBuffer;
     if (framing && (!coded || inflate_)) {
       framing_ = *framing;
@@ -217,7 +223,12 @@ void Exchange::pass_answer(std::string_view bytes) {
 
 std::string Exchange::answer_fields() const {
   std::string out;
-  append_answer_fields(parser_->head().headers, provider_key_, call_.has_value(), out);
+  const Headers& fields = parser_->head().headers;
+  if (decoded_) {
+    append_answer_fields(without_coding(fields), provider_key_, call_.has_value(), out);
+  } else {
+    append_answer_fields(fields, provider_key_, call_.has_value(), out);
+  }
   append_header(out, "x-weir-request-id", request_.request_id);
   if (!row_.degraded.empty()) append_header(out, "x-weir-degraded", row_.degraded);
   append_limit_state(request_.shape, plan_, decision_, services_.now, out);
@@ -283,7 +294,7 @@ void Exchange::on_answer_complete() {
   if (!head_seen_) on_answer_head();
   if (upstream_ == nullptr) return;
   const int status = parser_->head().status;
-  if (call_) learn_limits(status >= 400 ? std::string_view(answer_) : std::string_view{});
+  if (call_) learn_limits(status >= 400 ? std::string_view(inflate_ ? copy_ : answer_) : std::string_view{});
   const bool failed = status == 429 || status >= 500;
   report(failed ? ProviderHealth::Answer::kFailed : ProviderHealth::Answer::kGood);
   const bool reusable = parser_->reusable();

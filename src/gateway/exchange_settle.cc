@@ -202,7 +202,10 @@ void Exchange::deliver() {
 
 // An answer that was read whole: its cost goes into the headers.
 void Exchange::deliver_whole() {
-  if (row_.status >= 400 && call_) redact(answer_, provider_key_);
+  if (row_.status >= 400 && call_) {
+    decoded_ = redact(inflate_ ? copy_ : answer_, provider_key_) && inflate_;
+    if (decoded_) answer_ = std::move(copy_);
+  }
   std::string out;
   append_status_line(out, row_.status);
   out += answer_fields();
