@@ -29,23 +29,31 @@ class Api::Check final : private AdmissionEvents {
       : api_(api), services_(services), call_(std::move(call)), ticket_(ticket) {}
   ~Check() override { services_.counters->forget(static_cast<AdmissionEvents*>(this)); }
   void start() {
-    services_.counters->peek(
-        {.subjects = call_->plan.subjects(), .demands = call_->plan.demands(), .now = services_.now}, *this);
+    looks_first_ = call_->rules->has_ladder(call_->plan);
+    peek();
   }
 
  private:
+  void peek() {
+    services_.counters->peek(
+        {.subjects = call_->plan.subjects(), .demands = call_->plan.demands(), .now = services_.now}, *this);
+  }
   void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect>) override {
+    if (status == CountersStatus::kOk && std::exchange(looks_first_, false)) {
+      const auto fault = call_->climb(decision, services_.learned->ladders, services_.now);
+      if (!fault) return peek();
+      return end(call_fault_reply(*fault, call_->request_id));
+    }
+    end(reply(status, decision));
+  }
+  void end(Reply reply) {
     const auto self = std::move(api_.tickets_.at(ticket_).check);  // keeps this object alive until the end of the call
-    api_.deliver(ticket_, reply(status, decision));
+    api_.deliver(ticket_, std::move(reply));
   }
   Reply reply(CountersStatus status, const Decision& decision) {
     if (status != CountersStatus::kOk) {
       return call_fault_reply({.status = 503, .message = "The counter store cannot be reached; try again shortly."},
                               call_->request_id);
-    }
-    Degraded degraded;
-    if (decision.admitted && api_.options_.degrade) {
-      degraded = api_.options_.degrade(*call_->rules, call_->plan, decision, call_->body.model);
     }
     if (!decision.admitted) {
       const Refusal refusal = decision.table_full
@@ -56,8 +64,9 @@ class Api::Check final : private AdmissionEvents {
     Reply reply{.status = 200,
                 .content_type = "application/json",
                 .headers = {},
-                .body = admit_answer(*call_, decision, degraded.change, services_.now, {})};
+                .body = admit_answer(*call_, decision, services_.now, {})};
     append_limit_state(ErrorShape::kProblem, call_->plan, decision, services_.now, reply.headers);
+    if (!call_->row.degraded.empty()) append_header(reply.headers, "x-weir-degraded", call_->row.degraded);
     return reply;
   }
 
@@ -65,6 +74,7 @@ class Api::Check final : private AdmissionEvents {
   Services& services_;
   std::shared_ptr<DecisionCall> call_;
   std::uint64_t ticket_;
+  bool looks_first_ = false;  // at what the ladders look at
 };
 
 Api::Ticket::Ticket() = default;
@@ -132,12 +142,13 @@ void Api::decide(Services& services, const OwnRequest& request, ReplyEvents& eve
       const auto body = read_count(request.body);
       if (!body) return fault(body.error());
       const CountQuestion question{.model = body->model, .text = body->text, .body = request.body};
-      const auto estimate = estimate_tokens(question, services.rules->policy().bounds.json);
-      if (!estimate) return fault(estimate.error());
-      const TokenCount count = options_.count ? options_.count(question, *estimate)
-                                              : TokenCount{.encoding = {}, .tokens = *estimate, .exact = false};
-      return events.on_reply(
-          {.status = 200, .content_type = "application/json", .headers = {}, .body = count_answer(body->model, count)});
+      const auto count = count_tokens(question, services.rules->policy().bounds.json, *services.learned,
+                                      history_owner(request.identity));
+      if (!count) return fault(count.error());
+      return events.on_reply({.status = 200,
+                              .content_type = "application/json",
+                              .headers = {},
+                              .body = count_answer(body->model, *count)});
     }
     default:
       break;

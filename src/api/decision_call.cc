@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "policy/llm_costs.h"
 
 namespace weir {
 namespace {
@@ -138,23 +139,15 @@ void DecisionCall::fill_attributes_of(const OwnRequest& request) {
   attributes.set(Attribute::kMethod, "POST");
 }
 
-std::optional<CallFault> DecisionCall::make_plan(TimeNs now) {
-  MeterAmounts input = body.estimate;
-  input.output_tokens = input.reasoning_tokens = 0;
-  const std::int64_t certain_usd = body.estimate.usd_micros.value_or(priced(price, input));
-  const std::int64_t held_usd = body.estimate.usd_micros.value_or(priced(price, body.estimate));
+std::optional<CallFault> DecisionCall::plan_once(TimeNs now) {
   const auto both = [&](MeterKind kind, std::int64_t amount) { costs.set(kind, amount, amount); };
   costs = {};
+  hold_llm_costs(costs, price, usage_of(body.estimate));
   both(MeterKind::kRequests, body.estimate.requests);
   both(MeterKind::kConcurrency, 1);
-  both(MeterKind::kInputTokens, body.estimate.input_tokens);
-  both(MeterKind::kCachedTokens, body.estimate.cached_tokens);
   both(MeterKind::kBytesIn, body.estimate.bytes_in);
   both(MeterKind::kBytesOut, body.estimate.bytes_out);
-  costs.set(MeterKind::kOutputTokens, 0, body.estimate.output_tokens);
-  costs.set(MeterKind::kTokens, body.estimate.input_tokens,
-            std::min(body.estimate.input_tokens + body.estimate.output_tokens, kMaxAmount));
-  costs.set(MeterKind::kUsd, certain_usd, held_usd);
+  if (body.estimate.usd_micros) both(MeterKind::kUsd, *body.estimate.usd_micros);
   for (const auto& [meter, amount] : body.estimate.custom) costs.custom.emplace_back(meter, amount);
   const auto fault = rules->plan(attributes, costs, now, plan);
   if (!fault) return std::nullopt;
@@ -162,18 +155,36 @@ std::optional<CallFault> DecisionCall::make_plan(TimeNs now) {
   return CallFault{.status = config ? 500 : 400, .message = fault->message};
 }
 
-std::optional<CallFault> DecisionCall::degrade(const Degradation& change, TimeNs now) {
+void DecisionCall::hold_at_most(std::int64_t output_tokens) {
+  body.estimate.output_tokens = std::min(body.estimate.output_tokens, output_tokens);
+  body.estimate.reasoning_tokens = std::min(body.estimate.reasoning_tokens, body.estimate.output_tokens);
+}
+
+std::optional<CallFault> DecisionCall::make_plan(TimeNs now) {
+  if (auto fault = plan_once(now)) return fault;
+  const std::int64_t fits = fitting_output(plan, costs, price, body.estimate.output_tokens);
+  if (fits == body.estimate.output_tokens) return std::nullopt;
+  hold_at_most(fits);
+  return plan_once(now);
+}
+
+std::optional<CallFault> DecisionCall::climb(const Decision& state, const Ladders& ladders, TimeNs now) {
+  change = rules->degradation(plan, state, body.model, ladders);
+  seen_ = std::make_unique<Seen>(Seen{plan, state});
+  if (!change.any()) return std::nullopt;
   if (!change.model.empty()) body.model = change.model;
-  if (change.max_tokens) {
-    body.estimate.output_tokens = std::min(body.estimate.output_tokens, *change.max_tokens);
-    body.estimate.reasoning_tokens = std::min(body.estimate.reasoning_tokens, body.estimate.output_tokens);
-  }
+  if (change.max_tokens) hold_at_most(*change.max_tokens);
   if (auto fault = take_price()) return fault;
-  if (!body.model.empty()) attributes.set(Attribute::kModel, body.model);
-  if (!provider_.empty()) attributes.set(Attribute::kProvider, provider_);
+  attributes.set(Attribute::kModel, body.model.empty() ? std::string_view() : std::string_view(body.model));
+  attributes.set(Attribute::kProvider, provider_.empty() ? std::string_view() : std::string_view(provider_));
   if (auto fault = make_plan(now)) return fault;
   fill_row(now);
+  row.degraded = change.header();
   return std::nullopt;
+}
+
+void DecisionCall::remember_rungs(Ladders& ladders) const {
+  if (seen_) rules->remember(seen_->plan, seen_->state, ladders);
 }
 
 void DecisionCall::fill_row(TimeNs now) {

@@ -29,8 +29,10 @@ struct DecisionCall {
 
   // Fills everything below.
   std::optional<CallFault> prepare(const Services& services, const OwnRequest& request);
-  // Asks for less, as a ladder wants it, and plans again.
-  std::optional<CallFault> degrade(const Degradation& change, TimeNs now);
+  // With the state of the counters (a peek at `plan`): asks for what the ladders in force want, and plans again.
+  std::optional<CallFault> climb(const Decision& state, const Ladders& ladders, TimeNs now);
+  // Once it is admitted.
+  void remember_rungs(Ladders& ladders) const;
 
   std::shared_ptr<const Ruleset> rules;
   AdmitBody body;
@@ -39,6 +41,7 @@ struct DecisionCall {
   Costs costs;
   Price price;
   Plan plan;
+  Degradation change;  // that ladders made
   UsageRow row;
   std::string request_id;  // of the HTTP request
   Hash128 id;              // of the reservation; none for check
@@ -47,10 +50,17 @@ struct DecisionCall {
   std::optional<CallFault> take_consumer(const Services& services);
   std::optional<CallFault> take_price();
   std::optional<CallFault> check_meters() const;
+  std::optional<CallFault> plan_once(TimeNs now);
   std::optional<CallFault> make_plan(TimeNs now);
+  void hold_at_most(std::int64_t output_tokens);
   void fill_attributes_of(const OwnRequest& request);
   void fill_row(TimeNs now);
 
+  struct Seen {
+    Plan plan;
+    Decision state;
+  };
+  std::unique_ptr<Seen> seen_;  // what the ladders saw
   std::string provider_;
   std::vector<std::pair<std::string, std::string>> fields_;  // of the request's head, lower-case names
 };

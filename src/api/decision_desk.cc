@@ -31,10 +31,6 @@ std::string with_marker(const std::string& answer, ClosedHow how) {
   return answer.substr(0, answer.size() - 1) + fmt::format(R"(,"already":"{}"}})", word);
 }
 
-MeterAmounts held_amounts(const DecisionHold& hold) {
-  return hold.estimate;
-}
-
 }  // namespace
 
 Reply call_fault_reply(const CallFault& fault, const std::string& request_id) {
@@ -72,7 +68,7 @@ std::string settle_answer(const UsageRow& row, const MeterAmounts& usage, bool l
   return out;
 }
 
-DecisionDesk::DecisionDesk(const DegradeHook& degrade, DeskLimits limits) : degrade_(degrade), limits_(limits) {}
+DecisionDesk::DecisionDesk(DeskLimits limits) : limits_(limits) {}
 DecisionDesk::~DecisionDesk() = default;
 
 void DecisionDesk::drop_operations() {
@@ -163,7 +159,7 @@ void DecisionDesk::expired(Services& services, Hash128 id) {
   const UsageRow row = expired_row(entry->row, 0, 0);
   entry->state = Entry::State::kExpired;
   --open_;
-  entry->answer = settle_answer(row, held_amounts(hold), false);
+  entry->answer = settle_answer(row, hold.estimate, false);
   services.metrics->usage(row.model, row.usage, row.usd_micros);
   services.journal->settle_hold(
       row,

@@ -26,13 +26,6 @@
 
 namespace weir {
 
-// What a ladder makes of a call, and how X-Weir-Degraded says it.
-struct Degraded {
-  Degradation change;
-  std::string header;
-};
-using DegradeHook = std::function<Degraded(const Ruleset&, const Plan&, const Decision& state, std::string_view model)>;
-
 struct DeskLimits {
   std::size_t closed = 1'000'000;
   std::size_t closed_bytes = std::size_t{512} << 20;
@@ -44,8 +37,7 @@ class DecisionDesk {
   static constexpr DurationNs kRemembered = kHour;
   static constexpr std::size_t kMaxWaiting = 64;
 
-  // `degrade` may be empty.
-  explicit DecisionDesk(const DegradeHook& degrade, DeskLimits limits = {});
+  explicit DecisionDesk(DeskLimits limits = {});
   ~DecisionDesk();
   DecisionDesk(const DecisionDesk&) = delete;
   DecisionDesk& operator=(const DecisionDesk&) = delete;
@@ -98,7 +90,6 @@ class DecisionDesk {
   void keep_closed(Hash128 id, TimeNs now);
   void forget(TimeNs now);
 
-  const DegradeHook& degrade_;
   const DeskLimits limits_;
   std::unordered_map<Hash128, Entry, HashOfId> entries_;
   std::unordered_map<Operation*, std::unique_ptr<Operation>> operations_;

@@ -7,7 +7,8 @@
 namespace weir {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kFourPrices = 1;  // the version before; it had only the first four prices
 constexpr std::size_t kMaxTerms = 4096;  // of one meter
 
 class Out {
@@ -121,8 +122,13 @@ void for_each_amount(Amounts& amounts, Each each) {
 }
 
 template <class P, class Each>
-void for_each_price(P& price, Each each) {
+void for_each_price(P& price, std::int64_t version, Each each) {
   for (auto* number : {&price.input, &price.cached_input, &price.cache_write, &price.output}) each(*number);
+  if (version == kFourPrices) return;
+  for (auto* number : {&price.audio_in, &price.audio_out, &price.cache_write_1h, &price.reasoning, &price.tool_unit}) {
+    each(*number);
+  }
+  for (auto* percent : {&price.flex_percent, &price.priority_percent, &price.batch_percent}) each(*percent);
 }
 
 void put_meters(Out& out, const std::vector<std::vector<MeterTerm>>& meters) {
@@ -203,7 +209,7 @@ std::string encode_hold(const DecisionHold& hold) {
     out.text(name);
     out.number(amount);
   }
-  for_each_price(hold.price, [&](std::int64_t number) { out.number(number); });
+  for_each_price(hold.price, kVersion, [&](std::int64_t number) { out.number(number); });
   out.text(hold.admitted);
   return bytes;
 }
@@ -211,7 +217,8 @@ std::string encode_hold(const DecisionHold& hold) {
 bool decode_hold(std::string_view bytes, DecisionHold& hold) {
   In in(bytes);
   hold = {};
-  if (in.number() != kVersion) return false;
+  const std::int64_t version = in.number();
+  if (version != kVersion && version != kFourPrices) return false;
   hold.held.id = in.hash();
   hold.held.deadline = in.number();
   hold.held.remember = false;
@@ -227,7 +234,7 @@ bool decode_hold(std::string_view bytes, DecisionHold& hold) {
     name = in.text();
     amount = in.number();
   }
-  for_each_price(hold.price, [&](std::int64_t& number) { number = in.number(); });
+  for_each_price(hold.price, version, [&]<class Number>(Number& number) { number = static_cast<Number>(in.number()); });
   hold.admitted = in.text();
   return in.done();
 }

@@ -1,6 +1,7 @@
 #include "api/decision_operations.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "api/limits_json.h"
 #include "base/json_writer.h"
@@ -23,8 +24,8 @@ Decision with_own_charge(const Plan& plan, Decision decision) {
 
 }  // namespace
 
-std::string admit_answer(const DecisionCall& call, const Decision& decision, const Degradation& change, TimeNs now,
-                         std::string_view id) {
+std::string admit_answer(const DecisionCall& call, const Decision& decision, TimeNs now, std::string_view id) {
+  const Degradation& change = call.change;
   std::string out;
   JsonWriter json(out);
   json.begin_object();
@@ -51,7 +52,7 @@ void DecisionDesk::Operation::finish(Reply reply) {
 }
 
 void DecisionDesk::Admit::start() {
-  peeking_ = static_cast<bool>(desk_.degrade_);
+  peeking_ = call_->rules->has_ladder(call_->plan);
   if (!peeking_) return ask();
   services_.counters->peek({.subjects = call_->plan.subjects(), .demands = call_->plan.demands(), .now = services_.now},
                            *this);
@@ -67,25 +68,18 @@ void DecisionDesk::Admit::ask() {
                             *this);
 }
 
-void DecisionDesk::Admit::peeked(const Decision& decision) {
-  peeking_ = false;
-  degraded_ = desk_.degrade_(*call_->rules, call_->plan, decision, call_->body.model);
-  if (degraded_.change.any()) {
-    if (const auto fault = call_->degrade(degraded_.change, services_.now)) {
-      return finish(call_fault_reply(*fault, call_->request_id));
-    }
-    call_->row.degraded = degraded_.header;
-  }
-  ask();
-}
-
 void DecisionDesk::Admit::on_decision(CountersStatus status, const Decision& decision,
                                       std::span<const Effect> effects) {
   if (status != CountersStatus::kOk) {
     return finish(call_fault_reply(
         {.status = 503, .message = "The counter store cannot be reached; try again shortly."}, call_->request_id));
   }
-  if (peeking_) return peeked(decision);
+  if (std::exchange(peeking_, false)) {
+    if (const auto fault = call_->climb(decision, services_.learned->ladders, services_.now)) {
+      return finish(call_fault_reply(*fault, call_->request_id));
+    }
+    return ask();
+  }
   if (!decision.admitted) return refuse(decision);
   if (decision.replayed) {
     return finish(call_fault_reply({.status = 409,
@@ -98,6 +92,8 @@ void DecisionDesk::Admit::on_decision(CountersStatus status, const Decision& dec
     services_.counters->cancel(id_, services_.now, *this);
     return;
   }
+  call_->remember_rungs(services_.learned->ladders);
+  if (!call_->row.degraded.empty()) note_degraded(services_, call_->row, call_->rules->policy().version);
   services_.journal->when_written(*this);
 }
 
@@ -109,7 +105,7 @@ bool DecisionDesk::Admit::hold(const Decision& decision, std::span<const Effect>
   for (const PlannedLimit& limit : call.plan.limits()) hold.meters.push_back(limit.rule->meter);
   hold.estimate.usd_micros = call.row.usd_micros;
   hold.estimate.tool_calls = call.row.tool_calls;
-  hold.admitted = admit_answer(call, decision, degraded_.change, services_.now, call.body.id);
+  hold.admitted = admit_answer(call, decision, services_.now, call.body.id);
   reply_ = {.status = 200, .content_type = "application/json", .headers = {}, .body = hold.admitted};
   append_limit_state(ErrorShape::kProblem, call.plan, decision, services_.now, reply_.headers);
   if (!call.row.degraded.empty()) append_header(reply_.headers, "x-weir-degraded", call.row.degraded);

@@ -47,12 +47,10 @@ class DecisionDesk::Admit final : public Operation {
   void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) override;
   void on_settled(CountersStatus status, Outcome outcome, std::span<const Effect> effects) override;
   void on_written(bool ok) override;
-  void peeked(const Decision& decision);
   void refuse(const Decision& decision);
   bool hold(const Decision& decision, std::span<const Effect> effects);
 
   std::shared_ptr<DecisionCall> call_;
-  Degraded degraded_;
   bool peeking_ = false;
   Reply reply_;
 };
@@ -79,7 +77,6 @@ class DecisionDesk::Close final : public Operation {
 };
 
 // The body of an admission's 200; `id` is empty for check.
-std::string admit_answer(const DecisionCall& call, const Decision& decision, const Degradation& change, TimeNs now,
-                         std::string_view id);
+std::string admit_answer(const DecisionCall& call, const Decision& decision, TimeNs now, std::string_view id);
 
 }  // namespace weir

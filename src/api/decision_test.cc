@@ -136,7 +136,7 @@ TEST_F(DecisionTest, IdsAreForgottenAnHourAfterTheyWereClosed) {
 }
 
 TEST_F(DecisionTest, ClosedIdsAreBoundedOldestFirst) {
-  DecisionDesk desk({}, {.closed = 3, .closed_bytes = 1000});
+  DecisionDesk desk({.closed = 3, .closed_bytes = 1000});
   for (std::uint64_t i = 1; i <= 5; ++i) desk.remember({.id = {1, i}, .at = kNoon, .admitted = "{}", .answer = "{}"});
   EXPECT_EQ(desk.closed(), 3u);
   desk.remember({.id = {1, 9}, .at = kNoon, .admitted = std::string(900, 'x'), .answer = std::string(99, 'x')});
@@ -258,27 +258,96 @@ TEST_F(DecisionTest, RefusalsAreAuditedAndMayBeAskedAgain) {
   world.expect_quiet();
 }
 
+// The spend limit of the test policy with a ladder.
+const std::string kLadder = policy_with(
+    "  - { name: spend, per: caller, meter: usd, allow: 10/day, degrade: [{ at: 50%, model: { gpt-4o: embed }, "
+    "max_tokens: 100, keep_messages: 20 }] }",
+    "  - { name: spend,");
+
 TEST_F(DecisionTest, ALadderChangesModelCapAndPrice) {
-  int asked = 0;
-  options.degrade = [&](const Ruleset&, const Plan&, const Decision&, std::string_view model) {
-    ++asked;
-    EXPECT_EQ(model, "gpt-4o");
-    return Degraded{.change = {.model = "embed", .max_tokens = 100, .keep_messages = 20, .limits = "spend"},
-                    .header = "spend; model=embed; max_tokens=100"};
-  };
+  world.use_policy(kLadder);
+  post("admit", R"({"id":"half","estimate":{"usd":4.995}})");
   const Received admitted = post("admit", admit_body("a"));
-  EXPECT_EQ(asked, 1);
   EXPECT_TRUE(
       has(admitted.body,
           R"("decision":"degrade","degrade":{"model":"embed","max_tokens":100,"keep_messages":20},"limits":[)"));
-  EXPECT_EQ(admitted["x-weir-degraded"], "spend; model=embed; max_tokens=100");
-  EXPECT_EQ(world.reserved("tokens"), 1000);
-  EXPECT_EQ(world.reserved("spend"), 900);
+  EXPECT_EQ(admitted["x-weir-degraded"], "spend; model=embed; max_tokens=100; keep_messages=20");
+  EXPECT_EQ(world.reserved("tokens"), 1000) << "the cap of the rung, not the estimate";
+  EXPECT_EQ(world.reserved("spend"), 4'995'900) << "at the price of the model that will be called";
+  ASSERT_EQ(world.journal.audits.size(), 1u);
+  EXPECT_EQ(world.journal.audits[0].event, AuditEvent::kDegraded);
+  EXPECT_EQ(world.journal.audits[0].limit, "spend");
+  EXPECT_EQ(world.journal.audits[0].request_id, "a");
+  EXPECT_EQ(world.book.degraded.value(), 1);
   post("settle", usage_body("a", R"("input_tokens":900,"output_tokens":100)"));
   EXPECT_EQ(world.row().model, "embed");
-  EXPECT_EQ(world.row().degraded, "spend; model=embed; max_tokens=100");
+  EXPECT_EQ(world.row().degraded, "spend; model=embed; max_tokens=100; keep_messages=20");
   EXPECT_EQ(world.row().usd_micros, 900);
-  options.degrade = {};
+  post("cancel", id_body("half"));
+  world.expect_quiet();
+}
+
+TEST_F(DecisionTest, CheckDegradesAsAdmitWouldAndTeachesTheLadderNothing) {
+  world.use_policy(kLadder);
+  post("admit", R"({"id":"half","estimate":{"usd":4.995}})");
+  const Received checked = post("check", admit_body("c"));
+  EXPECT_EQ(checked.status, 200);
+  EXPECT_TRUE(has(checked.body, R"({"decision":"degrade","degrade":{"model":"embed",)")) << checked.body;
+  EXPECT_EQ(checked["x-weir-degraded"], "spend; model=embed; max_tokens=100; keep_messages=20");
+  EXPECT_EQ(world.learned.ladders.size(), 0u);
+  EXPECT_TRUE(world.journal.audits.empty());
+  EXPECT_EQ(world.book.degraded.value(), 0);
+  post("cancel", id_body("half"));
+  world.expect_quiet();
+}
+
+TEST_F(DecisionTest, ARungIsLeftFivePointsBelowWhereItBeganByAdmittedCallsOnly) {
+  world.use_policy(kLadder);
+  int calls = 0;
+  const auto decide = [&](std::string_view call) {
+    const std::string id = "x" + std::to_string(++calls);
+    const Received answer =
+        post(call, joined({R"({"id":")", id, R"(","model":"gpt-4o","estimate":{"input_tokens":10}})"}));
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    if (call == "admit") post("cancel", id_body(id));
+    return has(answer.body, R"("decision":"degrade")") ? "degrade" : "allow";
+  };
+  const auto spend = [&](std::string_view id, std::string_view usd) {
+    post("admit", joined({R"({"id":")", id, R"(","estimate":{"usd":)", usd, R"(},"hold":"24h"})"}));
+  };
+  spend("most", "4.7");
+  EXPECT_STREQ(decide("admit"), "allow");
+  spend("more", "0.4");
+  EXPECT_STREQ(decide("check"), "degrade");
+  EXPECT_STREQ(decide("admit"), "degrade");
+  post("cancel", id_body("more"));
+  EXPECT_STREQ(decide("check"), "degrade") << "at 47% the rung of 50% is not left yet";
+  EXPECT_STREQ(decide("admit"), "degrade");
+  post("cancel", id_body("most"));
+  EXPECT_STREQ(decide("admit"), "allow") << "and that is remembered, also without a change";
+  spend("again", "4.7");
+  EXPECT_STREQ(decide("admit"), "allow");
+  post("cancel", id_body("again"));
+  world.expect_quiet();
+}
+
+TEST_F(DecisionTest, ARefusedCallTeachesTheLadderNothing) {
+  world.use_policy(kLadder);
+  post("admit", R"({"id":"half","estimate":{"usd":4.995}})");
+  EXPECT_EQ(post("admit", R"({"model":"gpt-4o","estimate":{"input_tokens":60000}})").status, 413);
+  EXPECT_EQ(world.learned.ladders.size(), 0u);
+  post("cancel", id_body("half"));
+  world.expect_quiet();
+}
+
+TEST_F(DecisionTest, AnEstimateBeyondAnAmountHoldsTheAmountInEveryLimitAndInTheRow) {
+  EXPECT_EQ(
+      post("admit", R"({"id":"a","model":"gpt-4o","estimate":{"input_tokens":1000,"output_tokens":90000}})").status,
+      200);
+  EXPECT_EQ(world.reserved("tokens"), 50'000);
+  EXPECT_EQ(world.reserved("spend"), 2'500 + 490'000);
+  EXPECT_EQ(world.journal.opens.back().row.reserved_tokens, 50'000);
+  post("cancel", id_body("a"));
   world.expect_quiet();
 }
 
@@ -287,16 +356,35 @@ TEST_F(DecisionTest, AnUnreadHoldIsNotAdopted) {
   EXPECT_EQ(api->desk().open(), 0u);
 }
 
+TEST_F(DecisionTest, CountEstimatesFromAboveAsTheGatewayDoesAndAddsPictures) {
+  const std::string text(4000, 'x');
+  const std::string question = joined({R"({"model":"claude-x","text":")", text, R"("})"});
+  EXPECT_TRUE(has(post("count", question).body, R"("tokens":1250,"exact":false)"));
+  for (int i = 0; i < 40; ++i) {
+    world.learned.calibration.learn(OutputHistory::key("tenant acme", "claude-x"), 4000, 500);
+  }
+  const std::int64_t learned =
+      world.learned.calibration.tokens_of(OutputHistory::key("tenant acme", "claude-x"), 4000).upper;
+  EXPECT_LT(learned, 1250);
+  EXPECT_TRUE(has(post("count", question).body, joined({R"("tokens":)", std::to_string(learned), ","})));
+  const Received pictured = post("count", R"({"model":"gpt-4o","messages":[{"role":"user","content":[)"
+                                          R"({"type":"text","text":"hello"},)"
+                                          R"({"type":"image_url","image_url":{"url":"https://x.test/a.png"}}]}]})");
+  EXPECT_TRUE(has(pictured.body, R"("exact":false)"));
+  const std::size_t at = pictured.body.find(R"("tokens":)");
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_GT(std::stoi(pictured.body.substr(at + 9)), 500) << pictured.body;
+}
+
 TEST_F(DecisionTest, CountUsesTheTokenizerWhenThereIsOneAndAnEstimateOtherwise) {
   const Received estimated = post("count", R"({"model":"claude-x","text":"hello world"})");
   EXPECT_EQ(estimated.body, R"({"model":"claude-x","encoding":null,"tokens":4,"exact":false})");
-  options.count = [](const CountQuestion& question, std::int64_t estimate) {
-    EXPECT_EQ(estimate, question.text ? 4 : 7);
-    return TokenCount{.encoding = "o200k_base", .tokens = question.text ? 2 : 9, .exact = question.text.has_value()};
-  };
   EXPECT_EQ(post("count", R"({"model":"gpt-4o","text":"hello world"})").body,
             R"({"model":"gpt-4o","encoding":"o200k_base","tokens":2,"exact":true})");
-  EXPECT_EQ(post("count", R"({"model":"gpt-4o","messages":[{"role":"user","content":"hello"}]})").status, 200);
+  EXPECT_EQ(post("count", R"({"model":"gpt-4o","messages":[{"role":"user","content":"hello"}]})").body,
+            R"({"model":"gpt-4o","encoding":"o200k_base","tokens":8,"exact":true})");
+  EXPECT_EQ(post("count", R"({"model":"nobody-knows","messages":[{"role":"user","content":"hello"}]})").body,
+            R"({"model":"nobody-knows","encoding":null,"tokens":7,"exact":false})");
   EXPECT_EQ(post("count", R"({"model":"gpt-4o","messages":7})").status, 400);
   EXPECT_EQ(world.used("requests"), 0);
   world.expect_quiet();

@@ -83,7 +83,7 @@ class Api::MeQuery final : private AdmissionEvents {
   Plan plan_;
 };
 
-Api::Api(const ApiOptions& options) : options_(options), desk_(options.degrade) {}
+Api::Api(const ApiOptions& options) : options_(options) {}
 
 Api::~Api() = default;
 

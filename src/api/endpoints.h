@@ -19,8 +19,6 @@ struct ApiOptions {
   // Refreshes gauges that are read at scrape time (table sizes and the like).
   std::function<void()> before_metrics;
   std::function<std::string()> why_not_ready;  // empty when ready
-  CountTokens count{};                         // absent: tokens are estimated
-  DegradeHook degrade{};                       // absent: no ladder applies
 };
 
 class Api final : public OwnEndpoints {

@@ -161,7 +161,6 @@ Result<void> Server::open_workers() {
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   if (!consumers) return std::unexpected(consumers.error());
   resolver_ = std::make_unique<Resolver>();
-  api_.count = count_exactly;
   api_.before_metrics = [this] { refresh_gauges(); };
   api_.why_not_ready = [this] { return why_not_ready(); };
   const CounterId failures = auth_failures_->define(
@@ -399,6 +398,8 @@ void Server::refresh_gauges() {
     metrics_.gauge("weir_snapshot_healthy", "1 unless the last snapshot failed; until one works the journal grows.")
         .set(snapshot_reason_.empty() ? 1 : 0);
   }
+  metrics_.gauge("weir_provider_breakers_open", "Models of providers whose breaker is open.")
+      .set(static_cast<std::int64_t>(learned_.providers.open_breakers(clock_->now())));
   metrics_.gauge("weir_ready", "1 while /readyz answers 200.").set(why_not_ready().empty() ? 1 : 0);
   metrics_.gauge("weir_config_info", "The policy in force.", {{"version", current_policy()->version}}).set(1);
 }

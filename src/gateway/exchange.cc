@@ -72,8 +72,7 @@ bool Exchange::prepare_llm() {
   }
   call_ = std::move(*call);
   adopt_dialect_user(request_.identity, call_->facts().user);
-  const Identity& who = request_.identity;
-  call_->identify(!who.tenant.empty() ? "tenant " + who.tenant : "caller " + who.caller);
+  call_->identify(history_owner(request_.identity));
   stream_ = call_->facts().stream;
   attempts_ = Attempts(policy.retry, call_->fallbacks(), services_.now);
   return pass_gate();
@@ -118,41 +117,21 @@ void Exchange::aim_attributes() {
   attributes_.set(Attribute::kProvider, call_->provider().name);
 }
 
-bool Exchange::plan_once() {
-  const auto fault = rules_->plan(attributes_, costs_, services_.now, plan_);
+// A call holds no more than fits into the amounts of its limits, so it may have to be planned twice.
+std::optional<PlanFault> Exchange::plan_fitting() {
+  if (call_) call_->hold(call_->output_held(), costs_);
+  auto fault = rules_->plan(attributes_, costs_, services_.now, plan_);
+  if (fault || !call_ || !call_->fit(plan_, costs_)) return fault;
+  call_->hold(call_->output_held(), costs_);
+  return rules_->plan(attributes_, costs_, services_.now, plan_);
+}
+
+bool Exchange::plan() {
+  const auto fault = plan_fitting();
   if (!fault) return true;
   const bool config = fault->kind == PlanFault::Kind::kTooManyLimits;
   reject(config ? ErrorKind::kUpstream : ErrorKind::kInvalidRequest, config ? 500 : 400, fault->message);
   return false;
-}
-
-bool Exchange::plan() {
-  if (call_) call_->set_costs(call_->output_held(), costs_);
-  if (!plan_once()) return false;
-  if (!call_ || !cap_held_output()) return true;
-  call_->set_costs(call_->output_held(), costs_);
-  return plan_once();
-}
-
-// A cap beyond a limit's amount holds the amount (PRODUCT section 3): then no more output than fits into it is held, in
-// every limit and in the ledger, so that a lost request is not charged what its caller only dreamt of.
-bool Exchange::cap_held_output() {
-  std::int64_t most = call_->output_held();
-  for (std::size_t i = 0; i < plan_.demands().size(); ++i) {
-    const LimitRule& rule = *plan_.limits()[i].rule;
-    if (rule.shadow || rule.meter.size() != 1 || rule.meter.front().weight != 1) continue;
-    const auto kind = static_cast<std::size_t>(rule.meter.front().kind);
-    if (kind >= costs_.held.size() || plan_.demands()[i].cost >= costs_.held[kind]) continue;
-    const std::int64_t room = plan_.demands()[i].cost - costs_.certain[kind];
-    if (rule.meter.front().kind == MeterKind::kUsd) {
-      const std::int64_t million = call_->usd({.output_visible = 1'000'000});
-      const double tokens = static_cast<double>(room) * 1e6 / static_cast<double>(std::max<std::int64_t>(1, million));
-      if (tokens < static_cast<double>(most)) most = static_cast<std::int64_t>(tokens);
-    } else {
-      most = std::min(most, room);
-    }
-  }
-  return call_->hold_at_most(most);
 }
 
 // Plans, looks first where a look can change what is asked, and asks.
@@ -200,7 +179,7 @@ bool Exchange::counting_matters(const Decision& decision) const {
 // What each demand would hold if the input had that many tokens.
 void Exchange::amounts_with(std::int64_t input, Amounts& out) const {
   Costs costs = costs_;
-  call_->set_costs(input, call_->output_held(), costs);
+  call_->hold(input, call_->output_held(), costs);
   rules_->actuals(plan_, costs, std::span(out).first(plan_.demands().size()));
 }
 
@@ -302,7 +281,7 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
     rules_->remember(seen_ ? seen_->plan : plan_, seen_ ? seen_->state : decision, services_.learned->ladders);
   }
   seen_.reset();
-  if (!row_.degraded.empty()) audit_degraded();
+  if (!row_.degraded.empty()) note_degraded(services_, row_, rules_->policy().version);
   services_.journal->open(request_.id, row_, effects);
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
@@ -344,17 +323,6 @@ void Exchange::refuse(const Decision& decision) {
     client_->reply(refusal_reply(request_.shape, plan_, decision, refusal, request_.request_id, services_.now));
   }
   finish();
-}
-
-void Exchange::audit_degraded() {
-  services_.journal->audit({.time = services_.now,
-                            .request_id = request_.request_id,
-                            .key = row_.key,
-                            .event = AuditEvent::kDegraded,
-                            .layer = "budget",
-                            .limit = row_.degraded.substr(0, row_.degraded.find(';')),
-                            .evidence = row_.degraded,
-                            .config_version = rules_->policy().version});
 }
 
 void Exchange::on_written(bool ok) {

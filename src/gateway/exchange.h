@@ -24,6 +24,7 @@
 #include "gateway/attempts.h"
 #include "gateway/http1.h"
 #include "gateway/identity.h"
+#include "gateway/inflate.h"
 #include "gateway/llm_call.h"
 #include "gateway/ports.h"
 #include "gateway/reply.h"
@@ -103,8 +104,7 @@ class Exchange final : private AdmissionEvents,
   void end_probe();
   void aim_attributes();
   bool plan();
-  bool plan_once();
-  bool cap_held_output();
+  std::optional<PlanFault> plan_fitting();
   void ask();
   void on_peek(const Decision& decision);
   bool counting_matters(const Decision& decision) const;
@@ -115,7 +115,6 @@ class Exchange final : private AdmissionEvents,
   void keep_attributes();
   void reject(ErrorKind kind, int status, std::string message, std::string param = {}, DurationNs retry_after = 0);
   void refuse(const Decision& decision);
-  void audit_degraded();
   void fill_row();
   void hold_in_row();
   void on_admitted(const Decision& decision, std::span<const Effect> effects);
@@ -148,6 +147,7 @@ class Exchange final : private AdmissionEvents,
   void on_text(std::string_view text) override;
   void on_answer_head();
   void on_answer_complete();
+  void read_copy(std::string_view bytes);
   void begin_client_answer();
   std::string answer_fields() const;
   void send_answer(std::string_view bytes);
@@ -167,6 +167,7 @@ class Exchange final : private AdmissionEvents,
   std::span<const std::int64_t> amounts_of(const Usage& usage, bool nothing, Amounts& out) const;
   std::span<const std::int64_t> amounts_held(std::int64_t output, Amounts& out) const;
   Usage counted_usage(bool whole_reservation) const;
+  std::int64_t counted_output(const Usage& seen) const;
   void settle(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
   void settle_answer();
@@ -229,6 +230,11 @@ class Exchange final : private AdmissionEvents,
   std::string provider_key_;  // of the provider that was called: never shown to the client
   std::string answer_;        // kBuffer: the whole body
   std::string relay_;         // the event under way
+  // A compressed answer passes as it is; this is its text, to read what it used.
+  std::unique_ptr<Inflate> inflate_;
+  std::string copy_;         // of a JSON answer, up to kMaxBuffered
+  bool decoded_ = false;     // the client gets the text, because a secret had to be taken out
+  std::int64_t copied_ = 0;  // bytes of text, also of a stream
 
   // top-ups of a stream
   std::int64_t output_reserved_ = 0;  // tokens of output that are held

@@ -22,6 +22,7 @@ bool Exchange::next_open_target() {
         call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
     if (!gate.closed()) continue;
     probing_ = gate.probe;
+    services_.metrics->fallbacks.add(1);
     while (passed-- > 0) attempts_.fell_back();
     return true;
   }
@@ -51,6 +52,7 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
   amounts_of(used, used == Usage{}, amounts);  // before another model with other prices is aimed at
   fell_back_ = next.kind == NextAttempt::Kind::kFallback;
   if (fell_back_ && !next_open_target()) return false;
+  if (!fell_back_) services_.metrics->retries.add(1);
   release_upstream(false);
   used_ = used;
   used_usd_ = used_usd;
@@ -95,14 +97,9 @@ void Exchange::readmit() {
   costs_.set(MeterKind::kRequests, 0, 0);
   costs_.set(MeterKind::kBytesIn, 0, 0);
   aim_attributes();
-  call_->set_costs(call_->output_held(), costs_);
-  if (rules_->plan(attributes_, costs_, services_.now, plan_)) {
+  if (plan_fitting()) {
     on_readmission({}, {});
     return;
-  }
-  if (cap_held_output()) {
-    call_->set_costs(call_->output_held(), costs_);
-    rules_->plan(attributes_, costs_, services_.now, plan_);
   }
   services_.counters->admit({.subjects = plan_.subjects(),
                              .demands = plan_.demands(),

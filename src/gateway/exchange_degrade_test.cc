@@ -74,6 +74,7 @@ TEST(ExchangeDegrade, ARungCallsAnotherModelWithItsPriceAndASmallerCap) {
   EXPECT_EQ(world.row().usd_micros, 70);
   ASSERT_FALSE(world.journal.audits.empty());
   EXPECT_EQ(world.journal.audits.back().event, AuditEvent::kDegraded);
+  EXPECT_EQ(world.book.degraded.value(), 1);
   EXPECT_EQ(world.journal.audits.back().limit, "spend");
   world.expect_quiet();
 }
@@ -150,6 +151,21 @@ TEST(ExchangeCount, ATextThatOnlyTheEstimateFindsTooLongIsCountedAndAdmitted) {
   ASSERT_EQ(world.dialed.size(), 1u);
   EXPECT_LE(world.reserved("tokens"), 220);
   EXPECT_GE(world.reserved("tokens"), 210);
+  world.upstream().bytes(json_answer(kChatAnswer));
+  world.expect_quiet();
+}
+
+TEST(ExchangeCount, PicturesAreHeldBesideTheCountedText) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += " international";
+  World world(tight("3000"));
+  Connection client(world);
+  client.say(chat_request(world.agent, R"({"model":"gpt-4o","max_tokens":10,"messages":[{"role":"user","content":[)"
+                                       R"({"type":"image_url","image_url":{"url":"https://x.test/a.png"}},)"
+                                       R"({"type":"text","text":")" +
+                                           text + R"("}]}]})"));
+  ASSERT_EQ(world.dialed.size(), 1u);
+  EXPECT_GT(world.reserved("tokens"), 220 + 500);
   world.upstream().bytes(json_answer(kChatAnswer));
   world.expect_quiet();
 }

@@ -74,6 +74,9 @@ void Exchange::forward(bool fresh) {
   head_seen_ = upstream_complete_ = false;
   answer_.clear();
   bytes_out_ = 0;
+  inflate_.reset();
+  copy_.clear();
+  copied_ = 0;
   final_reply_.reset();
   ++row_.attempts;
   sent_at_ = services_.now;

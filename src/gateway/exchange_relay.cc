@@ -23,6 +23,12 @@ bool has_coding(const Headers& headers) {
   return !coding.empty() && !equal_ignoring_case(coding, "identity");
 }
 
+Headers without_coding(Headers headers) {
+  std::erase_if(headers.fields,
+                [](const Header& field) { return equal_ignoring_case(field.name, "content-encoding"); });
+  return headers;
+}
+
 }  // namespace
 
 void Exchange::on_answer_head() {
@@ -38,8 +44,12 @@ void Exchange::on_answer_head() {
   if (call_) {
     const auto framing =
         head.status < 400 ? framing_of(call_->operation(), head.headers.get("content-type")) : std::nullopt;
-    mode_ = head.status < 400 && has_coding(head.headers) ? Mode::kPass : framing ? Mode::kStream : Mode::kBuffer;
-    if (mode_ == Mode::kStream) {
+    const bool coded = has_coding(head.headers);
+    if (coded) inflate_ = Inflate::of(head.headers.get("content-encoding"));
+    // Events of a compressed stream cannot be held back or hidden, and a coding that is not known cannot be read.
+    const bool pass = coded && head.status < 400 && (framing || !inflate_);
+    mode_ = pass ? Mode::kPass : framing ? Mode::kStream : Mode::kBuffer;
+    if (framing && (!coded || inflate_)) {
       framing_ = *framing;
       counter_.emplace(call_->output_counter());
       reader_ = std::make_unique<StreamReader>(call_->operation(), framing_,
@@ -60,6 +70,7 @@ void Exchange::on_body(std::string_view bytes) {
   if (!head_seen_) on_answer_head();
   if (upstream_ == nullptr) return;
   bytes_out_ += static_cast<std::int64_t>(bytes.size());
+  if (inflate_) read_copy(bytes);
   if (mode_ == Mode::kStream) {
     if (topping_up_) {
       backlog_ += bytes;
@@ -81,6 +92,19 @@ void Exchange::on_body(std::string_view bytes) {
 
 void Exchange::on_text(std::string_view text) {
   counter_->append(text);
+}
+
+void Exchange::read_copy(std::string_view bytes) {
+  std::string text;
+  inflate_->feed(bytes, text);
+  copied_ += static_cast<std::int64_t>(text.size());
+  if (!reader_) {
+    copied_ <= static_cast<std::int64_t>(kMaxBuffered) ? void(copy_ += text) : copy_.clear();
+    return;
+  }
+  relay_.clear();
+  reader_->feed(text, relay_);  // not for the client, who has the bytes as they came
+  relayed_ = counter_->tokens();
 }
 
 // Events leave one by one, each once the reservation covers what has been generated up to it.
@@ -134,6 +158,7 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
   topping_up_ = false;
   if (status == CountersStatus::kOk && decision.admitted) {
     const Usage more{.output_visible = asked_};
+    services_.metrics->top_ups.add(1);
     output_reserved_ += asked_;
     unjournalled_tokens_ += asked_;
     unjournalled_usd_ += call_->usd(more);
@@ -175,14 +200,12 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
   more.set(MeterKind::kRequests, 1, 1);
   more.set(MeterKind::kConcurrency, 1, 1);
   more.custom = costs_.custom;
-  const Usage usage{.output_visible = wanted};
-  more.set(MeterKind::kTokens, wanted, wanted);
-  more.set(MeterKind::kOutputTokens, wanted, wanted);
-  more.set(MeterKind::kUsd, call_->usd(usage), call_->usd(usage));
+  call_->use({.output_visible = wanted}, more);
   Plan asked;
   const bool planned = !rules_->plan(attributes_, more, services_.now, asked);
   const Refusal refusal = rules_->refusal(planned ? asked : plan_, decision, attributes_, services_.now);
   services_.metrics->request(request_.target.route, "cut", refusal.layer);
+  services_.metrics->streams_cut.add(1);
   audit_refusal(services_, refusal, row_.key, request_.request_id);
   const ErrorFacts facts{
       .kind = decision.retry_after > kMinute ? ErrorKind::kQuota : ErrorKind::kRateLimited,
@@ -223,7 +246,12 @@ void Exchange::pass_answer(std::string_view bytes) {
 
 std::string Exchange::answer_fields() const {
   std::string out;
-  append_answer_fields(parser_->head().headers, provider_key_, call_.has_value(), out);
+  const Headers& fields = parser_->head().headers;
+  if (decoded_) {
+    append_answer_fields(without_coding(fields), provider_key_, call_.has_value(), out);
+  } else {
+    append_answer_fields(fields, provider_key_, call_.has_value(), out);
+  }
   append_header(out, "x-weir-request-id", request_.request_id);
   if (!row_.degraded.empty()) append_header(out, "x-weir-degraded", row_.degraded);
   append_limit_state(request_.shape, plan_, decision_, services_.now, out);
@@ -289,7 +317,7 @@ void Exchange::on_answer_complete() {
   if (!head_seen_) on_answer_head();
   if (upstream_ == nullptr) return;
   const int status = parser_->head().status;
-  if (call_) learn_limits(status >= 400 ? std::string_view(answer_) : std::string_view{});
+  if (call_) learn_limits(status >= 400 ? std::string_view(inflate_ ? copy_ : answer_) : std::string_view{});
   const bool failed = status == 429 || status >= 500;
   // A 429 is a limit, not an illness: what it says of its wait was learned above.
   report(status >= 500   ? ProviderHealth::Answer::kFailed
@@ -301,7 +329,7 @@ void Exchange::on_answer_complete() {
   if (reader_) {
     relay_.clear();
     reader_->finish(relay_);
-    held_ += relay_;
+    if (mode_ == Mode::kStream) held_ += relay_;
   }
   if (phase_ == Phase::kRelaying) {
     if (settled_) {

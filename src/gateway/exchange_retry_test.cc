@@ -41,6 +41,8 @@ TEST(ExchangeRetry, AConnectionThatFailsIsTriedAgainAfterAPause) {
   EXPECT_EQ(world.row().usage.total(), 14);
   EXPECT_EQ(world.used("requests"), 1);  // one request, however often it was tried
   EXPECT_EQ(world.used("tokens"), 14);
+  EXPECT_EQ(world.book.retries.value(), 1);
+  EXPECT_EQ(world.book.fallbacks.value(), 0);
   EXPECT_EQ(world.journal.top_ups.size(), 0u);  // an attempt that used nothing lends its reservation to the next
   world.expect_quiet();
 }
@@ -162,6 +164,8 @@ TEST(ExchangeRetry, AFallbackIsCalledWithItsOwnNameAndPrice) {
   EXPECT_EQ(world.row().model, "small");
   EXPECT_EQ(world.row().usd_micros, 1500);
   EXPECT_EQ(world.row().attempts, 3);
+  EXPECT_EQ(world.book.retries.value(), 1);
+  EXPECT_EQ(world.book.fallbacks.value(), 1);
   EXPECT_EQ(world.used("spend"), 1500);
   world.expect_quiet();
 }

@@ -27,6 +27,7 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
       usage.output_visible = usage.reasoning = 0;
     }
     usage.output_visible = std::max(usage.output_visible, relayed_ - usage.reasoning);
+    if (inflate_) usage.output_visible = counted_output(usage);
     return usage;
   }
   if (!generates(call_->operation())) return usage;
@@ -36,13 +37,22 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
     void on_text(std::string_view text) override { counter.append(text); }
     OutputCounter& counter;
   } listener(counter);
-  std::int64_t bytes = bytes_out_;
-  if (!answer_.empty()) {
-    read_answer(call_->operation(), answer_, &listener);
-    bytes = static_cast<std::int64_t>(answer_.size());
-  }
-  usage.output_visible = counter.tokens() > 0 ? counter.tokens() : estimate_output_tokens(bytes);
+  const std::string& text = inflate_ ? copy_ : answer_;
+  if (!text.empty()) read_answer(call_->operation(), text, &listener);
+  usage.output_visible = counter.tokens();
+  usage.output_visible = counted_output(usage);
   return usage;
+}
+
+// The output of an answer of which not all could be read: by its bytes where they say more than what was.
+std::int64_t Exchange::counted_output(const Usage& seen) const {
+  const bool damaged = inflate_ && inflate_->state() == Inflate::State::kCorrupt;
+  std::int64_t least = mode_ == Mode::kPass || inflate_ ? 1 : 0;  // coded: whatever it says, it says something
+  if (damaged || (!reader_ && seen.output_visible == 0)) {
+    const std::int64_t passed = answer_.empty() ? bytes_out_ : static_cast<std::int64_t>(answer_.size());
+    least = std::max(least, estimate_output_tokens(inflate_ && !damaged ? copied_ : std::max(copied_, passed)));
+  }
+  return std::max(seen.output_visible, least);
 }
 
 // The provider's answer is complete (or its end marker was seen): read what it says it used.
@@ -57,14 +67,16 @@ void Exchange::settle_answer() {
     return;
   }
   AnswerFacts facts;
-  if (mode_ == Mode::kBuffer) {
-    facts = read_answer(call_->operation(), answer_);
-  } else if (reader_) {
+  if (reader_) {
     facts = reader_->facts();
     relayed_ = counter_->tokens();
+  } else if (inflate_) {
+    facts = read_answer(call_->operation(), copy_);
+  } else if (mode_ == Mode::kBuffer) {
+    facts = read_answer(call_->operation(), answer_);
   }
   call_->priced_as(facts.model, facts.service_tier);
-  const bool whole = !reader_ || reader_->ended();
+  const bool whole = reader_ ? reader_->ended() : !inflate_ || inflate_->state() == Inflate::State::kEnd;
   if (facts.usage && whole) {
     call_->learn(*services_.learned, *facts.usage, facts.id);
     settle(Settled::kUsage, *facts.usage);
@@ -84,12 +96,7 @@ std::span<const std::int64_t> Exchange::amounts_of(const Usage& usage, bool noth
   const std::int64_t requests = costs_.certain[static_cast<std::size_t>(MeterKind::kRequests)];
   actual.set(MeterKind::kRequests, requests, requests);  // kept whatever the provider says; counts in weighted meters
   if (!nothing) {
-    actual.set(MeterKind::kTokens, usage.total(), usage.total());
-    actual.set(MeterKind::kInputTokens, usage.input(), usage.input());
-    actual.set(MeterKind::kOutputTokens, usage.output(), usage.output());
-    actual.set(MeterKind::kCachedTokens, usage.cache_read, usage.cache_read);
-    const std::int64_t usd = call_ ? call_->usd(usage) : 0;
-    actual.set(MeterKind::kUsd, usd, usd);
+    if (call_) call_->use(usage, actual);
     const std::int64_t in = costs_.certain[static_cast<std::size_t>(MeterKind::kBytesIn)];
     actual.set(MeterKind::kBytesIn, in, in);
     actual.set(MeterKind::kBytesOut, bytes_out_, bytes_out_);
@@ -103,7 +110,7 @@ std::span<const std::int64_t> Exchange::amounts_of(const Usage& usage, bool noth
 std::span<const std::int64_t> Exchange::amounts_held(std::int64_t output, Amounts& out) const {
   const std::span<std::int64_t> amounts = std::span(out).first(plan_.demands().size());
   Costs held = costs_;
-  call_->set_costs(output, held);
+  call_->hold(output, held);
   rules_->actuals(plan_, held, amounts);
   return amounts;
 }
@@ -195,7 +202,10 @@ void Exchange::deliver() {
 
 // An answer that was read whole: its cost goes into the headers.
 void Exchange::deliver_whole() {
-  if (row_.status >= 400 && call_) redact(answer_, provider_key_);
+  if (row_.status >= 400 && call_) {
+    decoded_ = redact(inflate_ ? copy_ : answer_, provider_key_) && inflate_;
+    if (decoded_) answer_ = std::move(copy_);
+  }
   std::string out;
   append_status_line(out, row_.status);
   out += answer_fields();
@@ -259,7 +269,7 @@ void Exchange::client_left() {
       }
       row_.status = 499;
       if (counter_) relayed_ = counter_->tokens();
-      settle_counted(mode_ != Mode::kStream || !head_seen_);
+      settle_counted(!reader_ || !head_seen_);
       return;
     }
     case Phase::kClosing:

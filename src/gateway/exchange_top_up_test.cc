@@ -50,6 +50,8 @@ TEST(ExchangeTopUp, AStreamHoldsAtMostTheTrustedCapAndGrows) {
   EXPECT_TRUE(client.answer().complete);
   EXPECT_EQ(world.used("tokens"), 58);
   EXPECT_EQ(world.row().settled, Settled::kUsage);
+  EXPECT_EQ(world.book.top_ups.value(), 2);
+  EXPECT_EQ(world.book.streams_cut.value(), 0);
   world.expect_quiet();
 }
 
@@ -68,6 +70,7 @@ TEST(ExchangeTopUp, WithoutRoomTheStreamEndsWithTheDialectsErrorAndNothingOversh
   EXPECT_TRUE(has(answer.body, R"("limit":"tokens")"));
   EXPECT_FALSE(has(answer.body, kDone));
   EXPECT_EQ(world.row().settled, Settled::kCounted);
+  EXPECT_EQ(world.book.streams_cut.value(), 1);
   EXPECT_LE(world.used("tokens"), 100);
   EXPECT_GE(world.used("tokens"), 90);  // no more than a step is left unused
   EXPECT_EQ(world.used("tokens"), world.row().usage.total());

@@ -177,6 +177,10 @@ bool is_credential_header(std::string_view lower_name) {
          lower_name == "x-goog-api-key";
 }
 
+std::string history_owner(const Identity& identity) {
+  return !identity.tenant.empty() ? "tenant " + identity.tenant : "caller " + identity.caller;
+}
+
 void set_caller(Identity& identity) {
   const bool service = identity.consumer && identity.consumer->kind == ConsumerKind::kService;
   if (!identity.user.empty() && (!identity.user_asserted || service)) {

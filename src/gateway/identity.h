@@ -39,6 +39,9 @@ void act_for(const Policy& policy, std::shared_ptr<const Consumer> consumer, Ide
 // Finds the caller again after `user` was set by such a key.
 void set_caller(Identity& identity);
 
+// Whose history a call belongs to: the tenant's, or the caller's own without one.
+std::string history_owner(const Identity& identity);
+
 // Takes the end user from the dialect's own field if no header asserted one. False (with `problem`) if it is unusable.
 void adopt_dialect_user(Identity& identity, const std::string& user);
 

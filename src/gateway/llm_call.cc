@@ -24,6 +24,18 @@ std::int64_t sum(std::int64_t a, std::int64_t b) {
 
 }  // namespace
 
+std::int64_t tokens_beside_text(const RequestFacts& facts) {
+  return std::min(facts.flat_parts * kFlatPartTokens + facts.media_tokens + facts.token_ids, kMaxAmount);
+}
+
+std::int64_t tokens_behind_references(const RequestFacts& facts, const Learned& learned, std::string_view owner) {
+  std::int64_t tokens = 0;
+  for (const std::string& reference : facts.references) {
+    tokens = sum(tokens, learned.contexts.tokens_of(owner, reference).value_or(kFlatPartTokens));
+  }
+  return tokens;
+}
+
 std::expected<LlmCall, LlmFault> LlmCall::read(const Policy& policy, const Learned& learned, Operation operation,
                                                std::string_view path_model, std::string_view body) {
   LlmCall call(policy, learned, operation);
@@ -106,7 +118,7 @@ BodyEdits LlmCall::edits() const {
 }
 
 std::int64_t LlmCall::beside_text() const {
-  return std::min(facts_.flat_parts * kFlatPartTokens + facts_.media_tokens + facts_.token_ids + hidden_, kMaxAmount);
+  return sum(tokens_beside_text(facts_), hidden_);
 }
 
 void LlmCall::measure() {
@@ -114,13 +126,10 @@ void LlmCall::measure() {
     input_ = output_held_ = 0;
     return;
   }
-  hidden_ = 0;
-  for (const std::string& reference : facts_.references) {
-    hidden_ = sum(hidden_, learned_->contexts.tokens_of(owner_, reference).value_or(kFlatPartTokens));
-  }
+  hidden_ = tokens_behind_references(facts_, *learned_, owner_);
   const std::int64_t text = learned_->calibration.tokens_of(history_key(), facts_.text_bytes).upper;
-  const std::int64_t exact = sum(exact_.value_or(0), beside_text() - facts_.token_ids);  // those it has counted
-  input_ = exact_ ? exact : std::max<std::int64_t>(1, sum(text, beside_text()));
+  input_ =
+      exact_ ? sum(*exact_, beside_text() - facts_.token_ids) : std::max<std::int64_t>(1, sum(text, beside_text()));
   output_held_ = 0;
   if (!generates(operation_)) return;
   std::optional<std::int64_t> cap = facts_.output_cap;
@@ -163,13 +172,8 @@ std::int64_t LlmCall::input_least() const {
   return std::min(input_, sum(facts_.text_bytes / kLongestToken, beside_text()));
 }
 
-void LlmCall::set_costs(std::int64_t input, std::int64_t output, Costs& costs) const {
-  const Usage least{.input_uncached = input};
-  const Usage most{.input_uncached = input, .output_visible = output};
-  costs.set(MeterKind::kTokens, input, sum(input, output));
-  costs.set(MeterKind::kInputTokens, input, input);
-  costs.set(MeterKind::kOutputTokens, 0, output);
-  costs.set(MeterKind::kUsd, usd(least), usd(most));
+void LlmCall::hold(std::int64_t input, std::int64_t output, Costs& costs) const {
+  hold_llm_costs(costs, price_, {.input_uncached = input, .output_visible = output}, tier_);
 }
 
 void LlmCall::priced_as(std::string_view answered_model, ServiceTier tier) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "gateway/learned.h"
+#include "policy/llm_costs.h"
 #include "policy/ruleset.h"
 #include "providers/dialect.h"
 #include "providers/errors.h"
@@ -29,6 +30,11 @@ struct LlmFault {
   int status = 400;
   std::string message, param;
 };
+
+// Input tokens of a request that are not its text: attachments and ids of tokens.
+std::int64_t tokens_beside_text(const RequestFacts& facts);
+// … and those behind the ids that it names, as far as `owner` has used them before.
+std::int64_t tokens_behind_references(const RequestFacts& facts, const Learned& learned, std::string_view owner);
 
 class LlmCall {
  public:
@@ -58,8 +64,6 @@ class LlmCall {
   // --- amounts -----------------------------------------------------------------------------------------------------
   std::int64_t input() const { return input_; }              // tokens, an upper bound (or exact)
   std::int64_t output_held() const { return output_held_; }  // tokens
-  // Lowers what is held, because a limit's whole amount is less; true if it changed.
-  bool hold_at_most(std::int64_t output_tokens);
   // True if the input can be counted exactly and was not yet.
   bool countable() const;
   // The fewest and the most tokens that the input could possibly have; input() lies between them.
@@ -69,13 +73,18 @@ class LlmCall {
   // Micro-dollars of a usage of the model that is called.
   std::int64_t usd(const Usage& usage) const { return cost_usd_micros(price_, usage, tier_); }
   // What is held for it: `certain` is the input, `held` with `output` tokens more.
-  void set_costs(std::int64_t output, Costs& costs) const { set_costs(input_, output, costs); }
-  void set_costs(std::int64_t input, std::int64_t output, Costs& costs) const;
+  void hold(std::int64_t output, Costs& costs) const { hold(input_, output, costs); }
+  void hold(std::int64_t input, std::int64_t output, Costs& costs) const;
+  // What it costs after all.
+  void use(const Usage& usage, Costs& costs) const { use_llm_costs(costs, price_, usage, tier_); }
+  // Holds no more output than fits into the amounts of `plan`, which was made for `costs`; true if that is less.
+  bool fit(const Plan& plan, const Costs& costs) {
+    return hold_at_most(fitting_output(plan, costs, price_, output_held_, tier_));
+  }
   // What the answer says it is: its model (empty: as asked) and its service tier set the price.
   void priced_as(std::string_view answered_model, ServiceTier tier);
 
-  // --- the provider's side
-  // --------------------------------------------------------------------------------------------
+  // --- the provider's side -----------------------------------------------------------------------------------------
   bool rewrites() const { return needs_rewrite(operation_, facts_, edits()); }
   std::string upstream_body(std::string_view body) const {
     return weir::upstream_body(operation_, facts_, edits(), body);
@@ -94,7 +103,8 @@ class LlmCall {
   std::optional<LlmFault> aim(const std::string& model);
   BodyEdits edits() const;
   void measure();
-  std::int64_t beside_text() const;  // input tokens that are not text
+  bool hold_at_most(std::int64_t output_tokens);  // true if that is less
+  std::int64_t beside_text() const;               // input tokens that are not text
   std::uint64_t history_key() const;
 
   const Policy* policy_;

@@ -23,6 +23,11 @@ MetricsBook::MetricsBook(Metrics& metrics)
       table_full(metrics.counter("weir_table_full_total", "Requests refused because the counter table was full.")),
       journal_failures(
           metrics.counter("weir_journal_failures_total", "Requests refused because the journal could not be written.")),
+      degraded(metrics.counter("weir_degraded_total", "Admitted requests that a degrade ladder changed.")),
+      retries(metrics.counter("weir_retries_total", "Further attempts at the same model.")),
+      fallbacks(metrics.counter("weir_fallbacks_total", "Requests and attempts that went to a fallback model.")),
+      top_ups(metrics.counter("weir_top_ups_total", "Times that a stream's reservation grew.")),
+      streams_cut(metrics.counter("weir_streams_cut_total", "Streams ended because a limit had no room left.")),
       upstream_first_byte_seconds(metrics.histogram("weir_upstream_ttfb_seconds",
                                                     "Time to the head of a provider's answer.", kFirstByteBounds)),
       metrics_(metrics) {}

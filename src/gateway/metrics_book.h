@@ -31,6 +31,11 @@ class MetricsBook {
   Counter& auth_failures;
   Counter& table_full;
   Counter& journal_failures;
+  Counter& degraded;
+  Counter& retries;
+  Counter& fallbacks;
+  Counter& top_ups;
+  Counter& streams_cut;
   Histogram& upstream_first_byte_seconds;
 
  private:

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <utility>
+
+#include "base/lru_map.h"
 
 namespace weir {
 namespace {
@@ -17,36 +15,6 @@ constexpr std::size_t kBuckets = 15;
 constexpr DurationNs kBucket = ProviderHealth::kWindow / static_cast<DurationNs>(kBuckets);
 constexpr std::int64_t kRetryCost = 100;  // so that kRetryPercent is what a request earns
 constexpr std::int64_t kMaxRetryCredit = ProviderHealth::kMaxRetryBurst * kRetryCost;
-
-// Values by name; beyond `most` the longest unused is forgotten.
-template <class Value>
-class Recent {
- public:
-  explicit Recent(std::size_t most) : most_(most) {}
-  Value* find(std::string_view name) {
-    const auto found = by_name_.find(name);
-    if (found == by_name_.end()) return nullptr;
-    order_.splice(order_.begin(), order_, found->second);
-    return &found->second->second;
-  }
-  Value& get(std::string_view name) {
-    if (Value* known = find(name)) return *known;
-    if (order_.size() >= most_) {
-      by_name_.erase(order_.back().first);
-      order_.pop_back();
-    }
-    order_.emplace_front(std::string(name), Value{});
-    by_name_.emplace(order_.front().first, order_.begin());
-    return order_.front().second;
-  }
-  const auto& all() const { return order_; }
-
- private:
-  using Order = std::list<std::pair<const std::string, Value>>;
-  const std::size_t most_;
-  Order order_;                                                             // the last used first
-  std::unordered_map<std::string_view, typename Order::iterator> by_name_;  // names live in order_
-};
 
 // Answers of the last kWindow, in steps of kBucket.
 class ErrorShare {
@@ -107,8 +75,8 @@ struct RetryBudget {
 
 struct ProviderHealth::Impl {
   mutable std::mutex mutex;
-  Recent<Model> models{kMaxModels};
-  Recent<RetryBudget> retries{kMaxModels};
+  LruMap<std::string, Model, TextHash> models{kMaxModels};
+  LruMap<std::string, RetryBudget, TextHash> retries{kMaxModels};
   std::string name;  // of the model looked for
   TimeNs latest = 0;
 
@@ -129,7 +97,7 @@ ProviderHealth::Gate ProviderHealth::gate(std::string_view provider, std::string
                                           TimeNs now) {
   const std::lock_guard lock(impl_->mutex);
   now = impl_->advance(now);
-  Model* const known = impl_->models.find(impl_->name_of(provider, model));
+  Model* const known = impl_->models.use(impl_->name_of(provider, model));
   if (known == nullptr) return {};
   const TimeNs exhausted_until =
       std::max({known->blocked_until, known->requests.refuses_until(1), known->tokens.refuses_until(tokens)});
@@ -150,10 +118,10 @@ void ProviderHealth::sent(std::string_view provider, std::string_view model, std
   const std::lock_guard lock(impl_->mutex);
   impl_->advance(now);
   if (!retry) {
-    RetryBudget& budget = impl_->retries.get(provider);
+    RetryBudget& budget = impl_->retries.touch(provider);
     budget.hundredths = std::min(budget.hundredths + kRetryPercent, kMaxRetryCredit);
   }
-  if (Model* const known = impl_->models.find(impl_->name_of(provider, model))) {
+  if (Model* const known = impl_->models.use(impl_->name_of(provider, model))) {
     known->requests.take(1);
     known->tokens.take(tokens);
   }
@@ -164,7 +132,7 @@ void ProviderHealth::answered(std::string_view provider, std::string_view model,
   const std::lock_guard lock(impl_->mutex);
   now = impl_->advance(now);
   if (answer == Answer::kAbandoned) {
-    Model* const known = impl_->models.find(impl_->name_of(provider, model));
+    Model* const known = impl_->models.use(impl_->name_of(provider, model));
     if (probe && known != nullptr && known->probe_at != 0) {
       // The next one may probe at once: this one will never tell.
       known->probe_at = 0;
@@ -172,7 +140,7 @@ void ProviderHealth::answered(std::string_view provider, std::string_view model,
     }
     return;
   }
-  Model& known = impl_->models.get(impl_->name_of(provider, model));
+  Model& known = impl_->models.touch(impl_->name_of(provider, model));
   const bool failed = answer == Answer::kFailed;
   if (known.opened_at == 0) {
     known.share.add(failed, now);
@@ -190,7 +158,7 @@ void ProviderHealth::learn(std::string_view provider, std::string_view model, co
   if (!limits.any()) return;
   const std::lock_guard lock(impl_->mutex);
   now = impl_->advance(now);
-  Model& known = impl_->models.get(impl_->name_of(provider, model));
+  Model& known = impl_->models.touch(impl_->name_of(provider, model));
   known.requests.report(limits.remaining_requests, limits.reset_requests, now);
   known.tokens.report(limits.remaining_tokens, limits.reset_tokens, now);
   if (limits.retry_after && *limits.retry_after > 0) {
@@ -201,7 +169,7 @@ void ProviderHealth::learn(std::string_view provider, std::string_view model, co
 bool ProviderHealth::take_retry(std::string_view provider, TimeNs now) {
   const std::lock_guard lock(impl_->mutex);
   impl_->advance(now);
-  RetryBudget& budget = impl_->retries.get(provider);
+  RetryBudget& budget = impl_->retries.touch(provider);
   if (budget.hundredths < kRetryCost) return false;
   budget.hundredths -= kRetryCost;
   return true;
@@ -210,7 +178,7 @@ bool ProviderHealth::take_retry(std::string_view provider, TimeNs now) {
 std::size_t ProviderHealth::open_breakers(TimeNs now) const {
   const std::lock_guard lock(impl_->mutex);
   impl_->advance(now);
-  return static_cast<std::size_t>(std::count_if(impl_->models.all().begin(), impl_->models.all().end(),
+  return static_cast<std::size_t>(std::count_if(impl_->models.begin(), impl_->models.end(),
                                                 [](const auto& model) { return model.second.opened_at != 0; }));
 }
 

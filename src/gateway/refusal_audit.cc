@@ -41,6 +41,18 @@ void audit_refusal(Services& services, const Refusal& refusal, const std::string
   write(services, rows);
 }
 
+void note_degraded(Services& services, const UsageRow& row, const std::string& config_version) {
+  services.metrics->degraded.add(1);
+  services.journal->audit({.time = services.now,
+                           .request_id = row.request_id,
+                           .key = row.key,
+                           .event = AuditEvent::kDegraded,
+                           .layer = "budget",
+                           .limit = row.degraded.substr(0, row.degraded.find(';')),
+                           .evidence = row.degraded,
+                           .config_version = config_version});
+}
+
 void flush_audit(Services& services, bool all) {
   std::vector<AuditRow> rows;
   services.audit_sum->flush(services.now, rows, all);

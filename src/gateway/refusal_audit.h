@@ -1,4 +1,5 @@
-// Every refusal leaves evidence: an audit row in the journal, summed under flood.
+// Every refusal leaves evidence: an audit row in the journal, summed under flood. So does every ladder that was
+// applied.
 #pragma once
 
 #include <string>
@@ -9,6 +10,9 @@
 namespace weir {
 
 void audit_refusal(Services& services, const Refusal& refusal, const std::string& key, const std::string& request_id);
+
+// An admitted call whose row says how it was degraded.
+void note_degraded(Services& services, const UsageRow& row, const std::string& config_version);
 
 // Writes the sums of seconds that are over; `all` at shutdown.
 void flush_audit(Services& services, bool all);

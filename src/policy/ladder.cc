@@ -2,9 +2,9 @@
 
 #include <array>
 #include <atomic>
-#include <list>
 #include <mutex>
-#include <unordered_map>
+
+#include "base/lru_map.h"
 
 namespace weir {
 namespace {
@@ -44,32 +44,10 @@ std::string Degradation::header() const {
 }
 
 struct Ladders::Shard {
-  struct Entry {
-    Key key;
-    int percent = 0;
-  };
-
   mutable std::mutex mutex;
-  std::list<Entry> recent;  // the one used last in front
-  std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key;
+  LruMap<Key, int, KeyHash> rungs{kMaxPerShard};
   // Lets the many requests of consumers who are far from any rung pass without the lock.
   std::atomic<std::size_t> count = 0;
-
-  void forget(std::unordered_map<Key, std::list<Entry>::iterator, KeyHash>::iterator found) {
-    recent.erase(found->second);
-    by_key.erase(found);
-  }
-
-  void set(const Key& key, int percent) {
-    if (const auto found = by_key.find(key); found != by_key.end()) {
-      found->second->percent = percent;
-      recent.splice(recent.begin(), recent, found->second);
-      return;
-    }
-    if (by_key.size() >= kMaxPerShard) forget(by_key.find(recent.back().key));
-    recent.push_front({key, percent});
-    by_key.emplace(key, recent.begin());
-  }
 };
 
 Ladders::Ladders() : shards_(std::make_unique<Shard[]>(kShards)) {}
@@ -80,8 +58,8 @@ int Ladders::last(const Hash128& subject, CounterId counter) const {
   const Shard& shard = shards_[shard_of(key)];
   if (shard.count.load(std::memory_order_acquire) == 0) return 0;
   const std::lock_guard lock(shard.mutex);
-  const auto found = shard.by_key.find(key);
-  return found == shard.by_key.end() ? 0 : found->second->percent;
+  const int* percent = shard.rungs.find(key);
+  return percent == nullptr ? 0 : *percent;
 }
 
 void Ladders::remember(const Hash128& subject, CounterId counter, int percent) {
@@ -90,11 +68,11 @@ void Ladders::remember(const Hash128& subject, CounterId counter, int percent) {
   if (percent <= 0 && shard.count.load(std::memory_order_acquire) == 0) return;
   const std::lock_guard lock(shard.mutex);
   if (percent > 0) {
-    shard.set(key, percent);
-  } else if (const auto found = shard.by_key.find(key); found != shard.by_key.end()) {
-    shard.forget(found);
+    shard.rungs.touch(key) = percent;
+  } else {
+    shard.rungs.erase(key);
   }
-  shard.count.store(shard.by_key.size(), std::memory_order_release);
+  shard.count.store(shard.rungs.size(), std::memory_order_release);
 }
 
 std::size_t Ladders::size() const {

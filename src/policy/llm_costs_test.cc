@@ -18,7 +18,7 @@ std::int64_t held(const Costs& costs, MeterKind kind) {
 
 TEST(LlmCosts, InputIsCertainAndOutputIsHeld) {
   Costs costs;
-  hold_llm_costs(costs, kPrice, 1000, 500);
+  hold_llm_costs(costs, kPrice, {.input_uncached = 1000, .output_visible = 500});
   EXPECT_EQ(certain(costs, MeterKind::kTokens), 1000);
   EXPECT_EQ(held(costs, MeterKind::kTokens), 1500);
   EXPECT_EQ(held(costs, MeterKind::kInputTokens), 1000);
@@ -26,8 +26,19 @@ TEST(LlmCosts, InputIsCertainAndOutputIsHeld) {
   EXPECT_EQ(held(costs, MeterKind::kOutputTokens), 500);
   EXPECT_EQ(certain(costs, MeterKind::kUsd), 1000);
   EXPECT_EQ(held(costs, MeterKind::kUsd), 3000);
-  hold_llm_costs(costs, kPrice, 1, kMaxAmount);
+  hold_llm_costs(costs, kPrice, {.input_uncached = 1, .output_visible = kMaxAmount});
   EXPECT_EQ(held(costs, MeterKind::kTokens), kMaxAmount);
+}
+
+TEST(LlmCosts, TheServiceTierSetsThePrice) {
+  Costs costs;
+  hold_llm_costs(costs, kPrice, {.input_uncached = 1000, .cache_read = 1000, .output_visible = 500},
+                 ServiceTier::kFlex);
+  EXPECT_EQ(certain(costs, MeterKind::kUsd), 750);
+  EXPECT_EQ(held(costs, MeterKind::kUsd), 1750);
+  EXPECT_EQ(held(costs, MeterKind::kCachedTokens), 1000);
+  use_llm_costs(costs, kPrice, {.output_visible = 500}, ServiceTier::kPriority);
+  EXPECT_EQ(held(costs, MeterKind::kUsd), 4000);
 }
 
 TEST(LlmCosts, WhatWasUsedCountsInEveryMeter) {
@@ -41,7 +52,7 @@ TEST(LlmCosts, WhatWasUsedCountsInEveryMeter) {
 }
 
 // The output that fits when `limits` apply to a call with 100 tokens of input that would hold 1,000 of output.
-std::int64_t fits(std::string_view limits) {
+std::int64_t fits(std::string_view limits, ServiceTier tier = ServiceTier::kStandard) {
   const auto policy = must_load("limits:\n" + std::string(limits));
   CounterId next = 0;
   const auto rules = Ruleset::compile(policy, [&](const CounterSpec&) { return next++; }, {});
@@ -49,10 +60,10 @@ std::int64_t fits(std::string_view limits) {
   attributes.set(Attribute::kModel, "m");
   Costs costs;
   costs.set(MeterKind::kRequests, 1, 1);
-  hold_llm_costs(costs, kPrice, 100, 1000);
+  hold_llm_costs(costs, kPrice, {.input_uncached = 100, .output_visible = 1000}, tier);
   Plan plan;
   EXPECT_FALSE(rules->plan(attributes, costs, 0, plan));
-  return fitting_output(plan, costs, kPrice, 1000);
+  return fitting_output(plan, costs, kPrice, 1000, tier);
 }
 
 TEST(FittingOutput, IsAllOfItWhileTheAmountsAreLargeEnough) {
@@ -65,6 +76,8 @@ TEST(FittingOutput, IsWhatTheSmallestAmountLeavesBesideTheInput) {
   EXPECT_EQ(fits("  - { name: a, per: global, meter: tokens, allow: 600/1m }\n"
                  "  - { name: b, per: global, meter: output_tokens, allow: 300/1m }\n"),
             300);
+  // In a tier at twice the price: 200 are the input's, an output token costs 8.
+  EXPECT_EQ(fits("  - { name: a, per: global, meter: usd, allow: 0.0042/day }\n", ServiceTier::kPriority), 500);
   // $0.0021 is 2,100 micro-dollars; 100 are the input's, an output token costs 4.
   EXPECT_EQ(fits("  - { name: a, per: global, meter: usd, allow: 0.0021/day }\n"), 500);
 }

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 #include <simdjson.h>
 
+#include "tokens/calibration.h"
 #include "tokens/estimate.h"
 
 namespace weir {
@@ -217,7 +218,7 @@ RC_GTEST_PROP(SimulatorProperty, UsageNeverExceedsTheEstimates, ()) {
                                 (stream ? R"(,"stream":true,"stream_options":{"include_usage":true})" : ""));
   const Response response = ask(kChat, body, {.seed = ordinal}, ordinal);
   const RequestFacts facts = *read_request(kChat, body, {});
-  RC_ASSERT(response.usage.input() <= estimate_input_tokens({.text_bytes = facts.text_bytes}));
+  RC_ASSERT(response.usage.input() <= Calibration().tokens_of(0, facts.text_bytes).upper);
   const AnswerFacts answer = stream ? streamed(kChat, response.body) : read_answer(kChat, response.body);
   RC_ASSERT(answer.usage == response.usage);
   RC_ASSERT(response.usage.output() <= estimate_output_tokens(answer.text_bytes));

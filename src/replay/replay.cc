@@ -91,6 +91,7 @@ class Replay::State {
   std::shared_ptr<const Ruleset> rules_;
   OutputRule rule_;
   OutputHistory history_;
+  Ladders ladders_;
   Clockwork clockwork_;
   ReplaySummary summary_;
 
@@ -103,6 +104,9 @@ class Replay::State {
   RowRequest request_;
   Plan plan_;
   Decision decision_;
+  bool seen_ = false;  // by the ladders, before the row was changed
+  Plan seen_plan_;
+  Decision seen_state_;
   std::uint64_t history_key_ = 0;
   std::int64_t output_ = 0;   // that it will have
   std::int64_t ceiling_ = 0;  // that it may have
@@ -198,8 +202,11 @@ Result<bool> Replay::State::plan() {
 
 // kDegrade: the request was changed, and planned anew; kRefuse: it cannot be, for lack of an attribute.
 Result<ReplayDecision> Replay::State::climb_ladder(const TraceRow& row) {
-  if (!options_.degrade) return ReplayDecision::kAllow;
-  const Degradation change = options_.degrade(*rules_, limiter_, plan_, request_.model(), now_);
+  seen_ = rules_->has_ladder(plan_);
+  if (!seen_) return ReplayDecision::kAllow;
+  limiter_.peek({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = now_}, seen_state_);
+  seen_plan_ = plan_;
+  const Degradation change = rules_->degradation(plan_, seen_state_, request_.model(), ladders_);
   if (!change.any()) return ReplayDecision::kAllow;
   if (!change.model.empty()) request_.call(change.model);
   ceiling_ = std::min(ceiling_, std::max<std::int64_t>(0, change.max_tokens.value_or(ceiling_)));
@@ -248,6 +255,7 @@ void Replay::State::admit(ReplayDecision decision) {
     const bool never = refusal.retry_after_s < 0;
     return refuse(refusal.limit, never ? std::nullopt : std::optional(refusal.retry_after_s));
   }
+  if (seen_) rules_->remember(seen_plan_, seen_state_, ladders_);
   Answer answer{.id = id, .row = summary_.rows, .asked = now_, .history_key = history_key_};
   answer.output = output_;
   answer.held = answer.covered = held_;

@@ -10,6 +10,9 @@
 // for a row that arrives at it. A decision knows the rows before it and the answers that had ended by then, nothing of
 // the future. The same rows give the same decisions, always.
 //
+// Ladders degrade as in the gateway: another model's limits and price, a smaller cap to hold. A row's output stays what
+// it was, but never more than that cap; keep_messages changes nothing, because rows have no messages.
+//
 // Who calls: a load row's key and caller are its tenant (`trace` when it has none), of the default tier. A ledger row's
 // are its own; its caller is its user, else its key.
 // Time: load rows begin at kReplayOrigin, a Monday's midnight UTC; a ledger at its own instants. A further trace begins
@@ -77,8 +80,6 @@ struct ReplayOptions {
   std::optional<bool> whole_cap;  // over `reservation.mode` of the policy
   ServiceTime service{};
   std::int64_t max_tokens = 1024;
-  // What the ladders change about a request with this plan; absent: nothing, ever.
-  std::function<Degradation(const Ruleset&, const Limiter&, const Plan&, std::string_view model, TimeNs now)> degrade{};
   std::function<void(const ReplayedCharge&)> charged{};
 };
 

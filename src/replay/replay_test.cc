@@ -208,21 +208,48 @@ TEST(Replay, TracesThatTogetherAreTooLongAreAnError) {
   EXPECT_TRUE(refused);
 }
 
-TEST(Replay, ALadderChangesModelAndCapAndTheAnswerEndsThere) {
-  const auto policy = policy_from("limits: [{ name: a, per: global, meter: tokens, allow: 100k/1m }]");
-  ReplayOptions options;
-  options.degrade = [](const Ruleset&, const Limiter&, const Plan& plan, std::string_view model, TimeNs) {
-    EXPECT_EQ(plan.demands().size(), 1u);
-    Degradation change;
-    if (model == "m") change.model = "n", change.max_tokens = 50, change.limits = "a";
-    return change;
-  };
-  const Told told = replay_calls(policy, {{0, "", 10, 400}, {1, "", 10, 400, "n"}}, options);
-  EXPECT_EQ(told.decisions, (Decisions{ReplayDecision::kDegrade, kAllow}));
-  EXPECT_NE(told.lines[0].find(R"("decision":"degrade","limit":null,"reserved":60,"settled":60,)"), std::string::npos)
-      << told.lines[0];
-  EXPECT_EQ(told.summary.allowed, 2);
+// Half of a dollar a day, then another model at a tenth of the price and a cap of 50.
+constexpr const char* kLadder =
+    "models:\n"
+    "  m: { provider: sim, price: { input: 0, output: 1000 } }\n"
+    "  cheap: { provider: sim, price: { input: 0, output: 100 } }\n"
+    "limits:\n"
+    "  - name: a\n"
+    "    per: tenant\n"
+    "    meter: usd\n"
+    "    allow: 1/day\n"
+    "    degrade: [{ at: 50%, model: { m: cheap }, max_tokens: 50 }]\n"
+    "  - { name: dear, per: tenant, match: { model: m }, meter: requests, allow: 3/1h }\n";
+
+constexpr auto kDegrade = ReplayDecision::kDegrade;
+
+TEST(Replay, ALadderChangesModelPriceLimitsAndCapAndTheAnswerEndsThere) {
+  const std::vector<Call> calls = {
+      {0, "t", 10, 400}, {100, "t", 10, 400}, {200, "t", 10, 20}, {300, "t", 10, 20}, {400, "t", 10, 400, "cheap"}};
+  const Told told = replay_calls(policy_from(kLadder), calls, {.max_tokens = 0});
+  EXPECT_EQ(told.decisions, (Decisions{kAllow, kDegrade, kAllow, kAllow, kAllow})) << "at 40, 80, 42.5, 44.5, 48.5%";
+  EXPECT_NE(told.lines[1].find(R"("decision":"degrade","limit":null,"reserved":60,"settled":60,)"), std::string::npos)
+      << told.lines[1];
+  EXPECT_NE(told.lines[2].find(R"("reserved":30,"settled":30,)"), std::string::npos) << told.lines[2];
+  EXPECT_EQ(told.summary.allowed, 5);
   EXPECT_EQ(told.summary.degraded, 1);
+}
+
+constexpr const char* kCapLadder =
+    "limits: [{ name: a, per: tenant, meter: tokens, allow: 1000/100s, degrade: [{ at: 50%, max_tokens: 100 }] }]";
+
+TEST(Replay, ARungIsLeftFivePointsBelowWhereItBegan) {
+  const std::vector<Call> calls = {
+      {0, "t", 40, 0}, {10, "t", 430, 0}, {20, "t", 40, 0}, {105, "t", 10, 0}, {200, "t", 10, 0}};
+  const Told told = replay_calls(policy_from(kCapLadder), calls, {.max_tokens = 0});
+  EXPECT_EQ(told.decisions, (Decisions{kAllow, kAllow, kDegrade, kDegrade, kAllow}))
+      << "51% is entered, 48% is not left yet, 2% is";
+}
+
+TEST(Replay, ARefusedRowIsNotRememberedByTheLadder) {
+  const std::vector<Call> calls = {{0, "t", 460, 0}, {1, "t", 2000, 0}, {2, "t", 10, 0}};
+  const Told told = replay_calls(policy_from(kCapLadder), calls, {.max_tokens = 0});
+  EXPECT_EQ(told.decisions, (Decisions{kAllow, kRefuse, kAllow}));
 }
 
 TEST(ReplayBounds, MoreAnswersAtOnceAreRefusedByTableFull) {

@@ -81,7 +81,7 @@ const Costs& RowRequest::costs(std::int64_t output_held) {
   costs_.certain = costs_.held = {};
   costs_.set(MeterKind::kRequests, 1, 1);
   costs_.set(MeterKind::kConcurrency, 1, 1);
-  hold_llm_costs(costs_, facts_->price, input_tokens_, output_held);
+  hold_llm_costs(costs_, facts_->price, {.input_uncached = input_tokens_, .output_visible = output_held});
   return costs_;
 }
 

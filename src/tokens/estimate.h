@@ -1,23 +1,15 @@
-// How many input tokens a request will count as, before it is sent. An upper bound on purpose: held too much is given
-// back, held too little is overspent.
+// How many tokens something is of which nothing better is known. An upper bound on purpose: held too much is given
+// back, held too little is overspent. What is learned of a model is better: tokens/calibration.h.
 #pragma once
 
 #include <cstdint>
 
 namespace weir {
 
-struct InputSize {
-  std::int64_t text_bytes = 0;  // UTF-8 bytes of everything that becomes prompt text
-  std::int64_t flat_parts = 0;  // images, audio, files
-  std::int64_t token_ids = 0;   // already tokens
-};
-
 inline constexpr double kBytesPerToken = 3.2;
-inline constexpr std::int64_t kFlatPartTokens = 2'000;
+inline constexpr std::int64_t kFlatPartTokens = 2'000;  // an image, clip or file of unknown size
 
-// Tokens, at least 1.
-std::int64_t estimate_input_tokens(const InputSize& size);
-// Tokens generated for that much text (an upper bound likewise); 0 for 0.
+// Tokens generated for that much text; 0 for 0.
 std::int64_t estimate_output_tokens(std::int64_t text_bytes);
 
 }  // namespace weir

@@ -6,20 +6,6 @@
 namespace weir {
 namespace {
 
-TEST(Estimate, InputIsRoundedUpAndAtLeastOne) {
-  EXPECT_EQ(estimate_input_tokens({}), 1);
-  EXPECT_EQ(estimate_input_tokens({.text_bytes = 1}), 1);
-  EXPECT_EQ(estimate_input_tokens({.text_bytes = 16}), 5);
-  EXPECT_EQ(estimate_input_tokens({.text_bytes = 17}), 6);
-  EXPECT_EQ(estimate_input_tokens({.text_bytes = 3200}), 1000);
-}
-
-TEST(Estimate, FlatPartsAndTokenIdsAdd) {
-  EXPECT_EQ(estimate_input_tokens({.flat_parts = 2}), 2 * kFlatPartTokens);
-  EXPECT_EQ(estimate_input_tokens({.token_ids = 7}), 7);
-  EXPECT_EQ(estimate_input_tokens({.text_bytes = 32, .flat_parts = 1, .token_ids = 5}), 10 + 2000 + 5);
-}
-
 TEST(Estimate, OutputOfNothingIsNothing) {
   EXPECT_EQ(estimate_output_tokens(0), 0);
   EXPECT_EQ(estimate_output_tokens(1), 1);

@@ -6,9 +6,9 @@
 #include <bit>
 #include <cmath>
 #include <functional>
-#include <list>
 #include <mutex>
-#include <unordered_map>
+
+#include "base/lru_map.h"
 
 namespace weir {
 namespace {
@@ -83,36 +83,15 @@ class Sketch {
 };
 
 struct Entry {
-  std::uint64_t key = 0;
   std::uint32_t version = 0;  // of the options that the sketch's place was found for
   Sketch sketch;
 };
 
 constexpr std::size_t kShards = 16;
-constexpr std::size_t kMaxKeysPerShard = OutputHistory::kMaxKeys / kShards;
 
 struct alignas(64) Shard {
   std::mutex mutex;
-  std::list<Entry> by_use;  // most recently used first
-  std::unordered_map<std::uint64_t, std::list<Entry>::iterator> by_key;
-
-  Entry* find(std::uint64_t key) {
-    const auto found = by_key.find(key);
-    if (found == by_key.end()) return nullptr;
-    by_use.splice(by_use.begin(), by_use, found->second);
-    return &by_use.front();
-  }
-
-  Entry& find_or_make(std::uint64_t key) {
-    if (Entry* known = find(key)) return *known;
-    if (by_key.size() >= kMaxKeysPerShard) {
-      by_key.erase(by_use.back().key);
-      by_use.pop_back();
-    }
-    by_use.emplace_front().key = key;
-    by_key.emplace(key, by_use.begin());
-    return by_use.front();
-  }
+  LruMap<std::uint64_t, Entry> entries{OutputHistory::kMaxKeys / kShards};
 };
 
 }  // namespace
@@ -149,7 +128,7 @@ std::uint64_t OutputHistory::key(std::string_view tenant, std::string_view model
 void OutputHistory::learn(std::uint64_t key, std::int64_t output_tokens) {
   Shard& shard = impl_->shard_of(key);
   std::lock_guard guard(shard.mutex);
-  Entry& entry = shard.find_or_make(key);
+  Entry& entry = shard.entries.touch(key);
   impl_->refresh(entry);
   entry.sketch.learn(std::max<std::int64_t>(0, output_tokens), impl_->quantile.load(std::memory_order_relaxed));
 }
@@ -157,7 +136,7 @@ void OutputHistory::learn(std::uint64_t key, std::int64_t output_tokens) {
 std::optional<std::int64_t> OutputHistory::learned(std::uint64_t key) const {
   Shard& shard = impl_->shard_of(key);
   std::lock_guard guard(shard.mutex);
-  Entry* entry = shard.find(key);
+  Entry* entry = shard.entries.use(key);
   if (entry == nullptr) return std::nullopt;
   if (entry->sketch.seen() < std::max<std::int64_t>(1, impl_->warmup.load(std::memory_order_relaxed))) {
     return std::nullopt;

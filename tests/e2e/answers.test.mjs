@@ -1,6 +1,8 @@
 // What answers and refusals carry on the wire: limit headers, request ids, cost, and why a request was refused.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
+import zlib from 'node:zlib';
 import { startProvider } from '../mock/provider.mjs';
 import { mockConfig, startWeir } from '../support/weir.mjs';
 
@@ -225,4 +227,48 @@ test('GET /weir/v1/me shows limits and charges nothing', async () => {
   assert.deepEqual([limit.layer, limit.meter, limit.window, limit.allowed, limit.used, limit.reserved, limit.remaining],
     ['rate', 'requests', '1h', 3, 0, 0, 3]);
   assert.deepEqual(await weir.me(key), me, 'asking twice changes nothing');
+});
+
+test('a provider that compresses although it was not asked to: bytes pass unchanged, usage is read', async () => {
+  const usage = { prompt_tokens: 7, completion_tokens: 5, total_tokens: 12 };
+  const choice = { index: 0, finish_reason: 'stop' };
+  const json = JSON.stringify({ id: 'c', model: 'mock-z', choices: [{ ...choice, message: { role: 'assistant', content: 'Hi.' } }], usage });
+  const events = [{ choices: [{ ...choice, delta: { content: 'Hi.' } }] }, { choices: [], usage }]
+    .map((event) => `data: ${JSON.stringify({ id: 'c', model: 'mock-z', ...event })}\n\n`);
+  let asked;
+  const server = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const part of request) body += part;
+    asked = request.headers['accept-encoding'];
+    if (!JSON.parse(body).stream) {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(zlib.gzipSync(json));
+      return;
+    }
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' });
+    const gzip = zlib.createGzip();
+    gzip.pipe(response);
+    for (const event of [...events, 'data: [DONE]\n\n']) {
+      gzip.write(event);
+      await new Promise((done) => { gzip.flush(done); });
+    }
+    gzip.end();
+  });
+  await new Promise((done) => { server.listen(0, '127.0.0.1', done); });
+  const gateway = await startWeir(mockConfig({ url: `http://127.0.0.1:${server.address().port}` }));
+  try {
+    const key = await gateway.createKey('zipped');
+    const post = (stream) => fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST',
+      headers: { authorization: `Bearer ${key}` }, body: JSON.stringify({ model: 'mock-z', messages, stream, max_tokens: 50 }) });
+    const whole = await post(false);
+    assert.equal(whole.headers.get('content-encoding'), 'gzip');
+    assert.equal(whole.headers.get('x-weir-tokens'), '12');
+    assert.equal(await whole.text(), json);
+    assert.equal(asked, 'identity');
+    assert.equal(await (await post(true)).text(), `${events.join('')}data: [DONE]\n\n`);
+    const rows = await gateway.usage((all) => all.length === 2);
+    assert.deepEqual(rows.map((row) => [row.settled, row.input_tokens, row.output_tokens]), [['usage', 7, 5], ['usage', 7, 5]]);
+  } finally {
+    await gateway.stop();
+    await new Promise((done) => { server.close(done); server.closeAllConnections(); });
+  }
 });

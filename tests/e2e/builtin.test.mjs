@@ -1,7 +1,9 @@
 // The built-in policy with the `sim` provider: nothing configured but addresses; and what operators look at.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startWeir } from '../support/weir.mjs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { kRoot, startWeir } from '../support/weir.mjs';
 
 let weir;
 
@@ -61,6 +63,12 @@ test('/metrics: with the token, Prometheus text that counts', async () => {
     if (line === '' || line.startsWith('#')) continue;
     assert.match(line, sample);
     assert.ok(line.startsWith('weir_'), line);
+  }
+  const documented = await readFile(path.join(kRoot, 'docs/metrics.md'), 'utf8');
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map((found) => found[1]);
+  assert.deepEqual(names.filter((name) => !documented.includes(`\`${name}\``)), [], 'docs/metrics.md names them all');
+  for (const name of ['degraded_total', 'retries_total', 'fallbacks_total', 'top_ups_total', 'streams_cut_total', 'provider_breakers_open']) {
+    assert.ok(names.includes(`weir_${name}`), name);
   }
   const key = await weir.createKey('metrics');
   const before = await weir.metric(/^weir_requests_total/);

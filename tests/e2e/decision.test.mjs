@@ -312,6 +312,41 @@ test('bad input: 400 that says what to do, nothing charged', async () => {
   }
 });
 
+test('a ladder degrades: the hold, the price and the ledger are those of the model to call; check does the same for nothing', async () => {
+  const ladder = [
+    { name: 'spend', per: 'caller', meter: 'usd', allow: '10/day', on_exceed: 'degrade', hard: '120%',
+      degrade: [{ at: '50%', model: { 'gpt-4o': 'gpt-4o-mini' }, max_tokens: 200 }] },
+    { name: 'tokens', per: 'key', meter: 'tokens', allow: '10000/1h' },
+    { name: 'big', per: 'key', match: { model: 'gpt-4o' }, meter: 'requests', allow: '1/1h' },
+  ];
+  const weir = await startWeir({ limits: ladder, workers: 2 });
+  try {
+    const key = await weir.createKey('agent');
+    const call = client(weir, key);
+    assert.equal((await call('admit', { id: 'first', model: 'gpt-4o', estimate })).body.decision, 'allow');
+    assert.equal((await call('settle', { id: 'first', usage: { usd: 4.999 } })).status, 200);
+    const degrade = { model: 'gpt-4o-mini', max_tokens: 200 };
+    const checked = await call('check', { model: 'gpt-4o', estimate });
+    assert.equal(checked.status, 200, checked.text);
+    assert.deepEqual([checked.body.decision, checked.body.degrade], ['degrade', degrade]);
+    const admitted = await call('admit', { id: 'second', model: 'gpt-4o', estimate });
+    assert.equal(admitted.status, 200, `not refused by the limit of gpt-4o: ${admitted.text}`);
+    assert.deepEqual([admitted.body.decision, admitted.body.degrade], ['degrade', degrade]);
+    assert.equal(admitted.headers.get('x-weir-degraded'), 'spend; model=gpt-4o-mini; max_tokens=200');
+    assert.equal((await call('admit', { id: 'second' })).text, admitted.text, 'verbatim');
+    assert.deepEqual(await state(weir, key, 'tokens'), [0, 1100], '900 and the cap of 200');
+    await call('settle', { id: 'second', usage: { input_tokens: 900, output_tokens: 200 } });
+    const rows = await weir.usage((all) => all.length === 2);
+    const row = rows.find((one) => one.request_id === 'second');
+    assert.deepEqual([row.model, row.degraded, row.reserved_tokens, row.usd_micros],
+      ['gpt-4o-mini', 'spend; model=gpt-4o-mini; max_tokens=200', 1100, 255]);
+    const audit = (await weir.audit((all) => all.length >= 1)).filter((one) => one.event === 'degraded');
+    assert.deepEqual(audit.map((one) => [one.request_id, one.limit, one.key]), [['second', 'spend', 'agent']]);
+  } finally {
+    await weir.stop();
+  }
+});
+
 test('count needs a key, counts and charges nothing', async () => {
   const weir = await startWeir(policy);
   try {
@@ -321,6 +356,12 @@ test('count needs a key, counts and charges nothing', async () => {
     assert.equal(text.status, 200, text.text);
     assert.deepEqual([text.body.model, text.body.encoding, text.body.exact], ['claude-sonnet-4-5', null, false]);
     assert.ok(text.body.tokens >= 2 && text.body.tokens <= 8);
+    assert.equal((await call('count', { model: 'gpt-4o', text: 'hello world' })).text,
+      '{"model":"gpt-4o","encoding":"o200k_base","tokens":2,"exact":true}');
+    assert.deepEqual((await call('count', { model: 'gpt-4o', messages: [{ role: 'user', content: 'hello world' }] })).body,
+      { model: 'gpt-4o', encoding: 'o200k_base', tokens: 9, exact: true });
+    assert.deepEqual((await call('count', { model: 'nobody-knows', text: 'hello world' })).body,
+      { model: 'nobody-knows', encoding: null, tokens: 4, exact: false });
     const messages = await call('count', { model: 'claude-sonnet-4-5', messages: [{ role: 'user', content: 'hello world' }] });
     assert.equal(messages.status, 200, messages.text);
     assert.ok(messages.body.tokens >= 2);

@@ -21,6 +21,24 @@ async function file(name, text) {
 const policy = (limits, more = {}) => file('policy.yaml', JSON.stringify({ limits, ...more }));
 const tokens = (allow) => policy([{ name: 'tokens', per: 'tenant', meter: 'tokens', allow }]);
 
+test('ladders degrade rows: the answer ends at the cap, the price is that of the model that would be called', async () => {
+  const rows = Array.from({ length: 4 }, (_, i) => `${i * 100},acme,s,${i},m,10,400`).join('\n');
+  const trace = await file('ladder.csv', `${kHeader}${rows}\n`);
+  const models = { m: { provider: 'sim', price: { input: 0, output: 1000 } }, cheap: { provider: 'sim', price: { input: 0, output: 100 } } };
+  const yaml = await policy([{ name: 'spend', per: 'tenant', meter: 'usd', allow: '1/day',
+    degrade: [{ at: '50%', model: { m: 'cheap' }, max_tokens: 50 }] }], { models });
+  const outputs = [];
+  for (const name of ['a.jsonl', 'b.jsonl']) {
+    const decisions = path.join(folder, name);
+    const result = await runWeir(['replay', trace, '--policy', yaml, '--max-tokens', '0', '--decisions', decisions, '--json']);
+    assert.equal(result.code, 0, result.stderr);
+    outputs.push(await readFile(decisions, 'utf8'));
+  }
+  assert.equal(outputs[0], outputs[1], 'the same every time');
+  assert.deepEqual(lines(outputs[0]).map((line) => [line.decision, line.reserved, line.settled]),
+    [['allow', 410, 410], ['degrade', 60, 60], ['degrade', 60, 60], ['degrade', 60, 60]]);
+});
+
 test('load rows: one line per row, sums, exit 0', async () => {
   const trace = await file('load.csv', `${kHeader}0.000,acme,s1,1,gpt-4o,900,100\n0.500,acme,s1,2,gpt-4o,900,100\n0.500,,,,gpt-4o,900,100\n70,acme,s1,3,gpt-4o,900,100\n`);
   const decisions = path.join(folder, 'decisions.jsonl');

@@ -37,7 +37,7 @@ FNR == 1 {
   is_public = (folder ~ /(^|\/)include\/weir\//)
   sub(/^.*src\//, "", folder)
   sub(/\/.*/, "", folder)
-  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h|_(fixture|support)\.h)$/)
+  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h|_(fixture|fakes|support)\.h)$/)
   if (!is_public && !(folder in direct)) printf "%s:1: folder src/%s has no weir_module in CMakeLists.txt\n", FILENAME, folder
 }
 /^[ \t]*#[ \t]*include[ \t]*"/ {

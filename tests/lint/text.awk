@@ -13,7 +13,7 @@ FNR == 1 {
   leading_comment = ($0 ~ /^\/\//)
   # Clocks and sleeping belong to the two folders that own threads and the outside world.
   outside = (FILENAME ~ /(^|\/)src\/(net|app)\//)
-  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h|_(fixture|support)\.h)$/)
+  test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h|_(fixture|fakes|support)\.h)$/)
   product = (FILENAME ~ /(^|\/)(src|include|sim)\//)
 }
 {
