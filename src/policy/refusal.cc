@@ -87,7 +87,7 @@ std::string rung_in_words(const Rung& rung) {
     out.append(between).append(words);
     between = ", ";
   };
-  for (const auto& [from, to] : rung.model) add(from + " becomes " + to);
+  for (const auto& [from, to] : rung.model) add(std::string(from).append(" becomes ").append(to));
   if (rung.max_tokens) add("at most " + plural(*rung.max_tokens, "output token"));
   if (rung.keep_messages) add("only the last " + plural(static_cast<std::int64_t>(*rung.keep_messages), "message"));
   return out;
