@@ -2,6 +2,8 @@
 // disk fail. Whole flows with restarts are in tests/e2e/decision.test.mjs.
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "api/endpoints.h"
 #include "gateway/gateway_fixture.h"
 
@@ -321,6 +323,36 @@ TEST(DecisionRequest, TooManyNamesAreAFault) {
   EXPECT_TRUE(read_admit("{\"tools\":[" + tools.substr(4) + "]}"));
   EXPECT_FALSE(read_admit("{\"estimate\":{" + meters + "}}"));
   EXPECT_TRUE(read_admit("{\"estimate\":{" + meters.substr(7) + "}}"));
+}
+
+// A megabyte of names was once compared each with each, for as long as the worker's other clients waited.
+TEST(DecisionRequest, AMegabyteOfNamesIsTurnedAwayAtOnce) {
+  const auto object_of = [](std::size_t count, const auto& name) {
+    std::string out = "{";
+    for (std::size_t i = 0; i < count; ++i) {
+      out += (i == 0 ? "\"" : ",\"") + std::string(name) + std::to_string(i) + "\":1";
+    }
+    return out + "}";
+  };
+  const std::string many = object_of(90'000, "m");
+  const auto begun = std::chrono::steady_clock::now();
+  const auto estimate = read_admit(R"({"estimate":)" + many + "}");
+  const auto usage = read_settle(R"({"id":"a","usage":)" + many + "}");
+  const auto attributes = read_admit(R"({"attributes":)" + many + "}");
+  const auto body = read_admit(many);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
+  ASSERT_FALSE(estimate || usage || attributes || body);
+  for (const CallFault& fault : {estimate.error(), usage.error(), attributes.error(), body.error()}) {
+    EXPECT_EQ(fault.status, 400);
+    EXPECT_TRUE(has(fault.message, "more than 80 members")) << fault.message;
+  }
+  // Just within the bound: the first fault is the answer, and nothing after it is looked at.
+  const auto first = read_admit(R"({"estimate":{"usd":-1,"requests":"x","usd":1}})");
+  ASSERT_FALSE(first);
+  EXPECT_TRUE(has(first.error().message, "`usd` must be dollars"));
+  const auto within = read_admit(R"({"estimate":)" + object_of(80, "m") + "}");
+  ASSERT_FALSE(within);
+  EXPECT_TRUE(has(within.error().message, "too many meters; 64 ")) << within.error().message;
 }
 
 TEST(DecisionHold, ComesBackAsItWasAndDamageIsSeen) {
