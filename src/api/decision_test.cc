@@ -12,6 +12,7 @@ namespace {
 
 using namespace stage;
 
+constexpr TimeNs kForever = kNoon + 300 * kDay;
 constexpr std::string_view kEstimate = R"("estimate":{"input_tokens":900,"output_tokens":500})";
 
 std::string admit_body(std::string_view id, std::string_view hold = "120s") {
@@ -232,6 +233,53 @@ TEST_F(DecisionTest, WithoutCountersNothingIsDecided) {
   world.counters.status = CountersStatus::kOk;
   EXPECT_EQ(post("settle", usage_body("a", "")).status, 404);
   world.expect_quiet();
+}
+
+TEST_F(DecisionTest, OneKeyHasOnlySoManyHoldsOpen) {
+  const auto hash = [](std::uint64_t n) { return Hash128{.high = 77, .low = n}; };
+  UsageRow row;
+  row.key = "agent-1";
+  row.route = kDecisionRoute;
+  for (std::uint64_t n = 0; n + 1 < kMaxHoldsPerKey; ++n) {
+    ASSERT_TRUE(api->desk().adopt(hash(n), row, encode_hold({.held = {.id = hash(n), .deadline = kForever}})));
+  }
+  // Room for one: what is not admitted, for whatever reason, does not take it.
+  EXPECT_EQ(post("admit", R"({"model":"gpt-4o","estimate":{"input_tokens":60000}})").status, 413);
+  world.disk_ok = false;
+  EXPECT_EQ(post("admit", admit_body("a")).status, 503);
+  world.disk_ok = true;
+  world.counters.status = CountersStatus::kUnavailable;
+  EXPECT_EQ(post("admit", admit_body("a")).status, 503);
+  world.counters.status = CountersStatus::kOk;
+  const Received admitted = post("admit", admit_body("a"));
+  EXPECT_EQ(admitted.status, 200);
+  EXPECT_EQ(post("admit", admit_body("a")).body, admitted.body) << "a repeat is no further hold";
+
+  const std::int64_t requests = world.used("requests");
+  const std::size_t opens = world.journal.opens.size();
+  const Received full = post("admit", admit_body("b"));
+  EXPECT_EQ(full.status, 429);
+  EXPECT_TRUE(has(full.body, "Key `agent-1` has 10000 holds open"));
+  EXPECT_TRUE(has(full.body, R"("code":"too_many_holds")"));
+  EXPECT_NE(full["retry-after"], "(absent)");
+  EXPECT_EQ(world.used("requests"), requests) << "nothing is charged";
+  EXPECT_EQ(world.reserved("tokens"), 1400);
+  EXPECT_EQ(world.journal.opens.size(), opens);
+  EXPECT_EQ(post("cancel", id_body("b")).status, 404);
+  EXPECT_EQ(post("admit", admit_body("c"), world.human).status, 200) << "another key has its own bound";
+
+  const auto room_for_one = [&](std::string_view id) {
+    EXPECT_EQ(post("admit", admit_body(id, "10s")).status, 200) << id;
+    EXPECT_EQ(post("admit", admit_body("b")).status, 429) << id;
+  };
+  post("settle", usage_body("a", ""));
+  room_for_one("d");
+  post("cancel", id_body("d"));
+  room_for_one("e");
+  world.pass(11 * kSecond);
+  expire();
+  post("settle", usage_body("e", ""));  // late: its place was free already
+  room_for_one("f");
 }
 
 TEST_F(DecisionTest, CheckIsAdmitWithoutAnyTrace) {
