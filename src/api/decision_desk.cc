@@ -6,12 +6,14 @@
 
 #include "api/decision_operations.h"
 #include "base/json_writer.h"
+#include "gateway/refusal_audit.h"
 #include "journal/record.h"
 
 namespace weir {
 namespace {
 
 constexpr DurationNs kOverloadedFor = kSecond;
+constexpr DurationNs kHoldsFullFor = 10 * kSecond;
 
 Reply json_reply(std::string body) {
   return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)};
@@ -25,6 +27,19 @@ Reply unknown_id() {
                           {});
 }
 
+Reply too_many_holds(Services& services, const DecisionCall& call) {
+  services.metrics->request(kDecisionRoute, "refuse", "entry");
+  audit_refusal(services, {.limit = "holds", .layer = "entry"}, call.row.key, call.request_id);
+  return call_fault_reply(
+      {.status = 429,
+       .message =
+           fmt::format("Key `{}` has {} holds open, which is the most; settle or cancel some, or ask for shorter "
+                       "ones.",
+                       call.row.key, kMaxHoldsPerKey),
+       .code = "too_many_holds"},
+      call.request_id);
+}
+
 // The answer of the call that closed the hold, to a caller of the other call.
 std::string with_marker(const std::string& answer, ClosedHow how) {
   const char* word = how == ClosedHow::kSettled ? "settled" : how == ClosedHow::kCancelled ? "cancelled" : "expired";
@@ -36,6 +51,7 @@ std::string with_marker(const std::string& answer, ClosedHow how) {
 Reply call_fault_reply(const CallFault& fault, const std::string& request_id) {
   const ErrorKind kind = fault.status == 401   ? ErrorKind::kUnauthorized
                          : fault.status == 404 ? ErrorKind::kNotFound
+                         : fault.status == 429 ? ErrorKind::kRateLimited
                          : fault.status == 503 ? ErrorKind::kOverloaded
                                                : ErrorKind::kInvalidRequest;
   Reply reply = error_reply(
@@ -46,6 +62,7 @@ Reply call_fault_reply(const CallFault& fault, const std::string& request_id) {
     reply.body += fmt::format(R"(,"code":"{}"}})", fault.code);
   }
   if (fault.status == 503) append_retry_after(kOverloadedFor, reply.headers);
+  if (fault.status == 429) append_retry_after(kHoldsFullFor, reply.headers);
   return reply;
 }
 
@@ -109,8 +126,16 @@ void DecisionDesk::not_busy(Hash128 id) {
   entry->busy = false;
   const auto waiting = std::move(entry->waiting);
   entry->waiting.clear();
-  if (entry->state == Entry::State::kNew) entries_.erase(id);  // it was not admitted
+  if (entry->state == Entry::State::kNew) {  // it was not admitted
+    holds_->give_back(entry->row.key);
+    entries_.erase(id);
+  }
   for (const auto& again : waiting) again();
+}
+
+void DecisionDesk::no_longer_open(const Entry& entry) {
+  --open_;
+  holds_->give_back(entry.row.key);
 }
 
 void DecisionDesk::admit(Services& services, std::shared_ptr<DecisionCall> call, Done done) {
@@ -120,7 +145,10 @@ void DecisionDesk::admit(Services& services, std::shared_ptr<DecisionCall> call,
     done(json_reply(known->admitted));
     return;
   }
-  entries_[call->id].busy = true;
+  if (!holds_->take(call->row.key)) return done(too_many_holds(services, *call));
+  Entry& entry = entries_[call->id];
+  entry.busy = true;
+  entry.row.key = call->row.key;
   run(std::make_unique<Admit>(*this, services, std::move(call), std::move(done)));
 }
 
@@ -158,7 +186,7 @@ void DecisionDesk::expired(Services& services, Hash128 id) {
   if (!decode_hold(entry->hold, hold)) return;
   const UsageRow row = expired_row(entry->row, 0, 0);
   entry->state = Entry::State::kExpired;
-  --open_;
+  no_longer_open(*entry);
   entry->answer = settle_answer(row, hold.estimate, false);
   services.metrics->usage(row.model, row.usage, row.usd_micros);
   services.journal->settle_hold(
@@ -211,6 +239,7 @@ bool DecisionDesk::adopt(Hash128 id, const UsageRow& row, std::string hold) {
   entry.admitted = decoded.admitted;
   entry.hold = std::move(hold);
   ++open_;
+  holds_->adopt(row.key);
   return true;
 }
 

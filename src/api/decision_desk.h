@@ -8,8 +8,9 @@
 // What arrives for an id while something is under way for it waits its turn. An answer is given after the journal holds
 // what it says. Belongs to one thread; `services` must be that thread's and outlive the desk's work.
 //
-// Limits: open holds are bounded by LimiterOptions::max_reservations; closed ones are remembered kRemembered long, at
-// most kMaxClosed and kMaxClosedBytes of them, and at most kMaxWaiting calls wait for one id.
+// Limits: open holds are bounded by LimiterOptions::max_reservations, those of one key by kMaxHoldsPerKey; closed ones
+// are remembered kRemembered long, at most kMaxClosed and kMaxClosedBytes of them, and at most kMaxWaiting calls wait
+// for one id.
 #pragma once
 
 #include <deque>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "api/decision_call.h"
+#include "api/holds_per_key.h"
 #include "gateway/reply.h"
 #include "model/decision.h"
 
@@ -52,6 +54,9 @@ class DecisionDesk {
   bool adopt(Hash128 id, const UsageRow& row, std::string hold);
   void remember(const ClosedDecision& closed);
 
+  // Counts the holds of each key together with other desks; before the first call. `holds` outlives the desk.
+  void share(HoldsPerKey& holds) { holds_ = &holds; }
+
   // What is under way ends without an answer; what the journal has stays.
   void drop_operations();
 
@@ -68,7 +73,7 @@ class DecisionDesk {
     bool busy = false;
     ClosedHow how = ClosedHow::kSettled;
     TimeNs deadline = 0, closed_at = 0;
-    UsageRow row;          // open and expired
+    UsageRow row;          // open and expired; before that, its key
     std::string hold;      // open and expired: DecisionHold
     std::string admitted;  // bodies of answers
     std::string answer;
@@ -87,10 +92,13 @@ class DecisionDesk {
   void run(std::unique_ptr<Operation> operation);
   std::unique_ptr<Operation> take(Operation& operation);
   void not_busy(Hash128 id);
+  void no_longer_open(const Entry& entry);
   void keep_closed(Hash128 id, TimeNs now);
   void forget(TimeNs now);
 
   const DeskLimits limits_;
+  HoldsPerKey own_holds_;
+  HoldsPerKey* holds_ = &own_holds_;
   std::unordered_map<Hash128, Entry, HashOfId> entries_;
   std::unordered_map<Operation*, std::unique_ptr<Operation>> operations_;
   std::deque<std::pair<TimeNs, Hash128>> closed_;  // oldest first; an entry closed again later has two places

@@ -186,7 +186,7 @@ void DecisionDesk::Close::on_settled(CountersStatus, Outcome, std::span<const Ef
 // Also when the disk refused: the writer keeps what was appended, and the hold is on file.
 void DecisionDesk::Close::on_written(bool) {
   Entry& entry = *desk_.find(id_);
-  if (entry.state == Entry::State::kOpen) --desk_.open_;
+  if (entry.state == Entry::State::kOpen) desk_.no_longer_open(entry);
   if (entry.state == Entry::State::kExpired) desk_.closed_bytes_ -= std::min(desk_.closed_bytes_, entry.bytes());
   entry.state = Entry::State::kClosed;
   entry.how = how_;

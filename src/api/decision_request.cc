@@ -53,6 +53,7 @@ class BodyReader {
   bool members(const element& value, std::string_view where, const char* known, Member member) {
     object all;
     if (value.get_object().get(all) != simdjson::SUCCESS) return fault(fmt::format("{} must be a JSON object", where));
+    if (all.size() > kMaxMembers) return fault(fmt::format("{} has more than {} members", where, kMaxMembers));
     std::vector<std::string_view> seen;
     for (const auto& [name, each] : all) {
       if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
@@ -62,8 +63,9 @@ class BodyReader {
       if (!member(name, each)) {
         return fault(fmt::format("{} has a member `{}` that is not known; known are {}", where, shown(name), known));
       }
+      if (fault_) return true;
     }
-    return !fault_;
+    return true;
   }
 
   bool text(std::string_view name, const element& value, std::string& out) {
@@ -160,7 +162,9 @@ bool BodyReader::amounts(std::string_view name, const element& value, MeterAmoun
       return fault(fmt::format("`{}` is counted by itself; leave it out", meter));
     }
     if (!is_meter_name(meter)) return false;
-    if (out.custom.size() >= kMaxCustomMeters) return fault(fmt::format("`{}` names too many meters", name));
+    if (out.custom.size() >= kMaxCustomMeters) {
+      return fault(fmt::format("`{}` names too many meters; {} of your own fit in one call", name, kMaxCustomMeters));
+    }
     auto& custom = out.custom.emplace_back(meter, 0);
     return whole(meter, amount, custom.second);
   });

@@ -4,7 +4,8 @@
 //   if (!body) …answer 400 with body.error()…
 //
 // Strict: one object, no unknown members, no duplicate keys, whole numbers from 0 to 2^53, texts of 1 to 256 bytes of
-// UTF-8 without control characters. Pure functions. Limits: kMaxToolNames, kMaxCustomMeters.
+// UTF-8 without control characters. The first fault ends the reading. Pure functions.
+// Limits: kMaxToolNames, kMaxCustomMeters, kMaxMembers of one object.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ namespace weir {
 
 inline constexpr std::size_t kMaxToolNames = 512;
 inline constexpr std::size_t kMaxCustomMeters = 64;
+inline constexpr std::size_t kMaxMembers = 80;  // the meters that everybody has, and kMaxCustomMeters
 inline constexpr DurationNs kDefaultHold = 120 * kSecond;
 inline constexpr DurationNs kLeastHold = kSecond;
 inline constexpr DurationNs kMostHold = 24 * kHour;

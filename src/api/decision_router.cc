@@ -6,6 +6,7 @@ namespace weir {
 
 std::size_t DecisionRouter::join(DecisionDesk& desk, Services& services, Post post) {
   const std::lock_guard guard(mutex_);
+  desk.share(holds_);
   shards_.push_back({&desk, &services, std::move(post)});
   count_ = shards_.size();
   return shards_.size() - 1;

@@ -41,6 +41,7 @@ class DecisionRouter {
     Services* services;
     Post post;
   };
+  HoldsPerKey holds_;  // of all desks
   mutable std::mutex mutex_;
   std::vector<Shard> shards_;
   std::atomic<std::size_t> count_{0};

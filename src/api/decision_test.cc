@@ -2,6 +2,8 @@
 // disk fail. Whole flows with restarts are in tests/e2e/decision.test.mjs.
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "api/endpoints.h"
 #include "gateway/gateway_fixture.h"
 
@@ -10,6 +12,7 @@ namespace {
 
 using namespace stage;
 
+constexpr TimeNs kForever = kNoon + 300 * kDay;
 constexpr std::string_view kEstimate = R"("estimate":{"input_tokens":900,"output_tokens":500})";
 
 std::string admit_body(std::string_view id, std::string_view hold = "120s") {
@@ -232,6 +235,53 @@ TEST_F(DecisionTest, WithoutCountersNothingIsDecided) {
   world.expect_quiet();
 }
 
+TEST_F(DecisionTest, OneKeyHasOnlySoManyHoldsOpen) {
+  const auto hash = [](std::uint64_t n) { return Hash128{.high = 77, .low = n}; };
+  UsageRow row;
+  row.key = "agent-1";
+  row.route = kDecisionRoute;
+  for (std::uint64_t n = 0; n + 1 < kMaxHoldsPerKey; ++n) {
+    ASSERT_TRUE(api->desk().adopt(hash(n), row, encode_hold({.held = {.id = hash(n), .deadline = kForever}})));
+  }
+  // Room for one: what is not admitted, for whatever reason, does not take it.
+  EXPECT_EQ(post("admit", R"({"model":"gpt-4o","estimate":{"input_tokens":60000}})").status, 413);
+  world.disk_ok = false;
+  EXPECT_EQ(post("admit", admit_body("a")).status, 503);
+  world.disk_ok = true;
+  world.counters.status = CountersStatus::kUnavailable;
+  EXPECT_EQ(post("admit", admit_body("a")).status, 503);
+  world.counters.status = CountersStatus::kOk;
+  const Received admitted = post("admit", admit_body("a"));
+  EXPECT_EQ(admitted.status, 200);
+  EXPECT_EQ(post("admit", admit_body("a")).body, admitted.body) << "a repeat is no further hold";
+
+  const std::int64_t requests = world.used("requests");
+  const std::size_t opens = world.journal.opens.size();
+  const Received full = post("admit", admit_body("b"));
+  EXPECT_EQ(full.status, 429);
+  EXPECT_TRUE(has(full.body, "Key `agent-1` has 10000 holds open"));
+  EXPECT_TRUE(has(full.body, R"("code":"too_many_holds")"));
+  EXPECT_NE(full["retry-after"], "(absent)");
+  EXPECT_EQ(world.used("requests"), requests) << "nothing is charged";
+  EXPECT_EQ(world.reserved("tokens"), 1400);
+  EXPECT_EQ(world.journal.opens.size(), opens);
+  EXPECT_EQ(post("cancel", id_body("b")).status, 404);
+  EXPECT_EQ(post("admit", admit_body("c"), world.human).status, 200) << "another key has its own bound";
+
+  const auto room_for_one = [&](std::string_view id) {
+    EXPECT_EQ(post("admit", admit_body(id, "10s")).status, 200) << id;
+    EXPECT_EQ(post("admit", admit_body("b")).status, 429) << id;
+  };
+  post("settle", usage_body("a", ""));
+  room_for_one("d");
+  post("cancel", id_body("d"));
+  room_for_one("e");
+  world.pass(11 * kSecond);
+  expire();
+  post("settle", usage_body("e", ""));  // late: its place was free already
+  room_for_one("f");
+}
+
 TEST_F(DecisionTest, CheckIsAdmitWithoutAnyTrace) {
   const Received check = post("check", admit_body("a"));
   EXPECT_EQ(check.status, 200);
@@ -409,6 +459,36 @@ TEST(DecisionRequest, TooManyNamesAreAFault) {
   EXPECT_TRUE(read_admit("{\"tools\":[" + tools.substr(4) + "]}"));
   EXPECT_FALSE(read_admit("{\"estimate\":{" + meters + "}}"));
   EXPECT_TRUE(read_admit("{\"estimate\":{" + meters.substr(7) + "}}"));
+}
+
+// A megabyte of names was once compared each with each, for as long as the worker's other clients waited.
+TEST(DecisionRequest, AMegabyteOfNamesIsTurnedAwayAtOnce) {
+  const auto object_of = [](std::size_t count, const auto& name) {
+    std::string out = "{";
+    for (std::size_t i = 0; i < count; ++i) {
+      out += (i == 0 ? "\"" : ",\"") + std::string(name) + std::to_string(i) + "\":1";
+    }
+    return out + "}";
+  };
+  const std::string many = object_of(90'000, "m");
+  const auto begun = std::chrono::steady_clock::now();
+  const auto estimate = read_admit(R"({"estimate":)" + many + "}");
+  const auto usage = read_settle(R"({"id":"a","usage":)" + many + "}");
+  const auto attributes = read_admit(R"({"attributes":)" + many + "}");
+  const auto body = read_admit(many);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
+  ASSERT_FALSE(estimate || usage || attributes || body);
+  for (const CallFault& fault : {estimate.error(), usage.error(), attributes.error(), body.error()}) {
+    EXPECT_EQ(fault.status, 400);
+    EXPECT_TRUE(has(fault.message, "more than 80 members")) << fault.message;
+  }
+  // Just within the bound: the first fault is the answer, and nothing after it is looked at.
+  const auto first = read_admit(R"({"estimate":{"usd":-1,"requests":"x","usd":1}})");
+  ASSERT_FALSE(first);
+  EXPECT_TRUE(has(first.error().message, "`usd` must be dollars"));
+  const auto within = read_admit(R"({"estimate":)" + object_of(80, "m") + "}");
+  ASSERT_FALSE(within);
+  EXPECT_TRUE(has(within.error().message, "too many meters; 64 ")) << within.error().message;
 }
 
 TEST(DecisionHold, ComesBackAsItWasAndDamageIsSeen) {

@@ -108,9 +108,10 @@ class Replay {
       case RecordType::kHold:
       case RecordType::kCarryHold:
         see(record.row.time);
-        if (!settled_early_.contains(record.id)) {
-          open_[record.id] = {.row = record.row, .is_hold = true, .hold = record.hold};
-        }
+        // Ids of holds are chosen by clients and come again. All of one id is by one worker of each process, and its
+        // segments are read in the order written: what was settled before this is another hold's.
+        settled_early_.erase(record.id);
+        open_[record.id] = {.row = record.row, .is_hold = true, .hold = record.hold};
         break;
       case RecordType::kSettleHold:
         see(record.closed.at);

@@ -116,6 +116,30 @@ TEST(Recovery, SegmentsStayUntilTheLedgerHasThem) {
   EXPECT_EQ(list_segments(data.journal())->size(), 0u);
 }
 
+TEST(Recovery, OpenRequestsAreNoReasonForSnapshots) {
+  Data data;
+  Process process(data.journal(), data.disk);
+  Snapshotter snapshots(process.limiter, {process.writer.get()}, *process.sequence, data.disk,
+                        {.dir = data.journal(), .bytes = 8000});
+  snapshots.step(kStart);
+  for (std::uint64_t n = 0; n < 200; ++n) process.admit(n, 0, 10, kStart);
+  process.writer->flush();
+  TimeNs now = kStart;
+  for (int turn = 0; turn < 200; ++turn) {
+    now += kMinute;
+    snapshots.step(now);
+    if (process.writer->pending()) process.writer->flush();
+  }
+  EXPECT_EQ(snapshots.taken(), 1u) << "nothing was written after the first";
+  process.admit(1000, 0, 10, now);
+  process.writer->flush();
+  for (int turn = 0; turn < 20; ++turn) {
+    snapshots.step(now + kSecond);
+    if (process.writer->pending()) process.writer->flush();
+  }
+  EXPECT_EQ(snapshots.taken(), 2u) << "one record, one more";
+}
+
 TEST(Recovery, AFailedSnapshotCostsNothing) {
   Data data;
   {

@@ -145,7 +145,13 @@ Snapshotter::Snapshotter(Limiter& limiter, std::vector<JournalWriter*> writers, 
 
 std::uint64_t Snapshotter::written() const {
   std::uint64_t sum = 0;
-  for (const JournalWriter* writer : writers_) sum += writer->bytes_written();
+  for (const JournalWriter* writer : writers_) sum += writer->fresh_bytes();
+  return sum;
+}
+
+std::uint64_t Snapshotter::carried() const {
+  std::uint64_t sum = 0;
+  for (const JournalWriter* writer : writers_) sum += writer->carried_bytes();
   return sum;
 }
 
@@ -156,7 +162,7 @@ bool Snapshotter::step(TimeNs now) {
   }
   if (!in_progress_) {
     const std::uint64_t fresh = written() - written_at_last_;
-    const bool due = fresh >= options_.bytes || (fresh > 0 && now - last_ >= options_.every);
+    const bool due = fresh >= std::max(options_.bytes, carried()) || (fresh > 0 && now - last_ >= options_.every);
     if (!requested_ && !due) {
       delete_old();
       return true;

@@ -27,8 +27,8 @@ namespace weir {
 
 struct SnapshotOptions {
   std::string dir;
-  DurationNs every = kMinute;                     // if anything was written since
-  std::uint64_t bytes = std::uint64_t{64} << 20;  // or as soon as that much was
+  DurationNs every = kMinute;                     // if anything was appended since
+  std::uint64_t bytes = std::uint64_t{64} << 20;  // or as soon as that much was, and as much as was repeated before
 };
 
 class Snapshotter {
@@ -45,7 +45,8 @@ class Snapshotter {
   const std::string& error() const { return error_; }  // of the last attempt; "" if it worked
 
  private:
-  std::uint64_t written() const;
+  std::uint64_t written() const;  // without what the writers repeated
+  std::uint64_t carried() const;
   Result<void> write_snapshot(TimeNs now);
   void delete_old();
 

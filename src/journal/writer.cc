@@ -104,7 +104,9 @@ bool JournalWriter::pending() const {
 }
 
 bool JournalWriter::rotation_due() const {
-  return wanted_.load() > rotated_.load() || (fd_ >= 0 && offset_ >= options_.segment_bytes);
+  // Not by the size of the file: requests open for long may fill one alone, and a new segment would help nobody.
+  return wanted_.load() > rotated_.load() ||
+         (fd_ >= 0 && fresh_in_segment_ >= std::max(options_.segment_bytes, carried_bytes_.load()));
 }
 
 void JournalWriter::flush() {
@@ -142,6 +144,9 @@ bool JournalWriter::write_out() {
       return report(-result);
     }
   }
+  const std::size_t fresh = buffer_.size() - std::exchange(carried_in_buffer_, 0);
+  fresh_in_segment_ += fresh;
+  fresh_bytes_.fetch_add(fresh);
   bytes_written_.fetch_add(buffer_.size());
   offset_ += buffer_.size();
   sent_ = 0;
@@ -179,10 +184,13 @@ void JournalWriter::rotate() {
   if (fd_ >= 0) disk_.close(fd_);
   fd_ = -1;
   offset_ = 0;
+  fresh_in_segment_ = 0;
   RecordEncoder encode(buffer_);
   open_.for_each([&](Hash128 id, std::string_view row, std::int64_t tokens, std::int64_t usd_micros, bool hold) {
     hold ? encode.carry_hold(id, row) : encode.carry(id, row, tokens, usd_micros);
   });
+  carried_in_buffer_ = buffer_.size();
+  carried_bytes_.store(carried_in_buffer_);
   if (buffer_.empty()) {
     // The next segment is created when there is something to write, with a number above the boundary.
     rotated_.store(std::max(rotated_.load(), boundary));

@@ -36,6 +36,8 @@ struct JournalWriterOptions {
   std::string dir;  // must exist
   std::uint32_t worker = 0;
   bool strict = false;  // sync before listeners are told
+  // A segment ends when that much was appended to it, and at least as much as it began with: what is repeated at a
+  // rotation never outweighs what was appended before it.
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
 };
 
@@ -76,6 +78,10 @@ class JournalWriter : public Journal {
   // True once everything appended before the rotation is in older segments and the open requests in newer ones.
   bool rotated_to(std::uint64_t boundary) const { return rotated_.load() >= boundary; }
   std::uint64_t bytes_written() const { return bytes_written_.load(); }
+  // Of them, what was appended; the rest repeats open requests.
+  std::uint64_t fresh_bytes() const { return fresh_bytes_.load(); }
+  // Open requests repeated at the head of the present segment.
+  std::uint64_t carried_bytes() const { return carried_bytes_.load(); }
   std::uint64_t refused_records() const { return refused_.load(); }
 
  private:
@@ -102,11 +108,15 @@ class JournalWriter : public Journal {
   bool open_refused_ = false;
   bool flushing_ = false;
   std::uint64_t rotating_to_ = 0;  // carried over, not written yet
+  std::size_t carried_in_buffer_ = 0;
+  std::uint64_t fresh_in_segment_ = 0;
 
   std::atomic<int> error_{0};
   std::atomic<std::uint64_t> wanted_{0};
   std::atomic<std::uint64_t> rotated_{0};
   std::atomic<std::uint64_t> bytes_written_{0};
+  std::atomic<std::uint64_t> fresh_bytes_{0};
+  std::atomic<std::uint64_t> carried_bytes_{0};
   std::atomic<std::uint64_t> refused_{0};
 };
 

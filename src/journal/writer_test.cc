@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <functional>
+#include <utility>
 
 #include "journal/test_support.h"
 
@@ -181,6 +184,71 @@ TEST(JournalWriter, RotatesBySizeAndCarriesOpenRequests) {
     EXPECT_EQ(record.extra_tokens, 64);
     EXPECT_EQ(record.extra_usd_micros, 9);
   }
+}
+
+// Bytes in all segments, and in the largest.
+std::pair<std::uint64_t, std::uint64_t> segment_sizes(const std::string& dir) {
+  std::uint64_t sum = 0, largest = 0;
+  const std::vector<SegmentFile> files = list_segments(dir).value();
+  for (const SegmentFile& file : files) {
+    const std::uint64_t size = std::filesystem::file_size(file.path);
+    sum += size;
+    largest = std::max(largest, size);
+  }
+  return {sum, largest};
+}
+
+TEST(JournalWriter, OpenRequestsLargerThanASegmentAreNotCarriedForEver) {
+  for (const bool holds : {false, true}) {
+    Fixture s(false, 2000);
+    for (std::uint64_t i = 0; i < 500; ++i) {
+      if (holds) {
+        s.writer.open_hold(test_id(i), test_row(i), std::string(200, 'h'), {});
+      } else {
+        s.writer.open(test_id(i), test_row(i), {});
+      }
+    }
+    for (int turn = 0; turn < 50 && s.writer.pending(); ++turn) s.writer.flush();
+    EXPECT_FALSE(s.writer.pending()) << "nothing was appended since";
+    EXPECT_EQ(s.segments(), 2u) << "the opens filled one segment; they stand once more in the next";
+    EXPECT_EQ(s.writer.open_requests(), 500u);
+
+    const std::uint64_t before = s.writer.fresh_bytes();
+    for (std::uint64_t i = 1000; i < 6000; ++i) {
+      s.writer.settle(test_id(i), test_row(i), {});
+      s.writer.flush();
+    }
+    const std::uint64_t fresh = s.writer.fresh_bytes() - before;
+    const auto [written, largest] = segment_sizes(s.dir.path());
+    EXPECT_GT(s.segments(), 2u) << "it still rotates";
+    EXPECT_EQ(written, s.writer.bytes_written() + s.segments() * kSegmentMagic.size());
+    EXPECT_LE(written, 3 * (before + fresh)) << "what is repeated is never more than what was appended in between";
+    EXPECT_LE(largest, 3 * before);
+  }
+}
+
+TEST(JournalWriter, CarriesAreNotFreshAlsoWhenTheDiskRefusesThemAtFirst) {
+  Fixture s(false, 2000);
+  for (std::uint64_t i = 0; i < 100; ++i) s.writer.open(test_id(i), test_row(i), {});
+  s.disk.fail_create(ENOSPC);
+  s.writer.flush();
+  s.disk.heal();
+  s.writer.flush();
+  const std::uint64_t fresh = s.writer.fresh_bytes();
+  EXPECT_GT(fresh, 2000u);
+  EXPECT_EQ(s.segments(), 2u);
+  s.writer.rotate_to(s.sequence.peek());
+  s.disk.fail_create(ENOSPC);
+  s.writer.flush();
+  s.writer.settle(test_id(7), test_row(7), {});
+  s.writer.flush();
+  EXPECT_EQ(s.writer.fresh_bytes(), fresh) << "nothing of it is on file yet";
+  s.disk.heal();
+  s.writer.flush();
+  EXPECT_GT(s.writer.fresh_bytes(), fresh);
+  EXPECT_LT(s.writer.fresh_bytes(), fresh + 1000) << "one settlement";
+  EXPECT_EQ(s.segments(), 3u);
+  EXPECT_FALSE(s.writer.pending());
 }
 
 TEST(JournalWriter, RotatesOnRequestOnlyOnceItsCarriesAreWritten) {
