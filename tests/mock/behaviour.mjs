@@ -16,6 +16,7 @@
 //   nousage       leaves usage out
 //   usage=N       reports N output tokens whatever was produced
 //   negusage, hugeusage, textusage   output tokens that are negative, beyond 2^40, or a string
+//   noout         usage without the output tokens
 //   dupusage      usage stands there twice (a stream: in two events)
 //   wrongusage    usage stands where it does not belong
 //   slow=MS       MS between chunks of a stream
@@ -64,6 +65,7 @@ export function shown(behaviour, ...caps) {
 
 // The number that is reported for `output` tokens.
 export function told(behaviour, output) {
+  if (behaviour.noout) return undefined;
   if (behaviour.negusage) return -output;
   if (behaviour.hugeusage) return 2 ** 41;
   if (behaviour.textusage) return 'twelve';
