@@ -7,9 +7,9 @@
 //   429=S[xN]     refuses with 429 and retry-after S (the first N times; default always)
 //   500[xN]       fails with 500 (the first N times)
 //   503[xN]       fails with 503 (the first N times), with retry-after if `after=S` stands beside it
-//   stall         sends nothing
+//   stall[xN]     sends nothing (the first N times)
 //   stallmid      sends half of the stream and then nothing more
-//   cut           sends half of the answer and destroys the connection
+//   cut[xN]       sends half of the answer and destroys the connection (the first N times)
 //   cutat=N       sends N bytes of the answer's body and destroys the connection
 //   early         a stream ends before its usage and its end marker, the body in good order
 //   errormid      half of a stream, then the dialect's error with status 200, and the end

@@ -13,7 +13,7 @@ import { countTokens, parseBehaviour } from './behaviour.mjs';
 import { gemini, geminiError, geminiTarget } from './gemini.mjs';
 import { kOllamaPaths, ollama, ollamaError } from './ollama.mjs';
 import { kOpenAiPaths, openai, openaiError } from './openai.mjs';
-import { json, refuses } from './wire.mjs';
+import { json, refuses, shows } from './wire.mjs';
 
 export { countTokens, parseBehaviour };
 
@@ -90,6 +90,11 @@ async function answer(provider, seen, response) {
   seen.model = found.model;
   const call = { provider, seen, response, behaviour, dialect: found.dialect };
   if (refuses(call, found.model, found.error)) return undefined;
+  for (const name of ['stall', 'cut']) {
+    if (behaviour[`${name}Times`] !== undefined && !shows(provider, `${found.model}:${name}`, behaviour[`${name}Times`])) {
+      delete behaviour[name];
+    }
+  }
   if (behaviour.stall) return undefined;
   return found.answer(call);
 }

@@ -159,15 +159,19 @@ export async function sendStream(call, events, framing, tokens, errorEvent) {
   response.end(() => { seen.finished = true; });
 }
 
+// True the first `times` times of a scripted failure.
+export function shows(provider, failure, times = Infinity) {
+  const before = provider.failures.get(failure) ?? 0;
+  provider.failures.set(failure, before + 1);
+  return before < times;
+}
+
 // True while a scripted failure is still to be shown.
 export function refuses(call, name, body) {
   const { provider, behaviour } = call;
   for (const status of [429, 500, 503]) {
     if (behaviour[status] === undefined) continue;
-    const key = `${name}:${status}`;
-    const times = provider.failures.get(key) ?? 0;
-    if (times >= (behaviour[`${status}Times`] ?? Infinity)) continue;
-    provider.failures.set(key, times + 1);
+    if (!shows(provider, `${name}:${status}`, behaviour[`${status}Times`])) continue;
     const wait = status === 429 && typeof behaviour[429] === 'number' ? behaviour[429] : behaviour.after;
     json(call, status, body(status, `mock says ${status}`, wait), {
       ...limitHeaders(call), ...(wait === undefined || call.dialect === 'gemini' ? {} : { 'retry-after': String(wait) }) });
