@@ -65,6 +65,7 @@ class Exchange final : private AdmissionEvents,
  public:
   static constexpr std::size_t kMaxBuffered = 8 << 20;  // of a JSON answer read whole
   static constexpr std::size_t kHighWater = 256 << 10;  // unsent bytes at which the provider is not read further
+  static constexpr std::int64_t kMaxOvercount = 2;      // our count of a text over its provider's
   static constexpr int kTopUpsPerRecord = 8;            // steps that a crash may lose of what was relayed
 
   // Creates the exchange and runs it as far as it goes. The client may be answered before this returns.
@@ -149,6 +150,8 @@ class Exchange final : private AdmissionEvents,
   void send_answer(std::string_view bytes);
   void pass_answer(std::string_view bytes);
   void relay(std::string_view bytes);
+  bool holds_whole_cap() const;
+  bool is_covered() const;
   void top_up();
   void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
   void journal_top_ups();

@@ -26,7 +26,8 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
       usage = *seen.so_far;  // the input side of a stream that was cut; its output count was provisional
       usage.output_visible = usage.reasoning = 0;
     }
-    usage.output_visible = std::max(usage.output_visible, relayed_ - usage.reasoning);
+    const std::int64_t counted = holds_whole_cap() ? std::min(relayed_, output_reserved_) : relayed_;
+    usage.output_visible = std::max(usage.output_visible, counted - usage.reasoning);
     return usage;
   }
   if (!generates(call_->operation())) return usage;

@@ -60,6 +60,7 @@ class LlmCall {
   // --- amounts -----------------------------------------------------------------------------------------------------
   std::int64_t input() const { return input_; }              // tokens, an upper bound (or exact)
   std::int64_t output_held() const { return output_held_; }  // tokens
+  std::int64_t output_cap() const { return output_cap_; }  // the most the provider may bill; 0: the request names none
   // Lowers what is held, because a limit's whole amount is less; true if it changed.
   bool hold_at_most(std::int64_t output_tokens);
   // True if the input can be counted exactly and was not yet.
@@ -111,6 +112,7 @@ class LlmCall {
   std::int64_t input_ = 0;
   std::int64_t hidden_ = 0;
   std::int64_t output_held_ = 0;
+  std::int64_t output_cap_ = 0;
 };
 
 }  // namespace weir
