@@ -22,7 +22,14 @@
 //   slow=MS       MS between chunks of a stream
 //   split         one byte per write
 //   at=N          two writes, the first of N bytes
-//   gzip          compresses an answer that is not streamed
+//   gzip          compresses the answer
+//   nostream      answers whole although a stream was asked for
+//   ctype         says text/plain of whatever it sends
+//   empty, html, error200, deep   status 200, and: nothing, a page, the dialect's error, 200,000 nested arrays
+//   badutf8       a byte that is not UTF-8 in the middle of the answer
+//   hints         103 before the answer
+//   trailers      trailer fields after it
+//   comments      SSE comments, blank lines and retry fields between the events
 //   crlf          ends lines with CRLF
 //   nospace       no space after the colon of an SSE field
 //   multiline     an SSE event's data spans lines

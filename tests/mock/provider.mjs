@@ -13,7 +13,7 @@ import { countTokens, parseBehaviour } from './behaviour.mjs';
 import { gemini, geminiError, geminiTarget } from './gemini.mjs';
 import { kOllamaPaths, ollama, ollamaError } from './ollama.mjs';
 import { kOpenAiPaths, openai, openaiError } from './openai.mjs';
-import { json, refuses, shows } from './wire.mjs';
+import { json, oddBody, refuses, shows } from './wire.mjs';
 
 export { countTokens, parseBehaviour };
 
@@ -95,7 +95,8 @@ async function answer(provider, seen, response) {
       delete behaviour[name];
     }
   }
-  if (behaviour.stall) return undefined;
+  if (behaviour.stall || oddBody(call, found.error)) return undefined;
+  if (behaviour.nostream && seen.json.stream) seen.json = { ...seen.json, stream: false };
   return found.answer(call);
 }
 

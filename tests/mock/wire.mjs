@@ -45,6 +45,36 @@ function produced({ provider, seen }, { input = 0, hidden = 0 }, output) {
   provider.produced.output += output + hidden;
 }
 
+// Status 200 and a body that is no answer: true if that is what the behaviour asks for.
+export function oddBody({ seen, response, behaviour }, error) {
+  const body = behaviour.empty ? '' : behaviour.html ? '<!doctype html><title>Sign in</title>'
+    : behaviour.error200 ? JSON.stringify(error(500, 'mock fails')) : behaviour.deep ? '['.repeat(200_000) + ']'.repeat(200_000) : undefined;
+  if (body === undefined) return false;
+  response.writeHead(200, { 'content-type': behaviour.html ? 'text/html' : 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body, () => { seen.finished = true; });
+  return true;
+}
+
+function begin(call, headers) {
+  const { response, behaviour } = call;
+  if (behaviour.hints) response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+  const more = behaviour.trailers ? { trailer: 'x-checksum' } : {};
+  response.writeHead(200, { ...headers, ...more, ...(behaviour.ctype ? { 'content-type': 'text/plain' } : {}) });
+  response.flushHeaders();
+}
+
+function finish({ seen, response, behaviour }) {
+  if (behaviour.trailers) response.addTrailers({ 'x-checksum': 'abc' });
+  response.end(() => { seen.finished = true; });
+}
+
+// A byte that no UTF-8 text has, in the middle.
+function spoilt(behaviour, body) {
+  if (!behaviour.badutf8) return body;
+  const at = Math.max(body.indexOf('river'), 0);
+  return at > 0 ? Buffer.concat([body.subarray(0, at), Buffer.of(0xff), body.subarray(at)]) : body;
+}
+
 async function writeIn(response, bytes, at) {
   response.write(bytes.subarray(0, at));
   await settled();
@@ -58,15 +88,14 @@ export async function sendJson(call, value, usageName, tokens) {
   if (behaviour.dupusage && usageName in value) {
     text = `${text.slice(0, -1)},${JSON.stringify({ [usageName]: value[usageName] }).slice(1)}`;
   }
-  let body = Buffer.from(behaviour.crlf ? `${text.replaceAll('":', '":\r\n')}\r\n` : text);
+  let body = spoilt(behaviour, Buffer.from(behaviour.crlf ? `${text.replaceAll('":', '":\r\n')}\r\n` : text));
   const headers = { 'content-type': 'application/json', 'x-mock': 'yes', 'x-request-id': 'req_mock', ...limitHeaders(call) };
   if (behaviour.gzip) {
     body = gzipSync(body);
     headers['content-encoding'] = 'gzip';
   }
-  if (!behaviour.nolength) headers['content-length'] = body.length;
-  response.writeHead(200, headers);
-  response.flushHeaders();
+  if (!behaviour.nolength && !behaviour.trailers) headers['content-length'] = body.length;
+  begin(call, headers);
   const cutAt = behaviour.cut ? body.length >> 1 : behaviour.cutat;
   if (cutAt !== undefined && cutAt < body.length) {
     if (cutAt === 0) response.socket.end();
@@ -82,7 +111,7 @@ export async function sendJson(call, value, usageName, tokens) {
     response.write(body);
   }
   produced(call, tokens, tokens.output);
-  response.end(() => { seen.finished = true; });
+  finish(call);
 }
 
 function sseBytes(behaviour, { event, data, text }) {
@@ -90,7 +119,8 @@ function sseBytes(behaviour, { event, data, text }) {
   const colon = behaviour.nospace ? ':' : ': ';
   const lines = text !== undefined ? [text]
     : behaviour.multiline ? JSON.stringify(data, null, 1).split('\n') : [JSON.stringify(data)];
-  return `${event ? `event${colon}${event}${end}` : ''}${lines.map((line) => `data${colon}${line}${end}`).join('')}${end}`;
+  const before = behaviour.comments ? `: keep-alive${end}${end}retry: 10${end}id: 7${end}${end}${end}` : '';
+  return `${before}${event ? `event${colon}${event}${end}` : ''}${lines.map((line) => `data${colon}${line}${end}`).join('')}${end}`;
 }
 
 function framed(behaviour, framing, events) {
@@ -121,7 +151,7 @@ async function writeEvents({ seen, response, behaviour }, parts, list) {
   let until = behaviour.at ?? 0;
   for (let i = 0; i < stopAt && left > 0; i += 1) {
     if (response.destroyed) return;
-    const bytes = Buffer.from(parts[i]).subarray(0, left);
+    const bytes = parts[i].subarray(0, left);
     left -= bytes.length;
     if (behaviour.split) {
       for (const byte of bytes) {
@@ -143,20 +173,25 @@ async function writeEvents({ seen, response, behaviour }, parts, list) {
 // `errorEvent`: the dialect's error inside a stream.
 export async function sendStream(call, events, framing, tokens, errorEvent) {
   const { seen, response, behaviour } = call;
-  response.writeHead(200, { 'content-type': kTypes[framing], 'cache-control': 'no-cache', 'x-mock': 'yes', ...limitHeaders(call) });
-  response.flushHeaders();
+  begin(call, { 'content-type': kTypes[framing], 'cache-control': 'no-cache', 'x-mock': 'yes',
+    ...(behaviour.gzip ? { 'content-encoding': 'gzip' } : {}), ...limitHeaders(call) });
   const list = scripted(behaviour, events, errorEvent);
-  const parts = framed(behaviour, framing, list);
+  const parts = framed(behaviour, framing, list).map((part) => spoilt(behaviour, Buffer.from(part)));
+  if (behaviour.gzip) {
+    response.write(gzipSync(Buffer.concat(parts)));
+    produced(call, tokens, tokens.output);
+    return finish(call);
+  }
   const size = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
   await writeEvents(call, parts, list);
-  if (behaviour.stallmid) return;
+  if (behaviour.stallmid) return undefined;
   if (behaviour.cut || behaviour.cutat < size) {
     response.socket?.end();         // after what was written; the last chunk never comes
-    return;
+    return undefined;
   }
-  if (response.destroyed) return;
+  if (response.destroyed) return undefined;
   if (!behaviour.early && !behaviour.errormid) produced(call, tokens, seen.output);
-  response.end(() => { seen.finished = true; });
+  return finish(call);
 }
 
 // True the first `times` times of a scripted failure.
