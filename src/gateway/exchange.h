@@ -164,6 +164,8 @@ class Exchange final : private AdmissionEvents,
   std::span<const std::int64_t> amounts_of(const Usage& usage, bool nothing, Amounts& out) const;
   std::span<const std::int64_t> amounts_held(std::int64_t output, Amounts& out) const;
   Usage counted_usage(bool whole_reservation) const;
+  std::int64_t billable(std::int64_t counted) const;
+  bool saw_nothing() const;
   void settle(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
   void settle_answer();

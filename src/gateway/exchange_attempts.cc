@@ -43,7 +43,7 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
   const NextAttempt next =
       attempts_.after(failure, std::exchange(retry_after_, {}), services_.now, request_.id.low >> 8, may_retry);
   if (next.kind == NextAttempt::Kind::kNone) return false;
-  const Usage used = produced ? counted_usage(!head_seen_) : Usage{};
+  const Usage used = produced ? counted_usage(saw_nothing()) : Usage{};
   const std::int64_t used_usd = call_->usd(used);
   fell_back_ = next.kind == NextAttempt::Kind::kFallback;
   if (fell_back_ && !next_open_target()) return false;

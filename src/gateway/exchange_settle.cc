@@ -26,8 +26,7 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
       usage = *seen.so_far;  // the input side of a stream that was cut; its output count was provisional
       usage.output_visible = usage.reasoning = 0;
     }
-    const std::int64_t counted = holds_whole_cap() ? std::min(relayed_, output_reserved_) : relayed_;
-    usage.output_visible = std::max(usage.output_visible, counted - usage.reasoning);
+    usage.output_visible = std::max(usage.output_visible, billable(relayed_) - usage.reasoning);
     return usage;
   }
   if (!generates(call_->operation())) return usage;
@@ -42,8 +41,25 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
     read_answer(call_->operation(), answer_, &listener);
     bytes = static_cast<std::int64_t>(answer_.size());
   }
-  usage.output_visible = counter.tokens() > 0 ? counter.tokens() : estimate_output_tokens(bytes);
+  usage.output_visible = billable(counter.tokens());
+  if (counter.tokens() == 0) {  // not readable: its bytes say little, the cap more
+    const std::int64_t cap = call_->output_cap();
+    const std::int64_t estimate = estimate_output_tokens(bytes);
+    usage.output_visible = cap > 0 ? std::min(estimate, cap) : estimate;
+  }
   return usage;
+}
+
+// Of `counted` tokens: a provider bills by its own count and no more than the cap, unless it ignores that.
+std::int64_t Exchange::billable(std::int64_t counted) const {
+  const std::int64_t cap = call_->output_cap();
+  if (cap == 0 || counted / kMaxOvercount > cap) return counted;
+  return std::min(counted, std::max(cap, output_reserved_));
+}
+
+// Nothing that tells how long the answer was: one that is read whole was made whole before its first byte came.
+bool Exchange::saw_nothing() const {
+  return !head_seen_ || (mode_ == Mode::kBuffer && answer_.empty());
 }
 
 // The provider's answer is complete (or its end marker was seen): read what it says it used.

@@ -106,6 +106,7 @@ for (const way of kWays) {
       assert.equal(row.settled, want, `${at}: ${JSON.stringify(row)}`);
       assert.ok(row.input_tokens + row.output_tokens > 0, `${at}: not free`);
       assert.ok(row.usd_micros > 0, `${at}: not free of money`);
+      assert.ok(row.output_tokens <= kCap, `${at}: ${row.output_tokens} output tokens are beyond the cap`);
       const output = way.endpoint.embeds ? 0 : kWords;
       if (want === kGood) {
         assert.equal(answer.status, 200, at);
