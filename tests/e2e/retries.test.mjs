@@ -28,7 +28,7 @@ before(async () => {
   weir = await startWeir({
     providers: {
       main: at('openai'), claude: at('anthropic'), spare: at('openai', { key: 'upstream-spare' }),
-      broken: at('openai'), quick: at('openai', { timeouts: { first_byte: '200ms', total: '300ms' } }),
+      broken: at('openai'), quick: at('openai', { timeouts: { first_byte: '800ms', total: '800ms' } }),
       dead: at('openai', { url: `http://127.0.0.1:${await deadPort()}` }),
     },
     models: {
@@ -42,7 +42,7 @@ before(async () => {
       'mockc-*': { provider: 'claude', price },
       'mock-*': { provider: 'main', price },
     },
-    retry: { attempts: 3, within: '2s' },
+    retry: { attempts: 3, within: '4s' },
     limits: [
       { name: 'requests', per: 'key', meter: 'requests', allow: '10000/1h' },
       { name: 'tokens', per: 'key', meter: 'tokens', allow: '1M/1h' },

@@ -90,6 +90,11 @@ test(`${kStreams} streams that top up on a budget for 20: cut in-band, overshoot
     assert.ok(cut.length > 20, `${cut.length} cut`);
     assert.ok(cut.every((answer) => /rate_limit|insufficient_quota|RESOURCE_EXHAUSTED|no room left/.test(answer.text)));
     assert.equal(rows.filter((row) => row.settled === 'counted').length, cut.length);
+    for (const { endpoint, text } of cut) {     // what was cut is still well formed
+      if (endpoint.only) assert.ok(Array.isArray(JSON.parse(text)));
+      else if (endpoint.prefix === 'mocko-') text.trim().split('\n').forEach((line) => JSON.parse(line));
+      else text.split('\n').filter((line) => line.startsWith('data: ')).forEach((line) => JSON.parse(line.slice(6)));
+    }
     assert.ok(sum >= allowed / 2, `${sum} of ${allowed} were put to use`);
   } });
 });

@@ -27,14 +27,8 @@ export async function startRig(overrides = {}) {
     rows: (key, count = 1) => weir.usage((all) => all.filter((row) => row.key === key).length >= count)
       .then((all) => all.filter((row) => row.key === key)),
     async row(key) { return (await this.rows(key))[0]; },
-    // What the provider saw of a model's calls; Weir's own keys never go there.
-    seen(model) {
-      const requests = provider.requests.filter((request) => request.model === model);
-      for (const request of provider.requests) {
-        assert.ok(!/weir_[0-9A-Za-z]{24}/.test(JSON.stringify(request.rawHeaders) + request.url + request.body), 'a key leaked');
-      }
-      return requests;
-    },
+    // What the provider saw of a model's calls.
+    seen: (model) => provider.requests.filter((request) => request.model === model),
     // Nothing is held, and what was used stays within `limit`.
     async settledWithin(key, limit) {
       const tokens = (await weir.me(key)).limits.find((item) => item.name === 'tokens');
@@ -45,6 +39,12 @@ export async function startRig(overrides = {}) {
     async close() {
       await weir.stop();
       await provider.close();
+      assert.ok(provider.requests.length > 0);
+      for (const request of provider.requests) {
+        const sent = JSON.stringify(request.rawHeaders) + request.url + request.body;
+        assert.ok(!/weir_[0-9A-Za-z]{24}/.test(sent), "a key of Weir's went to the provider");
+        assert.ok(sent.includes('upstream-'), "the provider's own credential did");
+      }
     },
   };
 }
