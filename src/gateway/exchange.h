@@ -66,6 +66,7 @@ class Exchange final : private AdmissionEvents,
  public:
   static constexpr std::size_t kMaxBuffered = 8 << 20;  // of a JSON answer read whole
   static constexpr std::size_t kHighWater = 256 << 10;  // unsent bytes at which the provider is not read further
+  static constexpr std::int64_t kMaxOvercount = 2;      // our count of a text over its provider's
   static constexpr int kTopUpsPerRecord = 8;            // steps that a crash may lose of what was relayed
 
   // Creates the exchange and runs it as far as it goes. The client may be answered before this returns.
@@ -154,6 +155,8 @@ class Exchange final : private AdmissionEvents,
   void pass_answer(std::string_view bytes);
   void relay(std::string_view bytes);
   void let_go();
+  bool holds_whole_cap() const;
+  bool is_covered() const;
   void top_up();
   void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
   void journal_top_ups();
@@ -168,6 +171,8 @@ class Exchange final : private AdmissionEvents,
   std::span<const std::int64_t> amounts_held(std::int64_t output, Amounts& out) const;
   Usage counted_usage(bool whole_reservation) const;
   std::int64_t counted_output(const Usage& seen) const;
+  std::int64_t billable(std::int64_t counted) const;
+  bool saw_nothing() const;
   void settle(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
   void settle_answer();

@@ -46,7 +46,7 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
   const NextAttempt next =
       attempts_.after(failure, std::exchange(retry_after_, {}), services_.now, request_.id.low >> 8, may_retry);
   if (next.kind == NextAttempt::Kind::kNone) return false;
-  const Usage used = produced ? counted_usage(!head_seen_) : Usage{};
+  const Usage used = produced ? counted_usage(saw_nothing()) : Usage{};
   const std::int64_t used_usd = call_->usd(used);
   Amounts amounts{};
   amounts_of(used, used == Usage{}, amounts);  // before another model with other prices is aimed at

@@ -108,6 +108,37 @@ TEST(ExchangeFailure, EndInTheMiddleOfAWholeAnswerIs502AndCounted) {
   world.expect_quiet();
 }
 
+TEST(ExchangeFailure, AWholeAnswerThatCannotBeReadCountsNoMoreThanItsCap) {
+  const char* capped = R"({"model":"gpt-4o","max_tokens":12,"messages":[{"role":"user","content":"Say hi."}]})";
+  for (const bool broken : {false, true}) {
+    World world;
+    Connection client(world);
+    client.say(chat_request(world.agent, capped));
+    const std::int64_t held = held_tokens(world);
+    const std::string answer = json_answer(std::string(4000, '['));
+    world.upstream().bytes(std::string_view(answer).substr(0, answer.size() - (broken ? 30 : 0)));
+    if (broken) world.upstream().eof();
+    EXPECT_EQ(world.row().settled, Settled::kCounted);
+    EXPECT_EQ(world.row().usage.output_visible, 12);
+    EXPECT_EQ(world.row().usage.total(), held);
+    world.expect_quiet();
+  }
+}
+
+TEST(ExchangeFailure, AWholeAnswerWithoutABodyIsChargedInFull) {
+  World world;
+  Connection client(world);
+  client.say(chat_request(world.agent));
+  const std::int64_t held = held_tokens(world);
+  const std::string answer = json_answer(kChatAnswer);
+  world.upstream().bytes(std::string_view(answer).substr(0, answer.find("\r\n\r\n") + 4));
+  world.upstream().eof();
+  EXPECT_EQ(client.answer().status, 502);
+  EXPECT_EQ(world.row().settled, Settled::kCounted);
+  EXPECT_EQ(world.row().usage.total(), held);
+  world.expect_quiet();
+}
+
 TEST(ExchangeFailure, EndInTheMiddleOfAStreamBecomesTheDialectsErrorEvent) {
   World world;
   Connection client(world);

@@ -203,7 +203,7 @@ void Exchange::broken(const std::string& message, bool produced, AttemptFailure 
   } else {
     cut_after_ = true;
   }
-  free ? settle(Settled::kNone, {}) : settle_counted(!head_seen_);
+  free ? settle(Settled::kNone, {}) : settle_counted(saw_nothing());
 }
 
 void Exchange::release_upstream(bool reusable) {

@@ -118,7 +118,7 @@ void Exchange::relay(std::string_view bytes) {
       held_ += relay_;
       continue;
     }
-    if (counter_->tokens() > output_reserved_) {
+    if (!is_covered()) {
       top_up();
       if (topping_up_) {
         backlog_ = bytes;
@@ -143,9 +143,21 @@ void Exchange::let_go() {
   settle_answer();
 }
 
-// Asks for room for what was generated beyond the reservation.
+bool Exchange::holds_whole_cap() const {
+  return call_->output_cap() > 0 && output_reserved_ >= call_->output_cap();
+}
+
+// The provider bills by its own count, and no more than the cap: while that is held, ours may differ.
+bool Exchange::is_covered() const {
+  const std::int64_t counted = counter_->tokens();
+  return counted <= output_reserved_ || (holds_whole_cap() && counted / kMaxOvercount <= call_->output_cap());
+}
+
+// Asks for room for what was generated beyond the reservation; up to the cap, as long as the provider keeps to it.
 void Exchange::top_up() {
   asked_ = std::max(rules_->policy().reservation.top_up, counter_->tokens() - output_reserved_);
+  const std::int64_t left = call_->output_cap() - output_reserved_;
+  if (left > 0 && counter_->tokens() / kMaxOvercount <= call_->output_cap()) asked_ = std::min(asked_, left);
   Amounts before{}, after{};
   amounts_held(output_reserved_, before);
   amounts_held(output_reserved_ + asked_, after);

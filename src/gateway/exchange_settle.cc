@@ -26,7 +26,7 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
       usage = *seen.so_far;  // the input side of a stream that was cut; its output count was provisional
       usage.output_visible = usage.reasoning = 0;
     }
-    usage.output_visible = std::max(usage.output_visible, relayed_ - usage.reasoning);
+    usage.output_visible = std::max(usage.output_visible, billable(relayed_) - usage.reasoning);
     if (inflate_) usage.output_visible = counted_output(usage);
     return usage;
   }
@@ -39,7 +39,7 @@ Usage Exchange::counted_usage(bool whole_reservation) const {
   } listener(counter);
   const std::string& text = inflate_ ? copy_ : answer_;
   if (!text.empty()) read_answer(call_->operation(), text, &listener);
-  usage.output_visible = counter.tokens();
+  usage.output_visible = billable(counter.tokens());
   usage.output_visible = counted_output(usage);
   return usage;
 }
@@ -50,9 +50,23 @@ std::int64_t Exchange::counted_output(const Usage& seen) const {
   std::int64_t least = mode_ == Mode::kPass || inflate_ ? 1 : 0;  // coded: whatever it says, it says something
   if (damaged || (!reader_ && seen.output_visible == 0)) {
     const std::int64_t passed = answer_.empty() ? bytes_out_ : static_cast<std::int64_t>(answer_.size());
-    least = std::max(least, estimate_output_tokens(inflate_ && !damaged ? copied_ : std::max(copied_, passed)));
+    const std::int64_t estimate = estimate_output_tokens(inflate_ && !damaged ? copied_ : std::max(copied_, passed));
+    const std::int64_t cap = call_->output_cap();  // of what cannot be read the bytes say little, the cap more
+    least = std::max(least, cap > 0 ? std::min(estimate, cap) : estimate);
   }
   return std::max(seen.output_visible, least);
+}
+
+// Of `counted` tokens: a provider bills by its own count and no more than the cap, unless it ignores that.
+std::int64_t Exchange::billable(std::int64_t counted) const {
+  const std::int64_t cap = call_->output_cap();
+  if (cap == 0 || counted / kMaxOvercount > cap) return counted;
+  return std::min(counted, std::max(cap, output_reserved_));
+}
+
+// Nothing that tells how long the answer was: one that is read whole was made whole before its first byte came.
+bool Exchange::saw_nothing() const {
+  return !head_seen_ || (mode_ == Mode::kBuffer && answer_.empty());
 }
 
 // The provider's answer is complete (or its end marker was seen): read what it says it used.

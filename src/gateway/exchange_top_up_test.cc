@@ -79,6 +79,49 @@ TEST(ExchangeTopUp, WithoutRoomTheStreamEndsWithTheDialectsErrorAndNothingOversh
   world.expect_quiet();
 }
 
+TEST(ExchangeTopUp, AStreamWhoseWholeCapIsHeldIsNotCutWhenItsProviderCountsLess) {
+  const char* capped =
+      R"({"model":"gpt-4o","max_tokens":12,"stream":true,"messages":[{"role":"user","content":"Say hi."}]})";
+  World world(small_steps("24"));
+  Connection client(world);
+  client.say(chat_request(world.agent, capped));
+  ASSERT_GT(world.reserved("tokens") + 8, 24);  // no room for a step
+  world.upstream().bytes(joined({kStreamHead, chunk(delta(10)), chunk(delta(5))}));
+  EXPECT_EQ(client.answer().body, delta(10) + delta(5));
+  world.upstream().bytes(joined({chunk(usage_event(11, 12)), chunk(kDone), kLastChunk}));
+  EXPECT_EQ(world.row().settled, Settled::kUsage);
+  EXPECT_EQ(world.used("tokens"), 23);
+  world.expect_quiet();
+}
+
+TEST(ExchangeTopUp, ACountBeyondTheCapIsNotChargedToWhoLeaves) {
+  const char* capped =
+      R"({"model":"gpt-4o","max_tokens":12,"stream":true,"messages":[{"role":"user","content":"Say hi."}]})";
+  World world(small_steps("24"));
+  Connection client(world);
+  client.say(chat_request(world.agent, capped));
+  const std::int64_t held = world.reserved("tokens");
+  world.upstream().bytes(joined({kStreamHead, chunk(delta(15))}));
+  client.leave();
+  EXPECT_EQ(world.row().settled, Settled::kCounted);
+  EXPECT_EQ(world.used("tokens"), held);
+  world.expect_quiet();
+}
+
+TEST(ExchangeTopUp, AProviderThatIgnoresTheCapNeedsRoomAgain) {
+  const char* capped =
+      R"({"model":"gpt-4o","max_tokens":6,"stream":true,"messages":[{"role":"user","content":"Say hi."}]})";
+  World world(small_steps("40"));
+  Connection client(world);
+  client.say(chat_request(world.agent, capped));
+  world.upstream().bytes(kStreamHead);
+  for (int i = 0; i < 20 && !world.upstream().released; ++i) world.upstream().bytes(chunk(delta(5)));
+  EXPECT_TRUE(world.upstream().released);
+  EXPECT_TRUE(has(client.answer().body, R"("error":{)"));
+  EXPECT_LE(world.used("tokens"), 40);
+  world.expect_quiet();
+}
+
 TEST(ExchangeTopUp, ManyStreamsShareABudgetWithoutOvershoot) {
   World world(small_steps("1000"));
   std::string yaml = small_steps("1000");

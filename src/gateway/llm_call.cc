@@ -130,13 +130,15 @@ void LlmCall::measure() {
   const std::int64_t text = learned_->calibration.tokens_of(history_key(), facts_.text_bytes).upper;
   input_ =
       exact_ ? sum(*exact_, beside_text() - facts_.token_ids) : std::max<std::int64_t>(1, sum(text, beside_text()));
-  output_held_ = 0;
+  output_held_ = output_cap_ = 0;
   if (!generates(operation_)) return;
   std::optional<std::int64_t> cap = facts_.output_cap;
   if (degraded_.max_output) cap = std::min(cap.value_or(*degraded_.max_output), *degraded_.max_output);
   const OutputDemand demand{
       .cap = cap, .thinking_budget = facts_.thinking_budget, .choices = facts_.choices, .stream = facts_.stream};
-  output_held_ = output_to_hold(demand, rule_of(policy_->reservation), learned_->outputs.learned(history_key()));
+  const OutputRule rule = rule_of(policy_->reservation);
+  output_held_ = output_to_hold(demand, rule, learned_->outputs.learned(history_key()));
+  if (cap) output_cap_ = output_ceiling(demand, rule);
 }
 
 bool LlmCall::hold_at_most(std::int64_t output_tokens) {

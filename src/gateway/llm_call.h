@@ -64,6 +64,7 @@ class LlmCall {
   // --- amounts -----------------------------------------------------------------------------------------------------
   std::int64_t input() const { return input_; }              // tokens, an upper bound (or exact)
   std::int64_t output_held() const { return output_held_; }  // tokens
+  std::int64_t output_cap() const { return output_cap_; }  // the most the provider may bill; 0: the request names none
   // True if the input can be counted exactly and was not yet.
   bool countable() const;
   // The fewest and the most tokens that the input could possibly have; input() lies between them.
@@ -121,6 +122,7 @@ class LlmCall {
   std::int64_t input_ = 0;
   std::int64_t hidden_ = 0;
   std::int64_t output_held_ = 0;
+  std::int64_t output_cap_ = 0;
 };
 
 }  // namespace weir

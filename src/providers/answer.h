@@ -29,7 +29,7 @@ struct AnswerFacts {
   ServiceTier service_tier = ServiceTier::kStandard;
   bool error = false;  // an error object instead of an answer
   // Anthropic streams tell the input side first. Set from message_start on (output still provisional); a stream that
-  // ends before its usage is complete has this and no `usage`.
+  // ends before its usage is complete has this and no `usage`; so has a Gemini answer whose usage leaves out its text.
   std::optional<Usage> so_far;
 };
 

@@ -132,10 +132,10 @@ void anthropic_event(const object& root, StreamState& state, AnswerFacts& facts,
   if ((start || type == "message_delta") && part.at_key("usage").get_object().get(usage) == simdjson::SUCCESS) {
     AnthropicCounts& counts = state.anthropic;
     state.usage_damaged |= !update_counts(counts, usage);
+    if (start) counts.has_output = false;  // provisional: only message_delta makes the usage whole
     read_tier(usage, facts);
     facts.so_far = !state.usage_damaged && counts.has_input ? std::optional(normal_form(counts)) : std::nullopt;
-    // The output of message_start is provisional: only message_delta makes the usage whole.
-    facts.usage = start || !counts.has_output ? std::nullopt : facts.so_far;
+    facts.usage = counts.has_output ? facts.so_far : std::nullopt;
   }
   state.finished |= type == "message_stop";
 }

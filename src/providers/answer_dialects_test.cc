@@ -128,7 +128,13 @@ TEST(ReadAnswerDialects, Ollama) {
   EXPECT_FALSE(read_answer(Operation::kOllamaChat, R"({"eval_count":5})").usage.has_value());
   EXPECT_EQ(read_answer(Operation::kOllamaEmbed, R"({"embeddings":[[0.1]],"prompt_eval_count":3})").usage,
             (Usage{.input_uncached = 3}));
-  EXPECT_EQ(read_answer(Operation::kOllamaEmbed, R"({"embeddings":[[0.1]]})").usage, Usage{});
+  // Zero counts are left out, but an answer without any, or text without a count, is not free.
+  EXPECT_EQ(read_answer(Operation::kOllamaChat, R"({"done":true,"prompt_eval_count":3})").usage,
+            (Usage{.input_uncached = 3}));
+  EXPECT_FALSE(read_answer(Operation::kOllamaEmbed, R"({"embeddings":[[0.1]]})").usage.has_value());
+  EXPECT_FALSE(read_answer(Operation::kOllamaChat, R"({"done":true})").usage.has_value());
+  EXPECT_FALSE(read_answer(Operation::kOllamaGenerate, R"({"response":"Hi","done":true,"prompt_eval_count":3})")
+                   .usage.has_value());
   const AnswerFacts failed = read_answer(Operation::kOllamaChat, R"({"error":"model not found"})");
   EXPECT_TRUE(failed.error);
   EXPECT_FALSE(failed.usage.has_value());

@@ -1,4 +1,6 @@
 // Gemini's answers; a stream's chunks are answers too.
+#include <utility>
+
 #include "base/strings.h"
 #include "providers/answer_parts.h"
 
@@ -126,7 +128,12 @@ void gemini_chunk(const object& root, StreamState& state, AnswerFacts& facts, Te
       state.candidates_finished |= 1;
     }
   }
-  state.finished |= has_usage && state.candidates_seen != 0 && state.candidates_finished == state.candidates_seen;
+  const bool finished = has_usage && state.candidates_seen != 0 && state.candidates_finished == state.candidates_seen;
+  state.finished |= finished;
+  // Text that its usage does not count is not free: only the input side of it holds.
+  if (finished && facts.usage && facts.usage->output() == 0 && facts.text_bytes > 0) {
+    facts.so_far = std::exchange(facts.usage, std::nullopt);
+  }
 }
 
 }  // namespace weir

@@ -8,13 +8,13 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-// Zero counts are left out.
-std::optional<Usage> read_ollama_usage(const object& root) {
+// Zero counts are left out. So one that is absent is a zero, unless both are or the text says otherwise.
+std::optional<Usage> read_ollama_usage(const object& root, const AnswerFacts& facts) {
   Usage usage;
-  if (read_count(root, "prompt_eval_count", usage.input_uncached) == Field::kBad ||
-      read_count(root, "eval_count", usage.output_visible) == Field::kBad) {
-    return std::nullopt;
-  }
+  const Field input = read_count(root, "prompt_eval_count", usage.input_uncached);
+  const Field output = read_count(root, "eval_count", usage.output_visible);
+  if (input == Field::kBad || output == Field::kBad) return std::nullopt;
+  if (output == Field::kAbsent && (input == Field::kAbsent || facts.text_bytes > 0)) return std::nullopt;
   return usage;
 }
 
@@ -75,12 +75,12 @@ void ollama_answer(Operation operation, const object& root, AnswerFacts& facts, 
   const bool whole = operation == Operation::kOllamaEmbed
                          ? root.at_key("embeddings").get(embeddings) == simdjson::SUCCESS && embeddings.is_array()
                          : done;
-  if (whole && !facts.error) facts.usage = read_ollama_usage(root);
+  if (whole && !facts.error) facts.usage = read_ollama_usage(root, facts);
 }
 
 void ollama_line(const object& root, StreamState& state, AnswerFacts& facts, TextSink& sink) {
   if (!read_object(root, facts, sink)) return;
-  facts.usage = read_ollama_usage(root);
+  facts.usage = read_ollama_usage(root, facts);
   state.finished = true;
 }
 

@@ -196,12 +196,12 @@ std::vector<Sample> gemini_and_ollama() {
       {"ollama generate",
        Operation::kOllamaGenerate,
        Framing::kNdjson,
-       "{\"model\":\"l\",\"response\":\"a\",\"done\":false}\r\n\r\n{\"model\":\"l\",\"response\":\"b\",\"done\":true}"
-       "\r\n",
+       "{\"model\":\"l\",\"response\":\"a\",\"done\":false}\r\n\r\n{\"model\":\"l\",\"response\":\"b\",\"done\":true,"
+       "\"eval_count\":2}\r\n",
        "ab",
        "l",
        "",
-       {}},
+       {.output_visible = 2}},
   };
 }
 
@@ -369,6 +369,27 @@ TEST(StreamDialects, DamagedUsageIsNoUsage) {
     EXPECT_FALSE(outcome.facts.usage.has_value()) << usage;
     EXPECT_TRUE(outcome.ended);
   }
+}
+
+TEST(StreamDialects, UsageThatLeavesOutTheTextIsNotWhole) {
+  const Outcome gemini =
+      run(Operation::kStreamGenerate, Framing::kSse,
+          {"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]},\"finishReason\":\"STOP\"}],"
+           "\"usageMetadata\":{\"promptTokenCount\":5,\"totalTokenCount\":7}}\n\n"});
+  EXPECT_TRUE(gemini.ended);
+  EXPECT_FALSE(gemini.facts.usage.has_value());
+  EXPECT_EQ(gemini.facts.so_far, (Usage{.input_uncached = 5}));
+  const Outcome ollama = run(Operation::kOllamaChat, Framing::kNdjson,
+                             {"{\"message\":{\"content\":\"Hi\"}}\n{\"done\":true,\"prompt_eval_count\":5}\n"});
+  EXPECT_TRUE(ollama.ended);
+  EXPECT_FALSE(ollama.facts.usage.has_value());
+  const Outcome messages =
+      run(Operation::kMessages, Framing::kSse,
+          {"data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n"
+           "data: {\"type\":\"message_delta\",\"usage\":{}}\n\ndata: {\"type\":\"message_stop\"}\n\n"});
+  EXPECT_TRUE(messages.ended);
+  EXPECT_FALSE(messages.facts.usage.has_value()) << "the output in message_start is provisional";
+  EXPECT_EQ(messages.facts.so_far->input(), 5);
 }
 
 TEST(StreamDialects, TheLastUsageHoldsAndEmptyOnesDoNotCount) {

@@ -7,6 +7,8 @@ import { startProvider, countTokens, parseBehaviour } from './provider.mjs';
 const require = createRequire(new URL('../clients/package.json', import.meta.url));
 const OpenAI = require('openai');
 const Anthropic = require('@anthropic-ai/sdk');
+const { GoogleGenAI } = await import(new URL('../clients/node_modules/@google/genai/dist/node/index.mjs', import.meta.url));
+const { Ollama } = require('ollama');
 let provider;
 
 before(async () => { provider = await startProvider(); });
@@ -58,4 +60,50 @@ test('failures: 429 with a wait for the first times, cut, gzip', async () => {
   await assert.rejects(client.chat.completions.create({ model: 'mock-cut', messages: ask }, { maxRetries: 0 }));
   const zipped = await client.chat.completions.create({ model: 'mock-gzip', messages: ask });
   assert.equal(zipped.usage.completion_tokens, 12);
+});
+
+test('responses and completions', async () => {
+  const client = new OpenAI({ apiKey: 'k', baseURL: `${provider.url}/v1`, maxRetries: 0 });
+  const answer = await client.responses.create({ model: 'mock-out=4+think=2', input: 'one two three' });
+  assert.deepEqual([answer.usage.input_tokens, answer.usage.output_tokens, countTokens(answer.output_text)], [3, 6, 4]);
+  const final = await client.responses.stream({ model: 'mock-out=5+multiline+nospace+crlf', input: 'one' }).finalResponse();
+  assert.equal(countTokens(final.output_text), 5);
+  const legacy = await client.completions.create({ model: 'mock-out=5', prompt: 'one', max_tokens: 2 });
+  assert.equal(legacy.usage.completion_tokens, 2);
+});
+
+test('Gemini, whole, streamed and counted', async () => {
+  const client = new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl: provider.url } });
+  const answer = await client.models.generateContent({ model: 'mockg-out=4+think=3', contents: 'one two' });
+  assert.deepEqual([countTokens(answer.text), answer.usageMetadata.totalTokenCount], [4, 9]);
+  let text = '';
+  for await (const part of await client.models.generateContentStream({ model: 'mockg-out=6', contents: 'one' })) text += part.text ?? '';
+  assert.equal(countTokens(text), 6);
+  assert.equal((await client.models.countTokens({ model: 'mockg-ok', contents: 'one two' })).totalTokens, 2);
+  const array = await fetch(`${provider.url}/v1beta/models/mockg-out=3:streamGenerateContent`, { method: 'POST',
+    body: JSON.stringify({ contents: [{ parts: [{ text: 'one' }] }] }) });
+  assert.equal((await array.json()).length, 4, 'three words and the end');
+});
+
+test('Ollama, whole and streamed', async () => {
+  const client = new Ollama({ host: provider.url });
+  assert.equal((await client.chat({ model: 'mocko-out=4', messages: ask })).eval_count, 4);
+  let last;
+  for await (const part of await client.generate({ model: 'mocko-out=5+split', prompt: 'one two', stream: true })) last = part;
+  assert.deepEqual([last.prompt_eval_count, last.eval_count], [2, 5]);
+  assert.equal((await client.embed({ model: 'mocko-embed', input: ['a b'] })).prompt_eval_count, 2);
+});
+
+test('damage: an error inside a stream, an early end, usage twice, in the wrong place and negative', async () => {
+  const post = async (script, more) => (await fetch(`${provider.url}/v1/chat/completions`, { method: 'POST',
+    body: JSON.stringify({ model: `mock-${script}`, messages: ask, ...more }) })).text();
+  const streamed = { stream: true, stream_options: { include_usage: true } };
+  assert.match(await post('errormid', streamed), /"error":\{[^\n]*\n\n$/);
+  const early = await post('early', streamed);
+  assert.ok(!early.includes('[DONE]') && !early.includes('"usage":{'));
+  assert.equal((await post('dupusage')).split('"usage":{').length, 3);
+  assert.equal((await post('dupusage', streamed)).split('"usage":{').length, 3);
+  assert.equal(JSON.parse(await post('wrongusage')).statistics.usage.completion_tokens, 12);
+  assert.equal(JSON.parse(await post('negusage')).usage.completion_tokens, -12);
+  await assert.rejects(post('cutat=20'));
 });

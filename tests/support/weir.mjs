@@ -192,15 +192,19 @@ export async function startWeir(config = {}, env = {}) {
   return (await prepareWeir(config, env)).start();
 }
 
-// The usual policy of these tests: everything goes to one mock, in both dialects; roomy limits.
+// The usual policy of these tests: everything goes to one mock, in every dialect; roomy limits.
 export function mockConfig(provider, overrides = {}) {
   return {
     providers: {
       openai: { dialect: 'openai', url: provider.url, key: 'upstream-openai-credential' },
       claude: { dialect: 'anthropic', url: provider.url, key: 'upstream-anthropic-credential' },
+      gemini: { dialect: 'gemini', url: provider.url, key: 'upstream-gemini-credential' },
+      ollama: { dialect: 'ollama', url: provider.url, key: 'upstream-ollama-credential' },
     },
     models: {
-      'mockc-*': { provider: 'claude', price: { input: 3, output: 15 } },
+      'mockc-*': { provider: 'claude', price: { input: 3, cached_input: 0.5, cache_write: 4, cache_write_1h: 6, output: 15 } },
+      'mockg-*': { provider: 'gemini', price: { input: 1, cached_input: 0.5, output: 10 } },
+      'mocko-*': { provider: 'ollama', price: { input: 1, output: 4 } },
       'mock-*': { provider: 'openai', price: { input: 1, output: 2 } },
     },
     limits: [
