@@ -23,13 +23,8 @@ std::string_view string_at(const object& from, std::string_view key) {
 }
 
 void PartReader::begin(const object& root, std::string_view path_model) {
-  root_ = root;
-  model_ = path_model;
-}
-
-std::string_view PartReader::model() {
-  if (model_.empty() && root_) model_ = string_at(*root_, "model");
-  return model_;
+  // Once for all parts: a body may have very many members and very many images.
+  model_ = path_model.empty() ? string_at(root, "model") : path_model;
 }
 
 void PartReader::reference(std::string_view id) {
@@ -41,7 +36,7 @@ void PartReader::reference(std::string_view id) {
 }
 
 void PartReader::sized_image(std::optional<ImageSize> size, std::string_view detail) {
-  const auto tokens = media_image_tokens(dialect_, model(), size, image_detail_from(detail));
+  const auto tokens = media_image_tokens(dialect_, model_, size, image_detail_from(detail));
   if (tokens) {
     facts_.media_tokens += *tokens;
   } else {
@@ -63,7 +58,7 @@ void PartReader::audio(std::string_view payload) {
 void PartReader::document(std::string_view payload, std::string_view media_type) {
   discount(payload);
   if (media_type == "application/pdf" || base64_payload(payload).starts_with(kPdfHead)) {
-    facts_.media_tokens += media_pdf_tokens(dialect_, model(), payload, pdf_budget_);
+    facts_.media_tokens += media_pdf_tokens(dialect_, model_, payload, pdf_budget_);
   } else if (media_type.empty() || media_type.starts_with("image/")) {
     ++facts_.flat_parts;
   } else {

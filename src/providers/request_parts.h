@@ -48,11 +48,9 @@ class PartReader {
   void audio(std::string_view payload);
   void document(std::string_view payload, std::string_view media_type);
   void discount(std::string_view payload) { facts_.text_bytes -= static_cast<std::int64_t>(payload.size()); }
-  std::string_view model();
 
   Dialect dialect_;
   RequestFacts& facts_;
-  std::optional<simdjson::dom::object> root_;
   std::string_view model_;
   std::size_t pdf_budget_ = kMaxPdfScan;
 };
