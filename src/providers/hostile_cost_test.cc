@@ -71,8 +71,9 @@ TEST(HostileCost, ManyMembersTimesManyImages) {
 }
 
 TEST(HostileCost, ManyMembersWrittenWithEscapes) {
-  // Some of them as long as the names that are looked for.
-  const std::string keys = repeated(R"("\u006b{0}":1,"\u006d\u006f\u0064\u0065\u006c{0}":1)", kBody);
+  // Short ones, and some as long as the names that are looked for.
+  const std::string keys =
+      repeated(R"("\n{0}":1)", kBody / 8 * 7) + "," + repeated(R"("\u006d\u006f\u0064\u0065\u006c{0}":1)", kBody / 8);
   expect_cheap(Operation::kChatCompletions,
                R"({"messages":[{"role":"user","content":"x"}],)" + keys + R"(,"mod\u0065l":"m"})", "at the root");
   expect_cheap(Operation::kGenerate, R"({"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{)" + keys + "}}",
