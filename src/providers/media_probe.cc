@@ -109,25 +109,6 @@ std::int64_t page_objects(std::string_view bytes) {
   return pages;
 }
 
-std::string decoded(std::string_view base64) {
-  std::string out;
-  out.reserve(base64.size() / 4 * 3);
-  std::uint32_t group = 0;
-  int digits = 0;
-  for (const char c : base64) {
-    const std::uint32_t value = digit(c);
-    if (value == kNoDigit) continue;
-    group = group << 6 | value;
-    if (++digits < 4) continue;
-    out += static_cast<char>(group >> 16 & 0xFF);
-    out += static_cast<char>(group >> 8 & 0xFF);
-    out += static_cast<char>(group & 0xFF);
-    digits = 0;
-    group = 0;
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string_view base64_payload(std::string_view text) {
@@ -144,6 +125,28 @@ std::string_view media_type_of(std::string_view data_url) {
 std::int64_t decoded_size(std::string_view base64) {
   while (base64.ends_with('=')) base64.remove_suffix(1);
   return static_cast<std::int64_t>(base64.size() / 4 * 3 + base64.size() % 4 * 3 / 4);
+}
+
+std::string base64_decoded(std::string_view base64) {
+  std::string out;
+  out.reserve(base64.size() / 4 * 3);
+  std::uint32_t group = 0;
+  int digits = 0;
+  for (const char c : base64) {
+    const std::uint32_t value = digit(c);
+    if (value == kNoDigit) continue;
+    group = group << 6 | value;
+    if (++digits < 4) continue;
+    out += static_cast<char>(group >> 16 & 0xFF);
+    out += static_cast<char>(group >> 8 & 0xFF);
+    out += static_cast<char>(group & 0xFF);
+    digits = 0;
+    group = 0;
+  }
+  // Two or three digits at the end are one byte or two.
+  if (digits >= 2) out += static_cast<char>(group >> (digits == 2 ? 4 : 10) & 0xFF);
+  if (digits == 3) out += static_cast<char>(group >> 2 & 0xFF);
+  return out;
 }
 
 std::optional<ImageSize> image_size(std::string_view text) {
@@ -189,7 +192,7 @@ std::int64_t pdf_pages(std::string_view text, std::size_t& budget) {
   const std::string_view payload = base64_payload(text);
   const std::int64_t size = decoded_size(payload);
   const std::size_t chars = std::min(payload.size(), budget / 3 * 4);
-  const std::string bytes = decoded(payload.substr(0, chars));
+  const std::string bytes = base64_decoded(payload.substr(0, chars));
   budget -= std::min(budget, chars / 4 * 3);
   const std::int64_t by_size = std::max<std::int64_t>(1, (size + kPdfBytesPerPage - 1) / kPdfBytesPerPage);
   const std::int64_t seen = page_objects(bytes);

@@ -5,12 +5,13 @@
 //   std::size_t budget = kMaxPdfScan;
 //   std::int64_t pages = pdf_pages(base64, budget);                   // never less than what was seen
 //
-// Payloads are base64 (plain or URL alphabet, no line breaks), with or without a data: URL around them. Nothing is
-// decoded as a whole: heads by random access, PDFs as far as `budget` goes. Thread-safe.
+// Payloads are base64 (plain or URL alphabet, no line breaks), with or without a data: URL around them. No probe
+// decodes a whole payload: heads by random access, PDFs as far as `budget` goes. Thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace weir {
@@ -35,6 +36,8 @@ std::string_view base64_payload(std::string_view text);
 std::string_view media_type_of(std::string_view data_url);
 // Bytes that a base64 text stands for.
 std::int64_t decoded_size(std::string_view base64);
+// Those bytes. Characters of no alphabet are passed over.
+std::string base64_decoded(std::string_view base64);
 
 // PNG, JPEG, GIF, WebP. nullopt: another format, a broken head, or a side of zero.
 std::optional<ImageSize> image_size(std::string_view text);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "providers/request_members.h"
 #include "providers/request_parts.h"
 
 namespace weir {
@@ -113,15 +114,18 @@ void PromptCounter::content(const element& content) {
   if (content.get_array().get(parts) != simdjson::SUCCESS) return loose(content);
   for (const element item : parts) {
     object part;
-    if (item.get_object().get(part) != simdjson::SUCCESS) continue;
-    const std::string_view type = string_at(part, "type");
-    if (type == "text") {
-      text(string_at(part, "text"));
-    } else if (type == "refusal") {
-      text(string_at(part, "refusal"));
+    std::string_view type, words;
+    if (item.get_object().get(part) == simdjson::SUCCESS) type = string_at(part, "type");
+    if (is_openai_attachment(type)) {
+      // Sized by who reads the request; but the text in a file is text.
       all_exact_ = false;
+      loose_ += count_(base64_decoded(text_file_of(part, type)));
+    } else if ((type == "text" || type == "refusal") &&
+               part.at_key(type).get_string().get(words) == simdjson::SUCCESS) {
+      text(words);
+      if (type == "refusal") all_exact_ = false;
     } else {
-      all_exact_ = false;  // an attachment, or a part that nobody has told us of
+      loose(item);  // some servers read as text what OpenAI would refuse
     }
   }
 }
@@ -275,13 +279,38 @@ void count_chat(PromptCounter& counter, const object& root) {
 void count_response(PromptCounter& counter, const object& root) {
   counter.loosen();
   for (auto it = root.begin(); it != root.end(); ++it) {
-    const std::string_view key = it.key();
-    if (key == "input") {
-      counter.loose_messages(it.value());
-    } else if (key == "tools") {
-      counter.functions(it.value());
-    } else if (key == "instructions" || key == "prompt" || key == "text") {
-      counter.loose(it.value());
+    switch (member_of(Operation::kResponses, it.key())) {
+      case Member::kItems:
+        counter.loose_messages(it.value());
+        break;
+      case Member::kTools:
+        counter.functions(it.value());
+        break;
+      case Member::kText:
+      case Member::kPromptTemplate:
+      case Member::kPrompt:
+        if (is_container(it.value())) counter.loose(it.value());
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+// Completions and embeddings: their texts alone, unless something stands beside them that may be text too.
+void count_texts(PromptCounter& counter, Operation operation, const object& root) {
+  for (auto it = root.begin(); it != root.end(); ++it) {
+    switch (member_of(operation, it.key())) {
+      case Member::kInput:
+      case Member::kPrompts:
+        counter.texts(it.value());
+        break;
+      case Member::kText:
+      case Member::kPrompt:
+        if (is_container(it.value())) counter.loose(it.value());
+        break;
+      default:
+        break;
     }
   }
 }
@@ -308,8 +337,9 @@ PromptCount count_prompt_with(Operation operation, std::string_view body, std::s
   if (parser.parse(body.data(), body.size()).get_object().get(root) != simdjson::SUCCESS) return {};
   PromptCounter counter(model, count);
   element value;
-  if (root.at_key("messages").get(value) != simdjson::SUCCESS && root.at_key("text").get(value) == simdjson::SUCCESS &&
-      value.is_string()) {
+  // A text alone, as whoever asks only for a count may send it. In other bodies `text` is a member like others.
+  if (operation == Operation::kChatCompletions && root.at_key("messages").get(value) != simdjson::SUCCESS &&
+      root.at_key("text").get(value) == simdjson::SUCCESS && value.is_string()) {
     counter.texts(value);
     return counter.result();
   }
@@ -322,10 +352,7 @@ PromptCount count_prompt_with(Operation operation, std::string_view body, std::s
       break;
     case Operation::kCompletions:
     case Operation::kEmbeddings:
-      if (root.at_key(operation == Operation::kEmbeddings ? "input" : "prompt").get(value) == simdjson::SUCCESS) {
-        counter.texts(value);
-      }
-      if (root.at_key("suffix").get(value) == simdjson::SUCCESS && value.is_string()) counter.loose(value);
+      count_texts(counter, operation, root);
       break;
     default:
       count_loosely(counter, root);
