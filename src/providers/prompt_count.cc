@@ -45,6 +45,15 @@ std::string_view without_full_stop(std::string_view text) {
   return text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
 }
 
+bool is_container(const element& value) {
+  return value.is_object() || value.is_array() || value.is_string();
+}
+
+bool is_text(const element& value, std::string_view wanted) {
+  std::string_view text;
+  return value.get_string().get(text) == simdjson::SUCCESS && text == wanted;
+}
+
 class PromptCounter {
  public:
   PromptCounter(std::string_view model, const TokenCount& count) : rule_(rule_of(model)), count_(count) {}
@@ -64,6 +73,7 @@ class PromptCounter {
   void message(const object& message);
   void content(const element& content);
   void function(const object& function);
+  void parameters(const object& schema);
   void property(std::string_view name, const element& value);
 
   Rule rule_;
@@ -178,18 +188,18 @@ void PromptCounter::property(std::string_view name, const element& value) {
       item.get_string().get(word) == simdjson::SUCCESS ? text(word) : loose(item);
     }
   }
-  element type;
-  const bool plain_type = fields.at_key("type").get(type) == simdjson::SUCCESS && type.is_string();
+  if (string_at(fields, "type").empty()) all_exact_ = false;
   std::string line(name);
   line += ':';
   line += string_at(fields, "type");
   line += ':';
   line += without_full_stop(string_at(fields, "description"));
   text(line);
-  if (!plain_type) all_exact_ = false;
   for (auto it = fields.begin(); it != fields.end(); ++it) {
     const std::string_view key = it.key();
-    if (key != "type" && key != "description" && key != "enum") loose(it.value());
+    const bool ruled =
+        key == "enum" ? it.value().is_array() : (key == "type" || key == "description") && it.value().is_string();
+    if (!ruled) loose(it.value());
   }
 }
 
@@ -199,15 +209,31 @@ void PromptCounter::function(const object& function) {
   line += ':';
   line += without_full_stop(string_at(function, "description"));
   text(line);
-  object parameters;
-  if (function.at_key("parameters").get_object().get(parameters) != simdjson::SUCCESS) return;
-  for (auto it = parameters.begin(); it != parameters.end(); ++it) {
+  for (auto it = function.begin(); it != function.end(); ++it) {
+    const std::string_view key = it.key();
+    object schema;
+    if (key == "parameters" && it.value().get_object().get(schema) == simdjson::SUCCESS) {
+      parameters(schema);
+    } else if ((key == "name" || key == "description") && it.value().is_string()) {
+      continue;  // in the line
+    } else if (is_container(it.value()) && !(key == "type" && is_text(it.value(), "function"))) {
+      loose(it.value());
+    }
+  }
+}
+
+void PromptCounter::parameters(const object& schema) {
+  for (auto it = schema.begin(); it != schema.end(); ++it) {
     const std::string_view key = it.key();
     object properties;
     if (key == "properties" && it.value().get_object().get(properties) == simdjson::SUCCESS) {
       if (properties.begin() != properties.end()) exact_ += kPropertiesInit;
       for (auto each = properties.begin(); each != properties.end(); ++each) property(each.key(), each.value());
-    } else if (key != "type" && key != "required" && key != "additionalProperties") {
+    } else if (key == "type" && is_text(it.value(), "object")) {
+      continue;
+    } else if (key == "required" && rule_.published) {
+      continue;  // other models' templates write it out
+    } else if (key != "additionalProperties" || is_container(it.value())) {
       loose(it.value());  // $defs, anyOf …
     }
   }
@@ -228,6 +254,10 @@ void PromptCounter::functions(const element& tools) {
       loose(item);
     } else if (tool.at_key("function").get_object().get(inner) == simdjson::SUCCESS) {
       function(inner);
+      for (auto it = tool.begin(); it != tool.end(); ++it) {
+        const bool known = it.key() == "function" || (it.key() == "type" && is_text(it.value(), "function"));
+        if (!known && is_container(it.value())) loose(it.value());
+      }
     } else if (const std::string_view type = string_at(tool, "type"); type.empty() || type == "function") {
       function(tool);
     } else {
@@ -254,10 +284,6 @@ bool is_setting(std::string_view key) {
                                                                  "reasoning_effort",
                                                                  "prompt_cache_key"};
   return std::find(kSettings.begin(), kSettings.end(), key) != kSettings.end();
-}
-
-bool is_container(const element& value) {
-  return value.is_object() || value.is_array() || value.is_string();
 }
 
 void count_chat(PromptCounter& counter, const object& root) {

@@ -204,6 +204,42 @@ TEST(PromptCount, AMemberCalledTextHidesNoInput) {
   EXPECT_GE(by_bytes(Operation::kOllamaGenerate, R"({"text":"y","prompt":")" + input + "\"}").tokens, 1'000);
 }
 
+TEST(PromptCount, NoMemberOfAToolIsFree) {
+  const std::string text = "\"" + std::string(10'000, 'x') + "\"";
+  for (const std::string& tool : {
+           R"({"type":"function","function":{"name":"f","more":)" + text + "}}",
+           R"({"type":"function","function":{"name":"f"},"more":)" + text + "}",
+           R"({"type":"function","function":{"name":"f","description":[)" + text + "]}}",
+           R"({"type":"function","function":{"name":[)" + text + "]}}",
+           R"({"type":"function","function":{"name":"f","parameters":)" + text + "}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"type":)" + text + "}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"required":[)" + text + "]}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"additionalProperties":{"a":)" + text + "}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"type":[)" + text + "]}}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"description":[)" + text +
+               "]}}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"enum":)" + text + "}}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"name":)" + text + "}}}}}",
+           R"({"type":"function","function":{"name":"f","type":)" + text + "}}",
+           R"({"type":)" + text + R"(,"function":{"name":"f"}})",
+           R"({"type":"function","name":"f","more":)" + text + "}",
+       }) {
+    const PromptCount count =
+        by_bytes(kChat, R"({"messages":[{"role":"user","content":"x"}],"tools":[)" + tool + "]}", "gpt-oss-120b");
+    EXPECT_GE(count.tokens, 10'000) << tool.substr(0, 90);
+    EXPECT_LE(count.tokens, 12'000) << tool.substr(0, 90);
+    EXPECT_FALSE(count.exact) << tool.substr(0, 90);
+  }
+}
+
+TEST(PromptCount, RolesAndNamesThatAreNoTextsCountToo) {
+  const std::string text(10'000, 'x');
+  for (const char* key : {"role", "name"}) {
+    const std::string body = R"({"messages":[{")" + std::string(key) + R"(":[")" + text + R"("],"content":"x"}]})";
+    EXPECT_GE(by_bytes(kChat, body).tokens, 10'000) << key;
+  }
+}
+
 TEST(PromptCount, SettingsDoNotCount) {
   const std::int64_t plain = by_bytes(kChat, R"({"messages":[{"role":"user","content":"abcd"}]})").tokens;
   const PromptCount set = by_bytes(kChat, R"({"model":"gpt-4o","stop":["aaa"],"user":"bbb","temperature":0.5,"n":3,
