@@ -360,9 +360,10 @@ TEST(StreamDialects, DamagedUsageIsNoUsage) {
     const std::string line = std::string("{\"done\":true,") + counts + "}\n";
     EXPECT_FALSE(run(Operation::kOllamaChat, Framing::kNdjson, {line}).facts.usage.has_value()) << counts;
   }
-  for (const char* usage : {R"({"input_tokens":-1,"output_tokens":1})", R"({"input_tokens":1})",
-                            R"({"input_tokens":1,"output_tokens":1,"input_tokens_details":{"cached_tokens":2}})",
-                            R"({"input_tokens":1,"output_tokens":1,"output_tokens_details":{"reasoning_tokens":2}})"}) {
+  for (const char* usage :
+       {R"({"input_tokens":-1,"output_tokens":1})", R"({"input_tokens":1})",
+        R"({"input_tokens":1,"output_tokens":1,"input_tokens_details":{"cached_tokens":-2}})",
+        R"({"input_tokens":1,"output_tokens":1,"output_tokens_details":{"reasoning_tokens":"x"}})"}) {
     const std::string event =
         std::string("data: {\"type\":\"response.completed\",\"response\":{\"usage\":") + usage + "}}\n\n";
     const Outcome outcome = run(Operation::kResponses, Framing::kSse, {event});
