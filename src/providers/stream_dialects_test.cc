@@ -372,6 +372,20 @@ TEST(StreamDialects, DamagedUsageIsNoUsage) {
   }
 }
 
+TEST(StreamDialects, WhatCannotBeReadCountsAsTextInEveryFraming) {
+  const std::string line = R"({"message":{"content":"abc",}})";
+  EXPECT_EQ(run(Operation::kOllamaChat, Framing::kNdjson, {line + "\n\n" + line + "\n"}).facts.text_bytes,
+            static_cast<std::int64_t>(2 * line.size()));
+  const std::string chunk = R"({"candidates":[{"content":{"parts":[{"text":"abc"}]},}]})";
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kJsonArray, {"[" + chunk + "\n,\r\n" + chunk + "\n]\n"})
+                .facts.text_bytes,
+            static_cast<std::int64_t>(2 * chunk.size()));
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kJsonArray, {"[\n{}\n, {}\n]\n"}).facts.text_bytes, 0);
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kJsonArray, {"[]\n"}).facts.text_bytes, 0);
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kSse, {"data: " + chunk + "\n\n"}).facts.text_bytes,
+            static_cast<std::int64_t>(chunk.size()));
+}
+
 TEST(StreamDialects, TheLastUsageHoldsAndEmptyOnesDoNotCount) {
   const std::string first = gemini_chunk(R"({"promptTokenCount":1,"candidatesTokenCount":1})");
   const std::string second = gemini_chunk(R"({"promptTokenCount":1,"candidatesTokenCount":2})");
