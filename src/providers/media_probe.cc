@@ -93,6 +93,12 @@ std::optional<ImageSize> webp_size(Bytes& bytes) {
   return sized(bytes, 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF));
 }
 
+// Behind the spaces that a PDF may have between two words.
+std::size_t behind_spaces(std::string_view bytes, std::size_t at) {
+  constexpr std::string_view kSpaces(" \r\n\t\f\0", 6);
+  return std::min(bytes.find_first_not_of(kSpaces, at), bytes.size());
+}
+
 // Page objects ("/Type /Page" with any space between, not "/Pages") in decoded bytes.
 std::int64_t page_objects(std::string_view bytes) {
   constexpr std::string_view kType = "/Type";
@@ -100,13 +106,29 @@ std::int64_t page_objects(std::string_view bytes) {
   std::int64_t pages = 0;
   for (std::size_t at = bytes.find(kType); at != std::string_view::npos; at = bytes.find(kType, at)) {
     at += kType.size();
-    std::size_t name = at;
-    while (name < bytes.size() && (bytes[name] == ' ' || bytes[name] == '\r' || bytes[name] == '\n')) ++name;
+    const std::size_t name = behind_spaces(bytes, at);
     if (!bytes.substr(name).starts_with(kPage)) continue;
     const std::size_t after = name + kPage.size();
     pages += after < bytes.size() && bytes[after] != 's' ? 1 : 0;
   }
   return pages;
+}
+
+// The largest "/Count 12" in decoded bytes: a page tree says so at its root. At most kMaxPdfPages.
+std::int64_t largest_count(std::string_view bytes) {
+  constexpr std::string_view kCount = "/Count";
+  std::int64_t largest = 0;
+  for (std::size_t at = bytes.find(kCount); at != std::string_view::npos; at = bytes.find(kCount, at)) {
+    at += kCount.size();
+    std::size_t place = behind_spaces(bytes, at);
+    if (place < bytes.size() && bytes[place] == '+') ++place;
+    std::int64_t count = 0;
+    for (; place < bytes.size() && bytes[place] >= '0' && bytes[place] <= '9'; ++place) {
+      count = std::min(kMaxPdfPages, count * 10 + (bytes[place] - '0'));
+    }
+    largest = std::max(largest, count);
+  }
+  return largest;
 }
 
 }  // namespace
@@ -195,11 +217,15 @@ std::int64_t pdf_pages(std::string_view text, std::size_t& budget) {
   const std::string bytes = base64_decoded(payload.substr(0, chars));
   budget -= std::min(budget, chars / 4 * 3);
   const std::int64_t by_size = std::max<std::int64_t>(1, (size + kPdfBytesPerPage - 1) / kPdfBytesPerPage);
-  const std::int64_t seen = page_objects(bytes);
+  std::int64_t seen = page_objects(bytes);
   if (seen == 0) return by_size;
-  if (chars == payload.size()) return seen;
-  const auto read = static_cast<double>(std::max<std::size_t>(1, bytes.size()));
-  return static_cast<std::int64_t>(std::ceil(static_cast<double>(seen) * static_cast<double>(size) / read));
+  if (chars < payload.size()) {
+    const auto read = static_cast<double>(std::max<std::size_t>(1, bytes.size()));
+    seen = static_cast<std::int64_t>(std::ceil(static_cast<double>(seen) * static_cast<double>(size) / read));
+  }
+  // Where objects are compressed, those in sight may be few of many.
+  if (bytes.find("/ObjStm") == std::string::npos) return seen;
+  return std::max({seen, by_size, largest_count(bytes)});
 }
 
 }  // namespace weir

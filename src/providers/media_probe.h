@@ -29,6 +29,8 @@ inline constexpr int kMaxWavChunks = 64;
 inline constexpr std::size_t kMaxPdfScan = 1 << 20;
 // A page takes at least about this much in a file whose page objects are compressed.
 inline constexpr std::int64_t kPdfBytesPerPage = 3'000;
+// A page tree that claims more is not believed further.
+inline constexpr std::int64_t kMaxPdfPages = 100'000;
 
 // The base64 of "data:image/png;base64,…"; other texts as they are.
 std::string_view base64_payload(std::string_view text);
@@ -44,7 +46,8 @@ std::optional<ImageSize> image_size(std::string_view text);
 // nullopt: no WAV, or a head that makes no sense.
 std::optional<double> wav_seconds(std::string_view text);
 // At least 1. Counts page objects in the first `budget` bytes (lowered by what was read) and takes the rest to be like
-// them; with none to be seen, by size.
+// them. With none to be seen, by size; where some objects are compressed, by size or by the page tree's own count if
+// that is more.
 std::int64_t pdf_pages(std::string_view text, std::size_t& budget);
 
 }  // namespace weir
