@@ -46,10 +46,10 @@ std::string error_body(ErrorShape shape, const ErrorFacts& facts);
 // `answer`: what the reader knows (id and model to repeat); `at`: where the bytes that went out stand. Append it to
 // whole events only.
 //
-// Chat, completions: usage chunk, error; no [DONE]. Responses: response.failed with the usage, then an `error` event that
-// holds the flat members of that event and the `error` object that the official SDKs raise. Messages: message_delta
-// with the usage, then `error`. Gemini: usageMetadata, then the error as an event and once more bare, as Google's own
-// SDK wants it; in an array two elements and its bracket. Ollama: an error line.
+// Chat, completions: usage chunk, error; no [DONE]. Responses: response.failed with the usage, then an `error` event
+// that holds the flat members of that event and the `error` object that the official SDKs raise. Messages:
+// message_delta with the usage, then `error`. Gemini: usageMetadata, then the error as an event and once more bare, as
+// Google's own SDK wants it; in an array two elements and its bracket. Ollama: an error line.
 std::string stream_error_end(Operation operation, Framing framing, const ErrorFacts& facts, const Usage* usage,
                              bool told, const AnswerFacts* answer = nullptr, StreamPosition at = {});
 
