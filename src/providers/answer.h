@@ -80,7 +80,8 @@ struct StreamState {
 // SSE: lines may end in LF, CR or CRLF, fields may lack the space after the colon, data may span lines. NDJSON: one
 // event per line, blank lines pass. JSON array: one event per element, with the separator before it, so that what was
 // relayed can always be closed by a last element and a bracket. Bytes may be split anywhere. Memory is bounded by
-// kMaxEvent: a longer event passes through unread, in pieces, and counts as text.
+// kMaxEvent: a longer event passes through unread, in pieces, and counts as text. So does the payload of an event that
+// is no JSON object, except for known fillers, and for the torso at the end of a stream that was cut.
 //
 // ended(): the dialect's end marker. Chat and completions `[DONE]`; Responses response.completed, .incomplete, .failed;
 // Messages message_stop; Ollama `done:true`; Gemini has none: its stream counts as whole once every candidate seen has
@@ -117,6 +118,7 @@ class StreamReader {
   bool passing_ = false;   // inside an event too long to read
   bool hid_last_ = false;  // the last event was hidden: so is an LF that comes late
   bool first_event_ = true;
+  bool cut_off_ = false;  // what is read now never ended
   StreamCutter cutter_;
   StreamState state_;
   std::string pending_;  // the event so far

@@ -1,4 +1,6 @@
 // OpenAI's chat completions, legacy completions and embeddings.
+#include <algorithm>
+
 #include "providers/answer_parts.h"
 
 namespace weir {
@@ -68,38 +70,65 @@ bool common_member(Operation operation, std::string_view key, const element& val
   return true;
 }
 
+// Usage as it was told: OpenAI's parts are within their whole, other servers' may stand beside it.
+struct ToldUsage {
+  std::int64_t input = 0, output = 0, cached = 0, written = 0, reasoning = 0, total = 0;
+};
+
+// A part that is larger than its whole stands beside it, if the total says so. If it does not, the part is wrong and
+// the whole is believed: its tokens are charged, and none at a discount that only the wrong part claims. To discard the
+// usage instead would leave the request to an estimate, and the whole was told.
+void reconcile(ToldUsage& told) {
+  const std::int64_t cache = told.cached + told.written;
+  const std::int64_t beyond = told.total - told.input - told.output;
+  const bool too_large = cache > told.input;
+  const bool cache_beside = too_large && (beyond == cache || beyond == cache + told.reasoning);
+  if (cache_beside) {
+    told.input += cache;
+  } else if (too_large) {
+    told.written = std::min(told.written, told.input);
+    told.cached = 0;
+  }
+  // Some servers count reasoning beside the output even when it is the smaller of both.
+  if (told.reasoning == beyond - (cache_beside ? cache : 0)) {
+    told.output += told.reasoning;
+  } else {
+    told.reasoning = std::min(told.reasoning, told.output);
+  }
+}
+
 }  // namespace
 
 std::optional<Usage> read_openai_usage(Operation operation, const object& usage) {
   const UsageNames& names = operation == Operation::kResponses ? kResponsesNames : kChatNames;
-  std::int64_t input = 0, output = 0, cached = 0, written = 0, reasoning = 0;
+  ToldUsage told;
   Usage out;
-  if (read_count(usage, names.input, input) != Field::kGood) return std::nullopt;
-  const Field told = read_count(usage, names.output, output);
-  if (told == Field::kBad || (told == Field::kAbsent && operation != Operation::kEmbeddings)) return std::nullopt;
+  if (read_count(usage, names.input, told.input) != Field::kGood) return std::nullopt;
+  const Field output = read_count(usage, names.output, told.output);
+  if (output == Field::kBad || (output == Field::kAbsent && operation != Operation::kEmbeddings)) return std::nullopt;
   object details;
   if (usage.at_key(names.input_details).get_object().get(details) == simdjson::SUCCESS) {
-    if (read_count(details, "cached_tokens", cached) == Field::kBad ||
-        read_count(details, "cache_write_tokens", written) == Field::kBad ||
+    if (read_count(details, "cached_tokens", told.cached) == Field::kBad ||
+        read_count(details, "cache_write_tokens", told.written) == Field::kBad ||
         read_count(details, "audio_tokens", out.audio_in) == Field::kBad) {
       return std::nullopt;
     }
   }
   if (usage.at_key(names.output_details).get_object().get(details) == simdjson::SUCCESS) {
     // Rejected prediction tokens are inside the output and billed with it.
-    if (read_count(details, "reasoning_tokens", reasoning) == Field::kBad ||
+    if (read_count(details, "reasoning_tokens", told.reasoning) == Field::kBad ||
         read_count(details, "audio_tokens", out.audio_out) == Field::kBad) {
       return std::nullopt;
     }
   }
-  if (cached + written > input || reasoning > output || out.audio_in > input || out.audio_out > output) {
-    return std::nullopt;
-  }
-  out.input_uncached = input - cached - written;
-  out.cache_read = cached;
-  out.cache_write = written;
-  out.output_visible = output - reasoning;
-  out.reasoning = reasoning;
+  if (read_count(usage, "total_tokens", told.total) != Field::kGood) told.total = 0;
+  reconcile(told);
+  if (out.audio_in > told.input || out.audio_out > told.output) return std::nullopt;
+  out.input_uncached = told.input - told.cached - told.written;
+  out.cache_read = told.cached;
+  out.cache_write = told.written;
+  out.output_visible = told.output - told.reasoning;
+  out.reasoning = told.reasoning;
   return out;
 }
 

@@ -40,8 +40,9 @@ std::string_view string_member(const simdjson::dom::object& object, std::string_
 std::string_view string_value(const simdjson::dom::element& value);
 
 // OpenAI's `usage` object, with the names of chat or of Responses: cached, cache-write and audio tokens are parts of
-// the input, reasoning of the output. nullopt if anything in it is negative, not an integer, > 2^40, or a part exceeds
-// its whole.
+// the input, reasoning of the output, unless total_tokens shows that they stand beside it. A part that exceeds its
+// whole without that is cut to it, and makes nothing cheaper. nullopt if anything in it is negative, not an integer, >
+// 2^40, or more of it is audio than there is.
 std::optional<Usage> read_openai_usage(Operation operation, const simdjson::dom::object& usage);
 
 // Anthropic's `usage`: cache reads and writes are beside input_tokens, not in it. In a stream, message_delta repeats

@@ -52,9 +52,7 @@ TEST(ReadAnswer, DamagedUsageIsNoUsage) {
         R"({"prompt_tokens":5,"completion_tokens":-1})", R"({"prompt_tokens":5.0,"completion_tokens":1})",
         R"({"prompt_tokens":"5","completion_tokens":1})", R"({"prompt_tokens":1099511627777,"completion_tokens":1})",
         R"({"prompt_tokens":5,"completion_tokens":18446744073709551615})",
-        R"({"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":6}})",
         R"({"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":-1}})",
-        R"({"prompt_tokens":5,"completion_tokens":1,"completion_tokens_details":{"reasoning_tokens":2}})",
         R"({"prompt_tokens":5,"completion_tokens":1,"completion_tokens_details":{"audio_tokens":2}})"}) {
     const std::string body = std::string(R"({"choices":[{"message":{"content":"abc"}}],"usage":)") + usage + "}";
     EXPECT_FALSE(read_answer(kChat, body).usage.has_value()) << usage;
@@ -65,6 +63,47 @@ TEST(ReadAnswer, DamagedUsageIsNoUsage) {
         R"({"input_tokens":1,"output_tokens":5,"cache_read_input_tokens":"x"})",
         R"({"input_tokens":1,"output_tokens":5,"cache_creation":{"ephemeral_1h_input_tokens":-1}})"}) {
     EXPECT_FALSE(read_answer(kMsg, std::string(R"({"content":[],"usage":)") + usage + "}").usage.has_value()) << usage;
+  }
+}
+
+std::optional<Usage> chat_usage(std::int64_t in, std::int64_t out, std::int64_t cached, std::int64_t written,
+                                std::int64_t reasoning, std::string_view total) {
+  return read_answer(kChat, R"({"choices":[],"usage":{"prompt_tokens":)" + std::to_string(in) +
+                                R"(,"completion_tokens":)" + std::to_string(out) +
+                                R"(,"prompt_tokens_details":{"cached_tokens":)" + std::to_string(cached) +
+                                R"(,"cache_write_tokens":)" + std::to_string(written) +
+                                R"(},"completion_tokens_details":{"reasoning_tokens":)" + std::to_string(reasoning) +
+                                R"(},"total_tokens":)" + std::string(total) + "}}")
+      .usage;
+}
+
+TEST(ReadAnswer, ReasoningBesideTheOutputIsAddedWhenTheTotalSaysSo) {
+  const Usage beside{.input_uncached = 32, .output_visible = 9, .reasoning = 270};
+  EXPECT_EQ(chat_usage(32, 9, 0, 0, 270, "311"), beside);
+  const Usage fewer{.input_uncached = 32, .output_visible = 90, .reasoning = 27};
+  EXPECT_EQ(chat_usage(32, 90, 0, 0, 27, "149"), fewer) << "even where it could be within";
+  const Usage within{.input_uncached = 32, .output_visible = 63, .reasoning = 27};
+  EXPECT_EQ(chat_usage(32, 90, 0, 0, 27, "122"), within);
+  for (const char* total : {"null", "0", "7", "-1", "\"149\"", "1e99"}) {
+    EXPECT_EQ(chat_usage(32, 90, 0, 0, 27, total), within) << total;
+  }
+}
+
+TEST(ReadAnswer, ReasoningThatCannotBeWithinIsAllTheOutput) {
+  const Usage all{.input_uncached = 5, .output_visible = 0, .reasoning = 1};
+  for (const char* total : {"null", "6", "0", "9"}) EXPECT_EQ(chat_usage(5, 1, 0, 0, 2, total), all) << total;
+}
+
+TEST(ReadAnswer, CacheThatCannotBeWithinTheInputMakesNothingFree) {
+  const Usage beside{.input_uncached = 5, .cache_read = 90, .cache_write = 10, .output_visible = 2};
+  EXPECT_EQ(chat_usage(5, 2, 90, 10, 0, "107"), beside);
+  const Usage both{.input_uncached = 5, .cache_read = 90, .cache_write = 10, .output_visible = 2, .reasoning = 7};
+  EXPECT_EQ(chat_usage(5, 2, 90, 10, 7, "114"), both);
+  // Said by nothing but itself: no discount, and as much written as there can be.
+  for (const char* total : {"null", "7", "0", "1000"}) {
+    EXPECT_EQ(chat_usage(5, 2, 6, 0, 0, total), (Usage{.input_uncached = 5, .output_visible = 2})) << total;
+    EXPECT_EQ(chat_usage(5, 2, 4, 2, 0, total), (Usage{.input_uncached = 3, .cache_write = 2, .output_visible = 2}));
+    EXPECT_EQ(chat_usage(5, 2, 0, 9, 0, total), (Usage{.cache_write = 5, .output_visible = 2})) << total;
   }
 }
 

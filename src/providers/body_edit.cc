@@ -1,8 +1,7 @@
 #include "providers/body_edit.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 
 namespace weir {
@@ -68,13 +67,31 @@ class JsonScanner {
   std::size_t at_ = 0;
 };
 
-// A key may be written with escapes and still be the same key: "stream\u005foptions".
+// The character that an escape stands for, its backslash gone before; 0 for those that no name has. Takes it from
+// `raw`.
+char unescaped(std::string_view& raw) {
+  const char kind = raw.empty() ? '\0' : raw.front();
+  raw.remove_prefix(std::min<std::size_t>(1, raw.size()));
+  if (kind == '"' || kind == '\\' || kind == '/') return kind;
+  if (kind != 'u' || raw.size() < 4) return '\0';
+  unsigned code = 0;
+  const auto [end, error] = std::from_chars(raw.data(), raw.data() + 4, code, 16);
+  const bool plain = error == std::errc() && end == raw.data() + 4 && code < 0x80;
+  raw.remove_prefix(4);
+  return plain ? static_cast<char>(code) : '\0';
+}
+
+// A key may be written with escapes and still be the same key: "stream\u005foptions". Names are plain ASCII. By hand,
+// since a parser for each key would make bodies of many escaped keys dear.
 bool same_key(std::string_view raw, std::string_view name) {
-  if (raw.find('\\') == std::string_view::npos) return raw == name;
-  const std::string quoted = "\"" + std::string(raw) + "\"";
-  simdjson::dom::parser parser;
-  std::string_view decoded;
-  return parser.parse(quoted).get_string().get(decoded) == simdjson::SUCCESS && decoded == name;
+  for (const char wanted : name) {
+    if (raw.empty()) return false;
+    char c = raw.front();
+    raw.remove_prefix(1);
+    if (c == '\\') c = unescaped(raw);
+    if (c != wanted) return false;
+  }
+  return raw.empty();
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <string_view>
-#include <unordered_map>
 
 #include "providers/request_parts.h"
 
@@ -127,7 +127,8 @@ Turn turn_of(Operation operation, const object& message) {
 // bound[i]: calls before message i that are answered at i or later. Cutting there would split them.
 std::vector<std::int64_t> bound_pairs(const std::vector<Turn>& turns) {
   std::vector<std::int64_t> bound(turns.size() + 1, 0);
-  std::unordered_map<std::string_view, std::size_t> announced;
+  // Ordered: a client may choose 100,000 ids of one hash.
+  std::map<std::string_view, std::size_t> announced;
   std::size_t last_call = turns.size();
   const auto bind = [&](std::size_t from, std::size_t to) {
     ++bound[from + 1];

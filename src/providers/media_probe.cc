@@ -93,6 +93,12 @@ std::optional<ImageSize> webp_size(Bytes& bytes) {
   return sized(bytes, 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF));
 }
 
+// Behind the spaces that a PDF may have between two words.
+std::size_t behind_spaces(std::string_view bytes, std::size_t at) {
+  constexpr std::string_view kSpaces(" \r\n\t\f\0", 6);
+  return std::min(bytes.find_first_not_of(kSpaces, at), bytes.size());
+}
+
 // Page objects ("/Type /Page" with any space between, not "/Pages") in decoded bytes.
 std::int64_t page_objects(std::string_view bytes) {
   constexpr std::string_view kType = "/Type";
@@ -100,8 +106,7 @@ std::int64_t page_objects(std::string_view bytes) {
   std::int64_t pages = 0;
   for (std::size_t at = bytes.find(kType); at != std::string_view::npos; at = bytes.find(kType, at)) {
     at += kType.size();
-    std::size_t name = at;
-    while (name < bytes.size() && (bytes[name] == ' ' || bytes[name] == '\r' || bytes[name] == '\n')) ++name;
+    const std::size_t name = behind_spaces(bytes, at);
     if (!bytes.substr(name).starts_with(kPage)) continue;
     const std::size_t after = name + kPage.size();
     pages += after < bytes.size() && bytes[after] != 's' ? 1 : 0;
@@ -109,23 +114,21 @@ std::int64_t page_objects(std::string_view bytes) {
   return pages;
 }
 
-std::string decoded(std::string_view base64) {
-  std::string out;
-  out.reserve(base64.size() / 4 * 3);
-  std::uint32_t group = 0;
-  int digits = 0;
-  for (const char c : base64) {
-    const std::uint32_t value = digit(c);
-    if (value == kNoDigit) continue;
-    group = group << 6 | value;
-    if (++digits < 4) continue;
-    out += static_cast<char>(group >> 16 & 0xFF);
-    out += static_cast<char>(group >> 8 & 0xFF);
-    out += static_cast<char>(group & 0xFF);
-    digits = 0;
-    group = 0;
+// The largest "/Count 12" in decoded bytes: a page tree says so at its root. At most kMaxPdfPages.
+std::int64_t largest_count(std::string_view bytes) {
+  constexpr std::string_view kCount = "/Count";
+  std::int64_t largest = 0;
+  for (std::size_t at = bytes.find(kCount); at != std::string_view::npos; at = bytes.find(kCount, at)) {
+    at += kCount.size();
+    std::size_t place = behind_spaces(bytes, at);
+    if (place < bytes.size() && bytes[place] == '+') ++place;
+    std::int64_t count = 0;
+    for (; place < bytes.size() && bytes[place] >= '0' && bytes[place] <= '9'; ++place) {
+      count = std::min(kMaxPdfPages, count * 10 + (bytes[place] - '0'));
+    }
+    largest = std::max(largest, count);
   }
-  return out;
+  return largest;
 }
 
 }  // namespace
@@ -144,6 +147,28 @@ std::string_view media_type_of(std::string_view data_url) {
 std::int64_t decoded_size(std::string_view base64) {
   while (base64.ends_with('=')) base64.remove_suffix(1);
   return static_cast<std::int64_t>(base64.size() / 4 * 3 + base64.size() % 4 * 3 / 4);
+}
+
+std::string base64_decoded(std::string_view base64) {
+  std::string out;
+  out.reserve(base64.size() / 4 * 3);
+  std::uint32_t group = 0;
+  int digits = 0;
+  for (const char c : base64) {
+    const std::uint32_t value = digit(c);
+    if (value == kNoDigit) continue;
+    group = group << 6 | value;
+    if (++digits < 4) continue;
+    out += static_cast<char>(group >> 16 & 0xFF);
+    out += static_cast<char>(group >> 8 & 0xFF);
+    out += static_cast<char>(group & 0xFF);
+    digits = 0;
+    group = 0;
+  }
+  // Two or three digits at the end are one byte or two.
+  if (digits >= 2) out += static_cast<char>(group >> (digits == 2 ? 4 : 10) & 0xFF);
+  if (digits == 3) out += static_cast<char>(group >> 2 & 0xFF);
+  return out;
 }
 
 std::optional<ImageSize> image_size(std::string_view text) {
@@ -189,14 +214,18 @@ std::int64_t pdf_pages(std::string_view text, std::size_t& budget) {
   const std::string_view payload = base64_payload(text);
   const std::int64_t size = decoded_size(payload);
   const std::size_t chars = std::min(payload.size(), budget / 3 * 4);
-  const std::string bytes = decoded(payload.substr(0, chars));
+  const std::string bytes = base64_decoded(payload.substr(0, chars));
   budget -= std::min(budget, chars / 4 * 3);
   const std::int64_t by_size = std::max<std::int64_t>(1, (size + kPdfBytesPerPage - 1) / kPdfBytesPerPage);
-  const std::int64_t seen = page_objects(bytes);
+  std::int64_t seen = page_objects(bytes);
   if (seen == 0) return by_size;
-  if (chars == payload.size()) return seen;
-  const auto read = static_cast<double>(std::max<std::size_t>(1, bytes.size()));
-  return static_cast<std::int64_t>(std::ceil(static_cast<double>(seen) * static_cast<double>(size) / read));
+  if (chars < payload.size()) {
+    const auto read = static_cast<double>(std::max<std::size_t>(1, bytes.size()));
+    seen = static_cast<std::int64_t>(std::ceil(static_cast<double>(seen) * static_cast<double>(size) / read));
+  }
+  // Where objects are compressed, those in sight may be few of many.
+  if (bytes.find("/ObjStm") == std::string::npos) return seen;
+  return std::max({seen, by_size, largest_count(bytes)});
 }
 
 }  // namespace weir

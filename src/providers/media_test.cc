@@ -217,6 +217,28 @@ TEST(Pdf, CompressedPagesAreTakenFromTheSize) {
   EXPECT_EQ(pdf_pages("", budget), 1);
 }
 
+TEST(Pdf, OnePageToBeSeenDoesNotHideTheCompressedOnes) {
+  const auto pages = [](const std::string& bytes) {
+    std::size_t budget = kMaxPdfScan;
+    return pdf_pages(base64(bytes), budget);
+  };
+  const std::string stream = "<< /Type /ObjStm /N 99 >>" + std::string(300'000, 'z');
+  EXPECT_GE(pages(pdf(1, 10) + stream), 100) << "by size";
+  EXPECT_LE(pages(pdf(1, 10) + stream), 102);
+  EXPECT_GE(pages(stream + pdf(1, 10)), 100) << "wherever it stands";
+  EXPECT_EQ(pages(pdf(200, 10) + "<</Type/ObjStm>>"), 200) << "never less than what was seen";
+  EXPECT_EQ(pages(pdf(1, 10) + "<</Type/ObjStm>>" + std::string(10, 'z')), 1) << "a small file holds few";
+  for (const char* count : {"/Count 5000", "/Count\n5000/Kids", "/Count  +5000 ", "/Count 00005000>>"}) {
+    EXPECT_EQ(pages(pdf(1, 10) + "<</Type/Pages /Count 3 " + count + stream), 5'000) << count;
+  }
+  for (const char* count : {"/Count -5000", "/Count", "/Counter 5000", "/Count 7"}) {
+    EXPECT_LE(pages(pdf(1, 10) + count + stream), 102) << count;
+  }
+  EXPECT_EQ(pages(pdf(1, 10) + "/Count 99999999999999999999999999" + stream), kMaxPdfPages);
+  EXPECT_EQ(pages("<</Type\t/Page>>" + std::string(30'000, 'z')), 1) << "any space of a PDF";
+  EXPECT_EQ(pages(pdf(2, 10) + "<</Type/Outlines /Count 5000>>"), 2) << "nothing is compressed: all pages are seen";
+}
+
 TEST(Pdf, WhatIsBeyondTheBudgetIsTakenToBeLikeTheRest) {
   std::size_t budget = 100'000;
   const std::string text = base64(pdf(100, 4'000));

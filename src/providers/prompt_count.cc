@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "providers/request_members.h"
 #include "providers/request_parts.h"
 
 namespace weir {
@@ -44,6 +45,15 @@ std::string_view without_full_stop(std::string_view text) {
   return text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
 }
 
+bool is_container(const element& value) {
+  return value.is_object() || value.is_array() || value.is_string();
+}
+
+bool is_text(const element& value, std::string_view wanted) {
+  std::string_view text;
+  return value.get_string().get(text) == simdjson::SUCCESS && text == wanted;
+}
+
 class PromptCounter {
  public:
   PromptCounter(std::string_view model, const TokenCount& count) : rule_(rule_of(model)), count_(count) {}
@@ -63,6 +73,7 @@ class PromptCounter {
   void message(const object& message);
   void content(const element& content);
   void function(const object& function);
+  void parameters(const object& schema);
   void property(std::string_view name, const element& value);
 
   Rule rule_;
@@ -113,15 +124,18 @@ void PromptCounter::content(const element& content) {
   if (content.get_array().get(parts) != simdjson::SUCCESS) return loose(content);
   for (const element item : parts) {
     object part;
-    if (item.get_object().get(part) != simdjson::SUCCESS) continue;
-    const std::string_view type = string_at(part, "type");
-    if (type == "text") {
-      text(string_at(part, "text"));
-    } else if (type == "refusal") {
-      text(string_at(part, "refusal"));
+    std::string_view type, words;
+    if (item.get_object().get(part) == simdjson::SUCCESS) type = string_at(part, "type");
+    if (is_openai_attachment(type)) {
+      // Sized by who reads the request; but the text in a file is text.
       all_exact_ = false;
+      loose_ += count_(base64_decoded(text_file_of(part, type)));
+    } else if ((type == "text" || type == "refusal") &&
+               part.at_key(type).get_string().get(words) == simdjson::SUCCESS) {
+      text(words);
+      if (type == "refusal") all_exact_ = false;
     } else {
-      all_exact_ = false;  // an attachment, or a part that nobody has told us of
+      loose(item);  // some servers read as text what OpenAI would refuse
     }
   }
 }
@@ -174,18 +188,18 @@ void PromptCounter::property(std::string_view name, const element& value) {
       item.get_string().get(word) == simdjson::SUCCESS ? text(word) : loose(item);
     }
   }
-  element type;
-  const bool plain_type = fields.at_key("type").get(type) == simdjson::SUCCESS && type.is_string();
+  if (string_at(fields, "type").empty()) all_exact_ = false;
   std::string line(name);
   line += ':';
   line += string_at(fields, "type");
   line += ':';
   line += without_full_stop(string_at(fields, "description"));
   text(line);
-  if (!plain_type) all_exact_ = false;
   for (auto it = fields.begin(); it != fields.end(); ++it) {
     const std::string_view key = it.key();
-    if (key != "type" && key != "description" && key != "enum") loose(it.value());
+    const bool ruled =
+        key == "enum" ? it.value().is_array() : (key == "type" || key == "description") && it.value().is_string();
+    if (!ruled) loose(it.value());
   }
 }
 
@@ -195,15 +209,31 @@ void PromptCounter::function(const object& function) {
   line += ':';
   line += without_full_stop(string_at(function, "description"));
   text(line);
-  object parameters;
-  if (function.at_key("parameters").get_object().get(parameters) != simdjson::SUCCESS) return;
-  for (auto it = parameters.begin(); it != parameters.end(); ++it) {
+  for (auto it = function.begin(); it != function.end(); ++it) {
+    const std::string_view key = it.key();
+    object schema;
+    if (key == "parameters" && it.value().get_object().get(schema) == simdjson::SUCCESS) {
+      parameters(schema);
+    } else if ((key == "name" || key == "description") && it.value().is_string()) {
+      continue;  // in the line
+    } else if (is_container(it.value()) && !(key == "type" && is_text(it.value(), "function"))) {
+      loose(it.value());
+    }
+  }
+}
+
+void PromptCounter::parameters(const object& schema) {
+  for (auto it = schema.begin(); it != schema.end(); ++it) {
     const std::string_view key = it.key();
     object properties;
     if (key == "properties" && it.value().get_object().get(properties) == simdjson::SUCCESS) {
       if (properties.begin() != properties.end()) exact_ += kPropertiesInit;
       for (auto each = properties.begin(); each != properties.end(); ++each) property(each.key(), each.value());
-    } else if (key != "type" && key != "required" && key != "additionalProperties") {
+    } else if (key == "type" && is_text(it.value(), "object")) {
+      continue;
+    } else if (key == "required" && rule_.published) {
+      continue;  // other models' templates write it out
+    } else if (key != "additionalProperties" || is_container(it.value())) {
       loose(it.value());  // $defs, anyOf …
     }
   }
@@ -224,6 +254,10 @@ void PromptCounter::functions(const element& tools) {
       loose(item);
     } else if (tool.at_key("function").get_object().get(inner) == simdjson::SUCCESS) {
       function(inner);
+      for (auto it = tool.begin(); it != tool.end(); ++it) {
+        const bool known = it.key() == "function" || (it.key() == "type" && is_text(it.value(), "function"));
+        if (!known && is_container(it.value())) loose(it.value());
+      }
     } else if (const std::string_view type = string_at(tool, "type"); type.empty() || type == "function") {
       function(tool);
     } else {
@@ -252,10 +286,6 @@ bool is_setting(std::string_view key) {
   return std::find(kSettings.begin(), kSettings.end(), key) != kSettings.end();
 }
 
-bool is_container(const element& value) {
-  return value.is_object() || value.is_array() || value.is_string();
-}
-
 void count_chat(PromptCounter& counter, const object& root) {
   for (auto it = root.begin(); it != root.end(); ++it) {
     const std::string_view key = it.key();
@@ -275,13 +305,38 @@ void count_chat(PromptCounter& counter, const object& root) {
 void count_response(PromptCounter& counter, const object& root) {
   counter.loosen();
   for (auto it = root.begin(); it != root.end(); ++it) {
-    const std::string_view key = it.key();
-    if (key == "input") {
-      counter.loose_messages(it.value());
-    } else if (key == "tools") {
-      counter.functions(it.value());
-    } else if (key == "instructions" || key == "prompt" || key == "text") {
-      counter.loose(it.value());
+    switch (member_of(Operation::kResponses, it.key())) {
+      case Member::kItems:
+        counter.loose_messages(it.value());
+        break;
+      case Member::kTools:
+        counter.functions(it.value());
+        break;
+      case Member::kText:
+      case Member::kPromptTemplate:
+      case Member::kPrompt:
+        if (is_container(it.value())) counter.loose(it.value());
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+// Completions and embeddings: their texts alone, unless something stands beside them that may be text too.
+void count_texts(PromptCounter& counter, Operation operation, const object& root) {
+  for (auto it = root.begin(); it != root.end(); ++it) {
+    switch (member_of(operation, it.key())) {
+      case Member::kInput:
+      case Member::kPrompts:
+        counter.texts(it.value());
+        break;
+      case Member::kText:
+      case Member::kPrompt:
+        if (is_container(it.value())) counter.loose(it.value());
+        break;
+      default:
+        break;
     }
   }
 }
@@ -308,8 +363,9 @@ PromptCount count_prompt_with(Operation operation, std::string_view body, std::s
   if (parser.parse(body.data(), body.size()).get_object().get(root) != simdjson::SUCCESS) return {};
   PromptCounter counter(model, count);
   element value;
-  if (root.at_key("messages").get(value) != simdjson::SUCCESS && root.at_key("text").get(value) == simdjson::SUCCESS &&
-      value.is_string()) {
+  // A text alone, as whoever asks only for a count may send it. In other bodies `text` is a member like others.
+  if (operation == Operation::kChatCompletions && root.at_key("messages").get(value) != simdjson::SUCCESS &&
+      root.at_key("text").get(value) == simdjson::SUCCESS && value.is_string()) {
     counter.texts(value);
     return counter.result();
   }
@@ -322,10 +378,7 @@ PromptCount count_prompt_with(Operation operation, std::string_view body, std::s
       break;
     case Operation::kCompletions:
     case Operation::kEmbeddings:
-      if (root.at_key(operation == Operation::kEmbeddings ? "input" : "prompt").get(value) == simdjson::SUCCESS) {
-        counter.texts(value);
-      }
-      if (root.at_key("suffix").get(value) == simdjson::SUCCESS && value.is_string()) counter.loose(value);
+      count_texts(counter, operation, root);
       break;
     default:
       count_loosely(counter, root);

@@ -7,9 +7,10 @@
 //
 // Exact: chat messages of texts and flat function schemas for the models that the cookbook names; completions' and
 // embeddings' input; a bare text ({"model","text"}). What has no published rule (calls in the history, nested schemas,
-// Responses items, other dialects) is counted as its JSON text plus a margin, and `exact` is false. Attachments are
-// not counted here: their tokens are RequestFacts::media_tokens. `count` must be thread-safe if this is called from
-// several threads. A body that is no JSON object counts 0, not exact.
+// Responses items, other dialects, parts and members that nobody has told us of) is counted as its JSON text plus a
+// margin, and `exact` is false. Attachments are not counted here, but for the text in files of text: their tokens are
+// RequestFacts::media_tokens. `count` must be thread-safe if this is called from several threads. A body that is no
+// JSON object counts 0, not exact.
 #pragma once
 
 #include <cstdint>

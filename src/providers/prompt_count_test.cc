@@ -129,6 +129,117 @@ TEST(PromptCount, WhatHasNoRuleIsCountedFromAboveAndSaysSo) {
   EXPECT_FALSE(by_bytes(kChat, R"({"messages":[{"role":"user","content":"x"}]})", "gpt-5").exact);
 }
 
+TEST(PromptCount, PartsThatNobodyHasToldUsOfCountByTheirJson) {
+  const std::string text(500'000, 'x');
+  const std::string open = R"({"messages":[{"role":"user","content":[)";
+  for (const std::string& part : {
+           R"({"type":"input_text","text":")" + text + "\"}",
+           R"({"type":"output_text","text":")" + text + "\"}",
+           R"({"type":"tool_result","content":[{"type":"text","text":")" + text + "\"}]}",
+           R"({"text":")" + text + "\"}",
+           R"({"type":null,"text":")" + text + "\"}",
+           R"({"type":"text","text":[")" + text + "\"]}",
+           R"({"type":"refusal","refusal":{"a":")" + text + "\"}}",
+           "\"" + text + "\"",
+           "[\"" + text + "\"]",
+       }) {
+    for (const char* model : {"gpt-oss-120b", "gpt-4o"}) {
+      const PromptCount count = by_bytes(kChat, open + part + "]}]}", model);
+      EXPECT_GE(count.tokens, 500'000) << part.substr(0, 40);
+      EXPECT_LE(count.tokens, 600'000) << part.substr(0, 40);
+      EXPECT_FALSE(count.exact) << part.substr(0, 40);
+    }
+  }
+}
+
+TEST(PromptCount, AttachmentsAreLeftToTheirOwnRules) {
+  const std::string payload(100'000, 'A');
+  for (const std::string& part : {
+           R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" + payload + "\"}}",
+           R"({"type":"video_url","video_url":{"url":"data:video/mp4;base64,)" + payload + "\"}}",
+           R"({"type":"input_image","image_url":"data:image/png;base64,)" + payload + "\"}",
+           R"({"type":"input_audio","input_audio":{"format":"mp3","data":")" + payload + "\"}}",
+           R"({"type":"file","file":{"file_data":"data:application/pdf;base64,)" + payload + "\"}}",
+       }) {
+    const PromptCount count = by_bytes(kChat, R"({"messages":[{"role":"user","content":[)" + part + "]}]}");
+    EXPECT_LE(count.tokens, 20) << part.substr(0, 40);
+    EXPECT_FALSE(count.exact) << part.substr(0, 40);
+  }
+}
+
+TEST(PromptCount, FilesOfTextCountAsTheTextTheyHold) {
+  // "hello, this is a letter" and more of it, in base64.
+  std::string payload;
+  for (int i = 0; i < 1'000; ++i) payload += "aGVsbG8sIHRo";
+  for (const std::string& part : {
+           R"({"type":"file","file":{"filename":"a.txt","file_data":"data:text/plain;base64,)" + payload + "\"}}",
+           R"({"type":"input_file","file_data":"data:text/csv;base64,)" + payload + "\"}",
+       }) {
+    const PromptCount count = by_bytes(kChat, R"({"messages":[{"role":"user","content":[)" + part + "]}]}");
+    EXPECT_GE(count.tokens, 9'000) << part.substr(0, 40);
+    EXPECT_LE(count.tokens, 10'000) << part.substr(0, 40);
+    EXPECT_FALSE(count.exact);
+  }
+}
+
+TEST(PromptCount, MembersThatNobodyHasToldUsOfCountInEveryOpenAiBody) {
+  const std::string text(1'000, 'x');
+  for (const auto& [operation, input] :
+       {std::pair{kChat, R"("messages":[{"role":"user","content":"x"}])"},
+        std::pair{Operation::kResponses, R"("input":"x")"}, std::pair{Operation::kCompletions, R"("prompt":"x")"},
+        std::pair{Operation::kEmbeddings, R"("input":"x")"}}) {
+    for (const std::string& more : {"\"documents\":[\"" + text + "\"]", "\"documents\":\"" + text + "\""}) {
+      const PromptCount count = by_bytes(operation, "{" + std::string(input) + "," + more + "}");
+      EXPECT_GE(count.tokens, 1'000) << route_of(operation);
+      EXPECT_FALSE(count.exact) << route_of(operation);
+    }
+  }
+}
+
+TEST(PromptCount, AMemberCalledTextHidesNoInput) {
+  const std::string input(1'000, 'x');
+  EXPECT_GE(by_bytes(Operation::kCompletions, R"({"text":"y","prompt":")" + input + "\"}").tokens, 1'000);
+  EXPECT_GE(by_bytes(Operation::kEmbeddings, R"({"text":"y","input":")" + input + "\"}").tokens, 1'000);
+  EXPECT_GE(by_bytes(Operation::kResponses, R"({"text":"y","input":")" + input + "\"}").tokens, 1'000);
+  EXPECT_GE(by_bytes(Operation::kOllamaGenerate, R"({"text":"y","prompt":")" + input + "\"}").tokens, 1'000);
+}
+
+TEST(PromptCount, NoMemberOfAToolIsFree) {
+  const std::string text = "\"" + std::string(10'000, 'x') + "\"";
+  for (const std::string& tool : {
+           R"({"type":"function","function":{"name":"f","more":)" + text + "}}",
+           R"({"type":"function","function":{"name":"f"},"more":)" + text + "}",
+           R"({"type":"function","function":{"name":"f","description":[)" + text + "]}}",
+           R"({"type":"function","function":{"name":[)" + text + "]}}",
+           R"({"type":"function","function":{"name":"f","parameters":)" + text + "}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"type":)" + text + "}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"required":[)" + text + "]}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"additionalProperties":{"a":)" + text + "}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"type":[)" + text + "]}}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"description":[)" + text +
+               "]}}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"enum":)" + text + "}}}}}",
+           R"({"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"name":)" + text + "}}}}}",
+           R"({"type":"function","function":{"name":"f","type":)" + text + "}}",
+           R"({"type":)" + text + R"(,"function":{"name":"f"}})",
+           R"({"type":"function","name":"f","more":)" + text + "}",
+       }) {
+    const PromptCount count =
+        by_bytes(kChat, R"({"messages":[{"role":"user","content":"x"}],"tools":[)" + tool + "]}", "gpt-oss-120b");
+    EXPECT_GE(count.tokens, 10'000) << tool.substr(0, 90);
+    EXPECT_LE(count.tokens, 12'000) << tool.substr(0, 90);
+    EXPECT_FALSE(count.exact) << tool.substr(0, 90);
+  }
+}
+
+TEST(PromptCount, RolesAndNamesThatAreNoTextsCountToo) {
+  const std::string text(10'000, 'x');
+  for (const char* key : {"role", "name"}) {
+    const std::string body = R"({"messages":[{")" + std::string(key) + R"(":[")" + text + R"("],"content":"x"}]})";
+    EXPECT_GE(by_bytes(kChat, body).tokens, 10'000) << key;
+  }
+}
+
 TEST(PromptCount, SettingsDoNotCount) {
   const std::int64_t plain = by_bytes(kChat, R"({"messages":[{"role":"user","content":"abcd"}]})").tokens;
   const PromptCount set = by_bytes(kChat, R"({"model":"gpt-4o","stop":["aaa"],"user":"bbb","temperature":0.5,"n":3,

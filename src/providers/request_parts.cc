@@ -1,6 +1,7 @@
 #include "providers/request_parts.h"
 
 #include <algorithm>
+#include <array>
 
 namespace weir {
 namespace {
@@ -15,6 +16,19 @@ bool is_url(std::string_view text) {
   return text.starts_with("data:") || text.starts_with("https://") || text.starts_with("http://");
 }
 
+enum class FileKind : std::uint8_t { kPdf, kText, kOther };
+
+FileKind kind_of_file(std::string_view payload, std::string_view media_type) {
+  if (media_type == "application/pdf" || base64_payload(payload).starts_with(kPdfHead)) return FileKind::kPdf;
+  return media_type.empty() || media_type.starts_with("image/") ? FileKind::kOther : FileKind::kText;
+}
+
+// Both have the file's members: {"type":"file","file":{…}} and {"type":"input_file",…}.
+bool file_holder(const object& part, std::string_view type, object& holder) {
+  holder = part;
+  return type == "input_file" || part.at_key(type).get_object().get(holder) == simdjson::SUCCESS;
+}
+
 }  // namespace
 
 std::string_view string_at(const object& from, std::string_view key) {
@@ -23,13 +37,8 @@ std::string_view string_at(const object& from, std::string_view key) {
 }
 
 void PartReader::begin(const object& root, std::string_view path_model) {
-  root_ = root;
-  model_ = path_model;
-}
-
-std::string_view PartReader::model() {
-  if (model_.empty() && root_) model_ = string_at(*root_, "model");
-  return model_;
+  // Once for all parts: a body may have very many members and very many images.
+  model_ = path_model.empty() ? string_at(root, "model") : path_model;
 }
 
 void PartReader::reference(std::string_view id) {
@@ -41,7 +50,7 @@ void PartReader::reference(std::string_view id) {
 }
 
 void PartReader::sized_image(std::optional<ImageSize> size, std::string_view detail) {
-  const auto tokens = media_image_tokens(dialect_, model(), size, image_detail_from(detail));
+  const auto tokens = media_image_tokens(dialect_, model_, size, image_detail_from(detail));
   if (tokens) {
     facts_.media_tokens += *tokens;
   } else {
@@ -62,13 +71,16 @@ void PartReader::audio(std::string_view payload) {
 
 void PartReader::document(std::string_view payload, std::string_view media_type) {
   discount(payload);
-  if (media_type == "application/pdf" || base64_payload(payload).starts_with(kPdfHead)) {
-    facts_.media_tokens += media_pdf_tokens(dialect_, model(), payload, pdf_budget_);
-  } else if (media_type.empty() || media_type.starts_with("image/")) {
-    ++facts_.flat_parts;
-  } else {
-    // Sheets, sources, letters: the model gets their text.
-    facts_.text_bytes += decoded_size(base64_payload(payload));
+  switch (kind_of_file(payload, media_type)) {
+    case FileKind::kPdf:
+      facts_.media_tokens += media_pdf_tokens(dialect_, model_, payload, pdf_budget_);
+      return;
+    case FileKind::kOther:
+      ++facts_.flat_parts;
+      return;
+    case FileKind::kText:
+      // Sheets, sources, letters: the model gets their text.
+      facts_.text_bytes += decoded_size(base64_payload(payload));
   }
 }
 
@@ -89,11 +101,9 @@ void PartReader::openai_part(const object& part, std::string_view type) {
     if (!id.empty()) return reference(id);
     return image(string_at(part, "image_url"), string_at(part, "detail"));
   }
-  if (type != "input_audio" && type != "file" && type != "input_file") return;
+  if (!is_openai_attachment(type)) return;
   object holder;
-  if (type == "input_file") {
-    holder = part;
-  } else if (part.at_key(type).get_object().get(holder) != simdjson::SUCCESS) {
+  if (!file_holder(part, type, holder)) {
     ++facts_.flat_parts;
     return;
   }
@@ -179,6 +189,19 @@ void PartReader::item(const object& item) {
   object fields;
   if (value.get_object().get(fields) == simdjson::SUCCESS) return part(fields);
   content(value);
+}
+
+bool is_openai_attachment(std::string_view type) {
+  static constexpr std::array<std::string_view, 8> kTypes = {
+      "image_url", "input_image", "computer_screenshot", "input_audio", "audio_url", "video_url", "file", "input_file"};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+std::string_view text_file_of(const object& part, std::string_view type) {
+  object holder;
+  if ((type != "file" && type != "input_file") || !file_holder(part, type, holder)) return {};
+  const std::string_view data = string_at(holder, "file_data");
+  return kind_of_file(data, media_type_of(data)) == FileKind::kText ? base64_payload(data) : std::string_view{};
 }
 
 bool count_token_ids(const simdjson::dom::array& ids, RequestFacts& facts) {

@@ -48,17 +48,19 @@ class PartReader {
   void audio(std::string_view payload);
   void document(std::string_view payload, std::string_view media_type);
   void discount(std::string_view payload) { facts_.text_bytes -= static_cast<std::int64_t>(payload.size()); }
-  std::string_view model();
 
   Dialect dialect_;
   RequestFacts& facts_;
-  std::optional<simdjson::dom::object> root_;
   std::string_view model_;
   std::size_t pdf_budget_ = kMaxPdfScan;
 };
 
 // The member's text, or an empty one.
 std::string_view string_at(const simdjson::dom::object& from, std::string_view key);
+// True for parts of OpenAI's messages that PartReader sizes by a rule of their own: images, recordings, files.
+bool is_openai_attachment(std::string_view type);
+// Of such a part: the base64 of a file whose text the model reads, empty for every other.
+std::string_view text_file_of(const simdjson::dom::object& part, std::string_view type);
 // Counts token ids, within 32 bits. False if anything else is among them.
 bool count_token_ids(const simdjson::dom::array& ids, RequestFacts& facts);
 // Counts token ids. False if the value has none of the four shapes that embeddings and completions take.

@@ -360,9 +360,10 @@ TEST(StreamDialects, DamagedUsageIsNoUsage) {
     const std::string line = std::string("{\"done\":true,") + counts + "}\n";
     EXPECT_FALSE(run(Operation::kOllamaChat, Framing::kNdjson, {line}).facts.usage.has_value()) << counts;
   }
-  for (const char* usage : {R"({"input_tokens":-1,"output_tokens":1})", R"({"input_tokens":1})",
-                            R"({"input_tokens":1,"output_tokens":1,"input_tokens_details":{"cached_tokens":2}})",
-                            R"({"input_tokens":1,"output_tokens":1,"output_tokens_details":{"reasoning_tokens":2}})"}) {
+  for (const char* usage :
+       {R"({"input_tokens":-1,"output_tokens":1})", R"({"input_tokens":1})",
+        R"({"input_tokens":1,"output_tokens":1,"input_tokens_details":{"cached_tokens":-2}})",
+        R"({"input_tokens":1,"output_tokens":1,"output_tokens_details":{"reasoning_tokens":"x"}})"}) {
     const std::string event =
         std::string("data: {\"type\":\"response.completed\",\"response\":{\"usage\":") + usage + "}}\n\n";
     const Outcome outcome = run(Operation::kResponses, Framing::kSse, {event});
@@ -390,6 +391,20 @@ TEST(StreamDialects, UsageThatLeavesOutTheTextIsNotWhole) {
   EXPECT_TRUE(messages.ended);
   EXPECT_FALSE(messages.facts.usage.has_value()) << "the output in message_start is provisional";
   EXPECT_EQ(messages.facts.so_far->input(), 5);
+}
+
+TEST(StreamDialects, WhatCannotBeReadCountsAsTextInEveryFraming) {
+  const std::string line = R"({"message":{"content":"abc",}})";
+  EXPECT_EQ(run(Operation::kOllamaChat, Framing::kNdjson, {line + "\n\n" + line + "\n"}).facts.text_bytes,
+            static_cast<std::int64_t>(2 * line.size()));
+  const std::string chunk = R"({"candidates":[{"content":{"parts":[{"text":"abc"}]},}]})";
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kJsonArray, {"[" + chunk + "\n,\r\n" + chunk + "\n]\n"})
+                .facts.text_bytes,
+            static_cast<std::int64_t>(2 * chunk.size()));
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kJsonArray, {"[\n{}\n, {}\n]\n"}).facts.text_bytes, 0);
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kJsonArray, {"[]\n"}).facts.text_bytes, 0);
+  EXPECT_EQ(run(Operation::kStreamGenerate, Framing::kSse, {"data: " + chunk + "\n\n"}).facts.text_bytes,
+            static_cast<std::int64_t>(chunk.size()));
 }
 
 TEST(StreamDialects, TheLastUsageHoldsAndEmptyOnesDoNotCount) {

@@ -87,6 +87,7 @@ void StreamReader::pass_unread(std::string_view part, std::string& out) {
 }
 
 void StreamReader::finish(std::string& out) {
+  cut_off_ = true;
   if (!pending_.empty() && !event(pending_)) out.append(pending_);
   pending_.clear();
 }
@@ -125,19 +126,26 @@ bool StreamReader::data(std::string_view payload) {
     state_.finished = true;
     return false;
   }
-  if (!payload.starts_with('{') || payload.starts_with(R"({"type":"content_block_stop")")) return false;
+  // Ends and fillers of any server; and the bracket that closes Gemini's array.
+  if (payload.empty() || payload == "[DONE]" || payload == "null") return false;
+  if (framing_ == Framing::kJsonArray && payload == "]") return false;
+  const Dialect dialect = dialect_of(operation_);
+  if (dialect == Dialect::kAnthropic && payload.starts_with(R"({"type":"content_block_stop")")) return false;
   thread_local simdjson::dom::parser shared;
   std::optional<simdjson::dom::parser> own;
   if (payload.size() > kSharedParser) own.emplace();
   simdjson::dom::parser& parser = own ? *own : shared;
   simdjson::dom::object root;
+  TextSink sink(facts_, listener_);
   if (parser.parse(payload.data(), payload.size(), /*realloc_if_needed=*/true).get_object().get(root) !=
       simdjson::SUCCESS) {
+    // The client gets it and may make more of it: counted as text, so that a broken event is not a free one. A torso is
+    // no event to anybody.
+    if (!cut_off_) sink.add(payload);
     return false;
   }
-  TextSink sink(facts_, listener_);
   if (chat) return openai_chunk(operation_, root, facts_, sink) && hide_usage_;
-  switch (dialect_of(operation_)) {
+  switch (dialect) {
     case Dialect::kOpenAi:
       if (operation_ == Operation::kResponses) responses_event(root, state_, facts_, sink);
       break;

@@ -232,6 +232,44 @@ TEST(StreamReader, ErrorsInsideAStream) {
           .facts.error);
 }
 
+TEST(StreamReader, WhatCannotBeReadCountsAsText) {
+  for (const std::string& payload :
+       {std::string(R"({"choices":[{"delta":{"content":"abc"}}])"),
+        std::string(R"({"choices":[{"delta":{"content":"abc",}}]})"),
+        std::string("{\"choices\":[{\"delta\":{\"content\":\"\xFF\"}}]}"), std::string("{'a':1}"), std::string("abc"),
+        std::string(R"("abc")"), std::string(R"(["abc"])"), std::string("[DONE"),
+        std::string(R"({"type":"content_block_stop","choices":[{"delta":{"content":"abc"}}])")}) {
+    const std::string stream = "data: " + payload + "\n\n";
+    for (const Operation operation : {kChat, Operation::kCompletions, Operation::kResponses}) {
+      const Outcome outcome = run(operation, true, {stream});
+      EXPECT_EQ(outcome.out, stream);
+      EXPECT_EQ(outcome.facts.text_bytes, static_cast<std::int64_t>(payload.size())) << payload;
+    }
+  }
+  const std::string text = R"({"type":"content_block_delta","delta":{"type":"text_delta","text":"ab)";
+  EXPECT_EQ(run(kMsg, true, {"data: " + text + "\n\n"}).facts.text_bytes, static_cast<std::int64_t>(text.size()));
+}
+
+TEST(StreamReader, EndsAndFillersAreNoText) {
+  for (const char* stream : {"data: [DONE]\n\n", "data:\n\n", "data\n\n", "data:  \n\n", ": ping\n\n",
+                             "event: ping\n\n", "data: null\n\n", "\n\n"}) {
+    for (const Operation operation : {kChat, Operation::kCompletions, Operation::kResponses, kMsg}) {
+      EXPECT_EQ(run(operation, true, {stream}).facts.text_bytes, 0) << stream;
+    }
+  }
+  EXPECT_EQ(run(kMsg, true, {"data: {\"type\":\"content_block_stop\",\"index\":0}\n\n"}).facts.text_bytes, 0);
+}
+
+TEST(StreamReader, TheTorsoOfACutStreamIsNoTextButAnUnendedEventIs) {
+  EXPECT_EQ(run(kChat, true, {R"(data: {"choices":[{"delta":{"cont)"}).facts.text_bytes, 0);
+  EXPECT_EQ(run(kChat, true, {R"(data: {"choices":[{"delta":{"content":"abc"}}]})"}).facts.text_bytes, 3);
+}
+
+TEST(StreamReader, AChatEventIsReadWhateverItsFirstMember) {
+  const std::string event = R"(data: {"type":"content_block_stop","choices":[{"delta":{"content":"abc"}}]})";
+  EXPECT_EQ(run(kChat, true, {event + "\n\n"}).facts.text_bytes, 3);
+}
+
 TEST(StreamReader, LongEventsPassUnreadWhateverTheSplit) {
   const std::string text(StreamReader::kMaxEvent, 'x');
   const std::string stream = "data: {\"choices\":[{\"delta\":{\"content\":\"" + text + "\"}}]}\r\n\r\n" + kUsageChunk;

@@ -37,6 +37,18 @@ TEST(BodyEdits, TheModelChangesAlone) {
             R"({"model":"models/other","contents":[{}]})");
 }
 
+TEST(BodyEdits, KeysCompareAsJsonReadsThem) {
+  const auto model_after = [](const std::string& key) {
+    const std::string body = "{\"" + key + R"(":1,"\u006dode\u006C":"a","messages":[{"role":"user","content":"x"}]})";
+    return edited(kChat, body, {.model = "b"}) ==
+           "{\"" + key + R"(":1,"\u006dode\u006C":"b","messages":[{"role":"user","content":"x"}]})";
+  };
+  for (const char* other : {R"(mode\\u006c)", R"(mode\u006c\u0000)", R"(mode\u016c)", R"(mode\n)", R"(\/model)",
+                            R"(mode)", R"(mode\ud83d\ude00)", R"(model\\)", R"(\"model)", R"(\b\f\n\r\tmodel)"}) {
+    EXPECT_TRUE(model_after(other)) << other;
+  }
+}
+
 TEST(BodyEdits, TheCapIsLoweredOrSetWhereTheDialectHasIt) {
   const struct {
     Operation operation;
