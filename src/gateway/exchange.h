@@ -156,6 +156,7 @@ class Exchange final : private AdmissionEvents,
   void relay(std::string_view bytes);
   void let_go();
   bool holds_whole_cap() const;
+  bool keeps_to_cap(std::int64_t counted) const;
   bool is_covered() const;
   void top_up();
   void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
@@ -168,6 +169,7 @@ class Exchange final : private AdmissionEvents,
 
   // exchange_settle.cc: what it cost
   std::span<const std::int64_t> amounts_of(const Usage& usage, bool nothing, Amounts& out) const;
+  std::span<const std::int64_t> amounts_used(const Usage& usage, bool nothing, Amounts& out) const;
   std::span<const std::int64_t> amounts_held(std::int64_t output, Amounts& out) const;
   Usage counted_usage(bool whole_reservation) const;
   std::int64_t counted_output(const Usage& seen) const;
@@ -216,8 +218,9 @@ class Exchange final : private AdmissionEvents,
   std::optional<DurationNs> retry_after_;
   Usage used_;  // by the attempt that has just failed
   std::int64_t used_usd_ = 0;
-  Amounts used_amounts_{};  // what that settles
-  Usage spent_;             // by earlier attempts
+  Amounts used_amounts_{};                                    // what that settles
+  std::vector<std::pair<CounterId, Hash128>> spent_at_once_;  // by earlier attempts: counters of requests
+  Usage spent_;                                               // by earlier attempts
   std::int64_t spent_usd_ = 0;
 
   // the provider's side

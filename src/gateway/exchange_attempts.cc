@@ -36,20 +36,23 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
   if (!call_ || client_ == nullptr || answer_begun_ || settled_) return false;
   ProviderHealth& providers = services_.learned->providers;
   const auto may_retry = [&] {
+    if (!providers.take_retry(call_->provider().name, services_.now)) return false;
     const ProviderHealth::Gate gate =
         providers.gate(call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
     // A wait that the provider asked for is part of the pause already.
     if (gate.reason == ProviderHealth::Gate::Reason::kBreaker) return false;
     probing_ = gate.probe;
-    return providers.take_retry(call_->provider().name, services_.now);
+    return true;
   };
   const NextAttempt next =
       attempts_.after(failure, std::exchange(retry_after_, {}), services_.now, request_.id.low >> 8, may_retry);
   if (next.kind == NextAttempt::Kind::kNone) return false;
-  const Usage used = produced ? counted_usage(saw_nothing()) : Usage{};
+  const bool all_held = produced && saw_nothing();
+  const Usage used = produced ? counted_usage(all_held) : Usage{};
+  charge_what_was_held_ = all_held;
   const std::int64_t used_usd = call_->usd(used);
   Amounts amounts{};
-  amounts_of(used, used == Usage{}, amounts);  // before another model with other prices is aimed at
+  amounts_used(used, used == Usage{}, amounts);  // before another model with other prices is aimed at
   fell_back_ = next.kind == NextAttempt::Kind::kFallback;
   if (fell_back_ && !next_open_target()) return false;
   if (!fell_back_) services_.metrics->retries.add(1);
@@ -94,13 +97,20 @@ void Exchange::readmit() {
     return;
   }
   reservation_.high += 0x9e3779b97f4a7c15;  // ids are random: this one is nobody else's
-  costs_.set(MeterKind::kRequests, 0, 0);
-  costs_.set(MeterKind::kBytesIn, 0, 0);
+  for (const Demand& demand : plan_.demands()) {
+    if (!demand.hold) spent_at_once_.emplace_back(demand.counter, plan_.subjects()[demand.subject].key);
+  }
+  if (spent_ != Usage{}) costs_.set(MeterKind::kBytesIn, 0, 0);
   aim_attributes();
   if (plan_fitting()) {
     on_readmission({}, {});
     return;
   }
+  // One request, however often it is tried; but a fallback's own limits see it for the first time.
+  plan_.waive([&](const Demand& demand, const Subject& subject) {
+    return !demand.hold && std::find(spent_at_once_.begin(), spent_at_once_.end(),
+                                     std::pair(demand.counter, subject.key)) != spent_at_once_.end();
+  });
   services_.counters->admit({.subjects = plan_.subjects(),
                              .demands = plan_.demands(),
                              .now = services_.now,
@@ -112,24 +122,25 @@ void Exchange::readmit() {
 
 // Refused: the client gets the last error.
 void Exchange::on_readmission(const Decision& decision, std::span<const Effect> effects) {
+  decision_ = decision;
+  charge_what_was_held_ = false;
   if (!decision.admitted) {
     end_probe();
     settle(Settled::kNone, {});
     return;
   }
   lost_place_ = false;
-  decision_ = decision;
-  if (client_ == nullptr) {
-    end_probe();
-    settle(Settled::kNone, {});
-    return;
-  }
   const std::int64_t tokens = row_.reserved_tokens, usd = row_.usd_micros;
   hold_in_row();
   row_.reserved_tokens += spent_.total();
   row_.usd_micros += spent_usd_;
   services_.journal->top_up_held(request_.id, std::max<std::int64_t>(0, row_.reserved_tokens - tokens),
                                  std::max<std::int64_t>(0, row_.usd_micros - usd), effects);
+  if (client_ == nullptr) {
+    end_probe();
+    settle(Settled::kNone, {});
+    return;
+  }
   phase_ = Phase::kOpening;
   services_.journal->when_written(*this);
 }

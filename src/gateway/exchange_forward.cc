@@ -197,9 +197,9 @@ void Exchange::broken(const std::string& message, bool produced, AttemptFailure 
     if (try_again(failure, !free)) return;
   } else if (mode_ == Mode::kStream) {
     const Usage seen = free ? Usage{} : counted_usage(false);
-    held_ +=
-        stream_error_end(request_.target.operation, framing_, facts, &seen,
-                         !needs_rewrite(call_->operation(), call_->facts()), &reader_->facts(), reader_->position());
+    held_ += stream_error_end(request_.target.operation, framing_, facts, &seen,
+                              !needs_rewrite(call_->operation(), call_->facts()), &reader_->facts(),
+                              topping_up_ ? position_ : reader_->position());
   } else {
     cut_after_ = true;
   }

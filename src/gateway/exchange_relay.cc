@@ -147,17 +147,24 @@ bool Exchange::holds_whole_cap() const {
   return call_->output_cap() > 0 && output_reserved_ >= call_->output_cap();
 }
 
+// True unless the answer is so far beyond the request's cap that its provider must be ignoring it. What could not be
+// read says nothing of its length.
+bool Exchange::keeps_to_cap(std::int64_t counted) const {
+  const std::int64_t cap = call_->output_cap();
+  return cap > 0 && ((reader_ && reader_->facts().unread) || counted / kMaxOvercount <= cap);
+}
+
 // The provider bills by its own count, and no more than the cap: while that is held, ours may differ.
 bool Exchange::is_covered() const {
   const std::int64_t counted = counter_->tokens();
-  return counted <= output_reserved_ || (holds_whole_cap() && counted / kMaxOvercount <= call_->output_cap());
+  return counted <= output_reserved_ || (holds_whole_cap() && keeps_to_cap(counted));
 }
 
 // Asks for room for what was generated beyond the reservation; up to the cap, as long as the provider keeps to it.
 void Exchange::top_up() {
   asked_ = std::max(rules_->policy().reservation.top_up, counter_->tokens() - output_reserved_);
   const std::int64_t left = call_->output_cap() - output_reserved_;
-  if (left > 0 && counter_->tokens() / kMaxOvercount <= call_->output_cap()) asked_ = std::min(asked_, left);
+  if (left > 0 && keeps_to_cap(counter_->tokens())) asked_ = std::min(asked_, left);
   Amounts before{}, after{};
   amounts_held(output_reserved_, before);
   amounts_held(output_reserved_ + asked_, after);

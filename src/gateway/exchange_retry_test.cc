@@ -374,5 +374,77 @@ TEST(ExchangeRetry, AProbeWhoseClientLeftIsGivenBack) {
   world.expect_quiet();
 }
 
+std::string with_limit(const char* limit, std::string_view retry = "attempts: 2, within: 100s") {
+  std::string yaml = retrying(kTwoModels);
+  yaml.replace(yaml.find("attempts: 3, within: 10s"), 24, retry);
+  return yaml.insert(yaml.find("  - { name: requests"), limit);
+}
+
+TEST(ExchangeRetry, AFallbacksOwnRequestsAreCountedOnceAndHeld) {
+  World world(
+      with_limit("  - { name: small-rpm, match: { model: small }, per: caller, meter: requests, allow: 1/1m }\n"));
+  for (int i = 0; i < 2; ++i) {
+    Connection client(world);
+    client.say(chat_request(world.agent));
+    world.upstream().bytes(error_answer("503 Service Unavailable"));
+    if (i == 0) world.upstream().bytes(json_answer(kChatAnswer));
+    EXPECT_EQ(client.answer().status, i == 0 ? 200 : 503);
+  }
+  EXPECT_EQ(world.used("requests"), 2);
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, AnAttemptThatUsedNothingLeavesTheBytesToTheNext) {
+  World world(with_limit("  - { name: bytes-in, per: caller, meter: bytes_in, allow: 1M/1h }\n"));
+  Connection client(world);
+  client.say(chat_request(world.agent));
+  world.upstream().bytes(error_answer("503 Service Unavailable"));
+  world.upstream().bytes(json_answer(kChatAnswer));
+  EXPECT_EQ(client.answer().status, 200);
+  EXPECT_EQ(world.used("bytes-in"), static_cast<std::int64_t>(kChat.size()));
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, AnAttemptSettlesNoMoreThanItHeld) {
+  World world(
+      with_limit("  - { name: weighted, per: caller, meter: { input_tokens: 1, output_tokens: 4 }, allow: 300/1m }\n"));
+  Connection client(world);
+  client.say(chat_request(world.agent, kChatStream));  // 100 of output are worth 400: the amount is held
+  EXPECT_EQ(world.reserved("weighted"), 300);
+  world.upstream().expire();
+  EXPECT_EQ(world.used("weighted"), 300);
+  EXPECT_EQ(client.answer().status, 504);  // nothing is left for the fallback
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, AnAnswerThatBreaksOffWasMadeWhole) {
+  World world;
+  Connection client(world);
+  client.say(
+      chat_request(world.agent, R"({"model":"gpt-4o","max_tokens":4000,"messages":[{"role":"user","content":"x"}]})"));
+  const std::int64_t held = world.reserved("tokens");
+  world.upstream().bytes(
+      "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16000\r\n\r\n{\"id\":\"c1\",");
+  world.upstream().eof();
+  EXPECT_EQ(client.answer().status, 502);
+  EXPECT_EQ(world.used("tokens"), held);
+  world.expect_quiet();
+}
+
+TEST(ExchangeRetry, ADearerTierIsPaidUntilTheAnswerNamesAnother) {
+  for (const bool named : {false, true}) {
+    World world;
+    Connection client(world);
+    client.say(chat_request(
+        world.agent,
+        R"({"model":"gpt-4o","service_tier":"priority","max_tokens":100,"messages":[{"role":"user","content":"x"}]})"));
+    std::string answer(kChatAnswer);
+    if (named) answer.insert(1, R"("service_tier":"default",)");
+    world.upstream().bytes(json_answer(answer));
+    EXPECT_EQ(world.row().usd_micros, named ? 58 : 98);  // 11 x 2.50 + 3 x 10; the book has priority at 170%
+    world.expect_quiet();
+  }
+}
+
 }  // namespace
 }  // namespace weir

@@ -59,14 +59,14 @@ std::int64_t Exchange::counted_output(const Usage& seen) const {
 
 // Of `counted` tokens: a provider bills by its own count and no more than the cap, unless it ignores that.
 std::int64_t Exchange::billable(std::int64_t counted) const {
-  const std::int64_t cap = call_->output_cap();
-  if (cap == 0 || counted / kMaxOvercount > cap) return counted;
-  return std::min(counted, std::max(cap, output_reserved_));
+  if (!keeps_to_cap(counted)) return counted;
+  return std::min(counted, std::max(call_->output_cap(), output_reserved_));
 }
 
-// Nothing that tells how long the answer was: one that is read whole was made whole before its first byte came.
+// Of an answer that broke off: nothing tells how long it was. One that is not streamed was made whole before its first
+// byte came.
 bool Exchange::saw_nothing() const {
-  return !head_seen_ || (mode_ == Mode::kBuffer && answer_.empty());
+  return !head_seen_ || (!reader_ && !stream_);
 }
 
 // The provider's answer is complete (or its end marker was seen): read what it says it used.
@@ -145,17 +145,18 @@ void Exchange::settle(Settled how, const Usage& usage) {
     return;
   }
   Amounts amounts{};
-  std::span<const std::int64_t> actual;
-  if (charge_what_was_held_) {
-    actual = amounts_held(output_reserved_, amounts);
-    // A cap beyond an amount held the amount.
-    for (std::size_t i = 0; i < actual.size(); ++i) {
-      if (output_reserved_ == call_->output_held()) amounts[i] = std::min(amounts[i], plan_.demands()[i].cost);
-    }
-  } else {
-    actual = amounts_of(usage, how == Settled::kNone, amounts);
+  services_.counters->settle(reservation_, amounts_used(usage, how == Settled::kNone, amounts), services_.now, *this);
+}
+
+// What an attempt that used `usage` settles; all that is held, where nothing tells what it used.
+std::span<const std::int64_t> Exchange::amounts_used(const Usage& usage, bool nothing, Amounts& out) const {
+  if (!charge_what_was_held_ || nothing) return amounts_of(usage, nothing, out);
+  const std::span<const std::int64_t> held = amounts_held(output_reserved_, out);
+  // A cap beyond an amount held the amount.
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (output_reserved_ == call_->output_held()) out[i] = std::min(out[i], plan_.demands()[i].cost);
   }
-  services_.counters->settle(reservation_, actual, services_.now, *this);
+  return held;
 }
 
 void Exchange::on_settled(CountersStatus, Outcome, std::span<const Effect> effects) {
@@ -262,6 +263,7 @@ void Exchange::client_left() {
       return;
     case Phase::kWaiting:
       row_.status = 499;
+      end_probe();
       settle(used_ == Usage{} ? Settled::kNone : Settled::kCounted, used_);
       return;
     case Phase::kForwarding:

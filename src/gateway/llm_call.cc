@@ -178,8 +178,8 @@ void LlmCall::hold(std::int64_t input, std::int64_t output, Costs& costs) const 
   hold_llm_costs(costs, price_, {.input_uncached = input, .output_visible = output}, tier_);
 }
 
-void LlmCall::priced_as(std::string_view answered_model, ServiceTier tier) {
-  tier_ = tier;
+void LlmCall::priced_as(std::string_view answered_model, std::optional<ServiceTier> tier) {
+  if (tier) tier_ = *tier;
   if (!answered_model.empty()) price_ = policy_->price_of_answer(model(), answered_model, provider());
 }
 

@@ -82,8 +82,8 @@ class LlmCall {
   bool fit(const Plan& plan, const Costs& costs) {
     return hold_at_most(fitting_output(plan, costs, price_, output_held_, tier_));
   }
-  // What the answer says it is: its model (empty: as asked) and its service tier set the price.
-  void priced_as(std::string_view answered_model, ServiceTier tier);
+  // What the answer says it is: its model (empty: as asked) and its service tier (none: as held) set the price.
+  void priced_as(std::string_view answered_model, std::optional<ServiceTier> tier);
 
   // --- the provider's side -----------------------------------------------------------------------------------------
   bool rewrites() const { return needs_rewrite(operation_, facts_, edits()); }

@@ -56,6 +56,13 @@ class Plan {
   std::span<const Demand> demands() const { return {demands_.data(), demand_count_}; }
   std::span<const PlannedLimit> limits() const { return {limits_.data(), demand_count_}; }
   void clear() { subject_count_ = demand_count_ = 0; }
+  // Makes demands that were paid before cost nothing.
+  template <class Paid>
+  void waive(Paid paid) {
+    for (std::size_t i = 0; i < demand_count_; ++i) {
+      if (paid(demands_[i], subjects_[demands_[i].subject])) demands_[i].cost = 0;
+    }
+  }
 
  private:
   friend class Ruleset;

@@ -75,14 +75,15 @@ struct ToldUsage {
   std::int64_t input = 0, output = 0, cached = 0, written = 0, reasoning = 0, total = 0;
 };
 
-// A part that is larger than its whole stands beside it, if the total says so. If it does not, the part is wrong and
+// A part stands beside its whole if the total says so. A part that is larger than its whole otherwise is wrong, and
 // the whole is believed: its tokens are charged, and none at a discount that only the wrong part claims. To discard the
 // usage instead would leave the request to an estimate, and the whole was told.
 void reconcile(ToldUsage& told) {
   const std::int64_t cache = told.cached + told.written;
   const std::int64_t beyond = told.total - told.input - told.output;
   const bool too_large = cache > told.input;
-  const bool cache_beside = too_large && (beyond == cache || beyond == cache + told.reasoning);
+  const bool reasoning_beside = !too_large && beyond == told.reasoning;  // the dearer reading of an ambiguous total
+  const bool cache_beside = cache > 0 && !reasoning_beside && (beyond == cache || beyond == cache + told.reasoning);
   if (cache_beside) {
     told.input += cache;
   } else if (too_large) {

@@ -231,7 +231,7 @@ TEST(StreamDialects, FactsOfWholeStreams) {
     EXPECT_EQ(whole.facts.model, sample.model) << sample.name;
     EXPECT_EQ(whole.facts.id, sample.id) << sample.name;
     EXPECT_TRUE(whole.facts.usage == sample.usage) << sample.name;
-    EXPECT_EQ(whole.facts.service_tier, sample.tier) << sample.name;
+    EXPECT_EQ(whole.facts.service_tier.value_or(ServiceTier::kStandard), sample.tier) << sample.name;
     EXPECT_FALSE(whole.facts.error) << sample.name;
     EXPECT_TRUE(whole.ended) << sample.name;
   }

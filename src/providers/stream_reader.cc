@@ -78,6 +78,7 @@ bool StreamReader::next(std::string_view& bytes, std::string& out) {
 void StreamReader::pass_unread(std::string_view part, std::string& out) {
   TextSink sink(facts_, listener_);
   // What is not read counts as text: the charge is then too high rather than nothing.
+  facts_.unread = true;
   sink.add(pending_);
   sink.add(part);
   out.append(pending_).append(part);
@@ -141,7 +142,10 @@ bool StreamReader::data(std::string_view payload) {
       simdjson::SUCCESS) {
     // The client gets it and may make more of it: counted as text, so that a broken event is not a free one. A torso is
     // no event to anybody.
-    if (!cut_off_) sink.add(payload);
+    if (!cut_off_) {
+      facts_.unread = true;
+      sink.add(payload);
+    }
     return false;
   }
   if (chat) return openai_chunk(operation_, root, facts_, sink) && hide_usage_;
