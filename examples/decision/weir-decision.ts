@@ -22,11 +22,9 @@ async function work(model: string): Promise<{ text: string; usage: Usage }> {
 }
 
 const hold = await call<Admitted>('admit', { model: 'gpt-4o', estimate: { input_tokens: 900, output_tokens: 500 }, hold: '60s' });
-try {
-  const { text, usage } = await work(hold.degrade?.model ?? 'gpt-4o');
-  const settled = await call<Settled>('settle', { id: hold.id, usage });
-  console.log(JSON.stringify({ answer: text, usd: settled.usd_micros / 1e6, settled: settled.settled }));
-} catch (error) {
-  await call('cancel', { id: hold.id });   // nothing was used: everything is given back; after a settlement it changes nothing
+const done = await work(hold.degrade?.model ?? 'gpt-4o').catch(async (error) => {
+  await call('cancel', { id: hold.id });   // nothing was used: everything is given back
   throw error;
-}
+});
+const settled = await call<Settled>('settle', { id: hold.id, usage: done.usage });   // may be repeated until it succeeds
+console.log(JSON.stringify({ answer: done.text, usd: settled.usd_micros / 1e6, settled: settled.settled }));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/strings.h"
 #include "policy/llm_costs.h"
@@ -170,6 +171,7 @@ std::optional<CallFault> DecisionCall::make_plan(TimeNs now) {
 
 std::optional<CallFault> DecisionCall::climb(const Decision& state, const Ladders& ladders, TimeNs now) {
   change = rules->degradation(plan, state, body.model, ladders);
+  change.keep_what_changes(body.estimate.output_tokens, std::numeric_limits<std::size_t>::max());
   seen_ = std::make_unique<Seen>(Seen{plan, state});
   if (!change.any()) return std::nullopt;
   if (!change.model.empty()) body.model = change.model;

@@ -147,7 +147,8 @@ void Exchange::ask() {
 
 void Exchange::on_peek(const Decision& decision) {
   const bool count = call_->countable() && counting_matters(decision);
-  const Degradation change = rules_->degradation(plan_, decision, call_->model(), services_.learned->ladders);
+  Degradation change = rules_->degradation(plan_, decision, call_->model(), services_.learned->ladders);
+  change.keep_what_changes(call_->facts().output_cap, call_->facts().messages);
   if (change.any()) {
     seen_ = std::make_unique<Seen>(Seen{plan_, decision});
     end_probe();

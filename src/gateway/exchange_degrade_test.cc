@@ -79,6 +79,20 @@ TEST(ExchangeDegrade, ARungCallsAnotherModelWithItsPriceAndASmallerCap) {
   world.expect_quiet();
 }
 
+TEST(ExchangeDegrade, ARungThatChangesNothingIsNotAnnounced) {
+  World world(kLadder);
+  spend(world, 600'000);
+  constexpr std::string_view kModest =
+      R"({"model":"small","max_tokens":100,"messages":[{"role":"user","content":"One."}]})";
+  Connection client(world);
+  client.say(chat_request(world.agent, kModest));
+  EXPECT_TRUE(has(world.upstream().sent, kModest));
+  world.upstream().bytes(answer_of("small", 20, 5));
+  EXPECT_EQ(client.answer()["x-weir-degraded"], "(absent)");
+  EXPECT_EQ(world.row().degraded, "");
+  world.expect_quiet();
+}
+
 TEST(ExchangeDegrade, RungsAddUp) {
   World world(kLadder);
   spend(world, 850'000);

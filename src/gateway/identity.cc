@@ -207,7 +207,7 @@ Identity identify(Services& services, const Headers& headers, std::string_view p
   if (key.empty()) {
     if (!policy.anonymous_allowed) {
       identity.status = IdentityStatus::kMissing;
-      identity.problem = "no API key; send one as `Authorization: Bearer weir_…` or `x-api-key`";
+      identity.problem = "no API key; send one as `Authorization: Bearer weir_…`, `x-api-key` or `x-goog-api-key`";
       return identity;
     }
     identity.tier = identity.kind = "anonymous";

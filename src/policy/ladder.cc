@@ -34,6 +34,11 @@ std::size_t shard_of(const Key& key) {
 
 }  // namespace
 
+void Degradation::keep_what_changes(std::optional<std::int64_t> cap, std::size_t messages) {
+  if (max_tokens && cap && *cap <= *max_tokens) max_tokens.reset();
+  if (keep_messages && messages <= *keep_messages) keep_messages.reset();
+}
+
 std::string Degradation::header() const {
   if (!any()) return {};
   std::string out = limits;

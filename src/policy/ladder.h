@@ -24,6 +24,8 @@ struct Degradation {
   std::optional<std::size_t> keep_messages;  // likewise
   std::string limits;                        // names of the limits whose rungs are in force: "spend" or "spend, tokens"
 
+  // Takes away what changes nothing for a request with this cap (none: it has none) and so many messages.
+  void keep_what_changes(std::optional<std::int64_t> cap, std::size_t messages);
   bool any() const { return !model.empty() || max_tokens || keep_messages; }
   // As in X-Weir-Degraded: "spend; model=gpt-4o-mini; max_tokens=2048". Empty if nothing applies.
   std::string header() const;

@@ -253,8 +253,11 @@ class Planner {
 
  private:
   bool missing(const CompiledLimit& limit, const std::string& attribute) {
+    const char* how = attribute == "conversation" ? "; send it as `X-Weir-Conversation`"
+                      : attribute == "user"       ? "; send it as `X-Weir-User`, or give it to the key"
+                                                  : "";
     fault_ = {PlanFault::Kind::kMissingAttribute,
-              "limit `" + limit.rule->name + "` needs `" + attribute + "`, which this request does not have"};
+              "limit `" + limit.rule->name + "` needs `" + attribute + "`, which this request does not have" + how};
     return false;
   }
 

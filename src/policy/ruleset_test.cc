@@ -280,7 +280,9 @@ TEST_F(RulesetTest, MissingAttributes) {
   const auto fault = plan();
   ASSERT_TRUE(fault);
   EXPECT_EQ(fault->kind, PlanFault::Kind::kMissingAttribute);
-  EXPECT_EQ(fault->message, "limit `a` needs `user`, which this request does not have");
+  EXPECT_EQ(
+      fault->message,
+      "limit `a` needs `user`, which this request does not have; send it as `X-Weir-User`, or give it to the key");
   compile(limit("shared"));
   const Hash128 mine = subject();
   EXPECT_FALSE(plan_.subjects()[0].owner);

@@ -206,7 +206,8 @@ Result<ReplayDecision> Replay::State::climb_ladder(const TraceRow& row) {
   if (!seen_) return ReplayDecision::kAllow;
   limiter_.peek({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = now_}, seen_state_);
   seen_plan_ = plan_;
-  const Degradation change = rules_->degradation(plan_, seen_state_, request_.model(), ladders_);
+  Degradation change = rules_->degradation(plan_, seen_state_, request_.model(), ladders_);
+  change.keep_what_changes(ceiling_, 0);  // a row has no messages to drop
   if (!change.any()) return ReplayDecision::kAllow;
   if (!change.model.empty()) request_.call(change.model);
   ceiling_ = std::min(ceiling_, std::max<std::int64_t>(0, change.max_tokens.value_or(ceiling_)));

@@ -236,19 +236,19 @@ TEST(Replay, ALadderChangesModelPriceLimitsAndCapAndTheAnswerEndsThere) {
 }
 
 constexpr const char* kCapLadder =
-    "limits: [{ name: a, per: tenant, meter: tokens, allow: 1000/100s, degrade: [{ at: 50%, max_tokens: 100 }] }]";
+    "limits: [{ name: a, per: tenant, meter: tokens, allow: 1000/100s, degrade: [{ at: 50%, max_tokens: 1 }] }]";
 
 TEST(Replay, ARungIsLeftFivePointsBelowWhereItBegan) {
   const std::vector<Call> calls = {
       {0, "t", 40, 0}, {10, "t", 430, 0}, {20, "t", 40, 0}, {105, "t", 10, 0}, {200, "t", 10, 0}};
-  const Told told = replay_calls(policy_from(kCapLadder), calls, {.max_tokens = 0});
+  const Told told = replay_calls(policy_from(kCapLadder), calls, {.max_tokens = 2});
   EXPECT_EQ(told.decisions, (Decisions{kAllow, kAllow, kDegrade, kDegrade, kAllow}))
       << "51% is entered, 48% is not left yet, 2% is";
 }
 
 TEST(Replay, ARefusedRowIsNotRememberedByTheLadder) {
   const std::vector<Call> calls = {{0, "t", 460, 0}, {1, "t", 2000, 0}, {2, "t", 10, 0}};
-  const Told told = replay_calls(policy_from(kCapLadder), calls, {.max_tokens = 0});
+  const Told told = replay_calls(policy_from(kCapLadder), calls, {.max_tokens = 2});
   EXPECT_EQ(told.decisions, (Decisions{kAllow, kRefuse, kAllow}));
 }
 
