@@ -22,13 +22,13 @@ struct AnthropicCounts {
 
 // What an answer says of itself.
 struct AnswerFacts {
-  std::optional<Usage> usage;   // nullopt: missing, malformed, negative or absurd (> 2^40)
-  std::string model;            // model named in the answer; empty if none
-  std::int64_t text_bytes = 0;  // of generated text and tool arguments seen: the basis of a count
-  std::string id;               // of the answer, where the dialect has one: later requests may refer to it
+  std::optional<Usage> usage;               // nullopt: missing, malformed, negative or absurd (> 2^40)
+  std::string model;                        // model named in the answer; empty if none
+  std::int64_t text_bytes = 0;              // of generated text and tool arguments seen: the basis of a count
+  std::string id;                           // of the answer, where the dialect has one: later requests may refer to it
   std::optional<ServiceTier> service_tier;  // if it names one
-  bool error = false;   // an error object instead of an answer
-  bool unread = false;  // of a stream: some of it could not be read, and its bytes counted as text
+  bool error = false;                       // an error object instead of an answer
+  bool unread = false;                      // of a stream: some of it could not be read, and its bytes counted as text
   // Anthropic streams tell the input side first. Set from message_start on (output still provisional); a stream that
   // ends before its usage is complete has this and no `usage`; so has a Gemini answer whose usage leaves out its text.
   std::optional<Usage> so_far;
