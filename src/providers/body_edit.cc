@@ -75,8 +75,9 @@ char unescaped(std::string_view& raw) {
   if (kind == '"' || kind == '\\' || kind == '/') return kind;
   if (kind != 'u' || raw.size() < 4) return '\0';
   unsigned code = 0;
-  const auto [end, error] = std::from_chars(raw.data(), raw.data() + 4, code, 16);
-  const bool plain = error == std::errc() && end == raw.data() + 4 && code < 0x80;
+  const std::string_view digits = raw.substr(0, 4);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
+  const bool plain = error == std::errc() && end == digits.data() + digits.size() && code < 0x80;
   raw.remove_prefix(4);
   return plain ? static_cast<char>(code) : '\0';
 }

@@ -14,7 +14,6 @@ namespace {
 
 using simdjson::dom::array;
 using simdjson::dom::element;
-using simdjson::dom::object;
 
 constexpr std::int64_t kMaxRemaining = std::int64_t{1} << 40;
 // Waits beyond are absurd and count as not said.
