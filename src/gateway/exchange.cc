@@ -163,18 +163,22 @@ void Exchange::on_peek(const Decision& decision) {
 // The estimate decides as the exact count would, unless some limit has room for the least that the input could be and
 // too little for the most.
 bool Exchange::counting_matters(const Decision& decision) const {
-  Amounts least{}, most{};
-  amounts_with(call_->input_least(), least);
+  const auto room = [&](std::size_t i) {
+    return plan_.demands()[i].quota.amount - decision.verdicts[i].used - decision.verdicts[i].reserved;
+  };
+  Amounts most{};
   amounts_with(call_->input_bound(), most);
   bool matters = false;
+  for (std::size_t i = 0; i < decision.count; ++i) matters |= most[i] > room(i);
+  if (!matters) return false;
+  Amounts least{};
+  amounts_with(call_->input_least(), least);
   for (std::size_t i = 0; i < decision.count; ++i) {
     const Demand& demand = plan_.demands()[i];
-    const std::int64_t room = demand.quota.amount - decision.verdicts[i].used - decision.verdicts[i].reserved;
     // Refused whatever the count says: a refusal stays cheap.
-    if (!demand.shadow && std::min(least[i], demand.cost) > room) return false;
-    matters |= most[i] > room;
+    if (!demand.shadow && std::min(least[i], demand.cost) > room(i)) return false;
   }
-  return matters;
+  return true;
 }
 
 // What each demand would hold if the input had that many tokens.
