@@ -173,12 +173,14 @@ bool Exchange::counting_matters(const Decision& decision) const {
   if (!matters) return false;
   Amounts least{};
   amounts_with(call_->input_least(), least);
+  bool refused = false;  // whatever the count says: a refusal stays cheap
   for (std::size_t i = 0; i < decision.count; ++i) {
     const Demand& demand = plan_.demands()[i];
-    // Refused whatever the count says: a refusal stays cheap.
-    if (!demand.shadow && std::min(least[i], demand.cost) > room(i)) return false;
+    // Nobody is told that a request can never fit because of an estimate.
+    if (demand.cost > demand.quota.amount && least[i] <= demand.quota.amount) return true;
+    refused |= !demand.shadow && std::min(least[i], demand.cost) > room(i);
   }
-  return true;
+  return !refused;
 }
 
 // What each demand would hold if the input had that many tokens.

@@ -1,8 +1,6 @@
 // Ladders and exact counts: what a look at the counters changes before a request is admitted.
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 #include "gateway/exchange.h"
 #include "gateway/gateway_fixture.h"
 
@@ -231,15 +229,36 @@ TEST(ExchangeCount, TheWholeCapIsHeldBesideAnExactCount) {
   world.expect_quiet();
 }
 
-TEST(ExchangeCount, ARequestThatIsRefusedAnywayIsNotCounted) {
-  World world(policy_with("  - { name: requests, per: caller, meter: requests, allow: 0/1m }", "  - { name: requests"));
+// One request a minute is allowed and was used, with 20,000 tokens of 50,000; then one with `words` tokens of text
+// comes.
+Received after_one_of_20k(World& world, int words) {
+  world.use_policy(
+      policy_with("  - { name: requests, per: caller, meter: requests, allow: 1/1m }", "  - { name: requests"));
+  Connection first(world);
+  first.say(chat_request(world.agent));
+  world.upstream().bytes(json_answer(
+      R"({"id":"c","model":"gpt-4o","choices":[],"usage":{"prompt_tokens":20000,"completion_tokens":0,"total_tokens":20000}})"));
+  std::string text;
+  for (int i = 0; i < words; ++i) text += " international";
   Connection client(world);
-  std::string text(4'000'000, 'x');
-  const auto begin = std::chrono::steady_clock::now();
   client.say(chat_request(world.agent, chat_with(text)));
-  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
-  EXPECT_NE(client.answer().status, 200);
-  EXPECT_LT(spent.count(), 2.0);
+  return client.answer();
+}
+
+TEST(ExchangeCount, ARequestThatIsRefusedAnywayIsNotCounted) {
+  World world;
+  const Received answer = after_one_of_20k(world, 9'200);  // estimated at 40,250: counted, it would fit
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_TRUE(has(answer.body, R"("also":["tokens"])") || has(answer.body, R"("also":["requests"])"));
+  world.expect_quiet();
+}
+
+TEST(ExchangeCount, NobodyIsToldThatARequestCanNeverFitBecauseOfAnEstimate) {
+  World world;
+  const Received answer = after_one_of_20k(world, 12'000);  // estimated at 52,500 of 50,000
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_TRUE(has(answer.body, R"("limit":"requests")"));
+  EXPECT_TRUE(has(answer.body, R"("also":[])"));
   world.expect_quiet();
 }
 
