@@ -45,6 +45,7 @@ bool is_caller_asserted(Attribute attribute);
 struct Attributes {
   std::array<std::string_view, kAttributeCount> values;           // empty view with null data = absent
   const Consumer* consumer = nullptr;                             // null: anonymous
+  int trust_permille = 1000;                                      // of the caller: scales contextual limits
   bool user_asserted = false;                                     // `user` came from a header or the body
   std::function<std::string_view(std::string_view name)> header;  // lower-case name; null data = absent
 

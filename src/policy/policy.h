@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "model/attributes.h"
+#include "model/behavior_rules.h"
 #include "pricing/price_book.h"
 #include "providers/dialect.h"
 #include "providers/simulator.h"
@@ -77,10 +78,15 @@ struct MeterSource {
   std::int64_t estimate = 0;    // held before the answer is known
 };
 
+enum class UpstreamKind : std::uint8_t { kHttp, kMcp };
+
 struct Upstream {
   std::string path;  // "/api/**": everything below; else exact
+  UpstreamKind kind = UpstreamKind::kHttp;
   Url url;
-  std::string tool;  // name template; empty if none
+  std::string tool;        // kHttp: name template; empty if none
+  std::string server;      // kMcp: its name, as attribute `server`; the last segment of the path if the file gives none
+  bool hide_tools = true;  // kMcp: tools/list leaves out what the caller may not use or has used up
   std::string ca;
   bool pass_authorization = false;
   std::vector<MeterSource> meters;
@@ -97,6 +103,8 @@ enum class MeterKind : std::uint8_t {
   kConcurrency,
   kBytesIn,
   kBytesOut,
+  kRuns,
+  kToolCalls,
   kCustom,
 };
 
@@ -141,7 +149,7 @@ struct Rung {
   std::optional<std::size_t> keep_messages;
 };
 
-enum class OnExceed : std::uint8_t { kRefuse, kDegrade };
+enum class OnExceed : std::uint8_t { kRefuse, kDegrade, kStripTool, kQueue };
 
 enum class FailMode : std::uint8_t { kLocal, kOpen, kClosed };
 enum class MissingMode : std::uint8_t { kShared, kSkip, kRefuse };
@@ -159,7 +167,9 @@ struct LimitRule {
   MissingMode missing = MissingMode::kShared;
   std::vector<Rung> degrade;  // by percent, ascending
   OnExceed on_exceed = OnExceed::kRefuse;
-  int hard_percent = 100;  // kDegrade: refused beyond this share of the amount
+  DurationNs queue = 0;     // kQueue: the longest wait for room
+  bool contextual = false;  // its amounts are scaled by the caller's trust
+  int hard_percent = 100;   // kDegrade: refused beyond this share of the amount
   std::uint16_t precision = 60;
   int line = 0;  // in the file; 0 for the built-in policy
 };
@@ -181,9 +191,15 @@ struct AuthFailures {
   std::int64_t amount = 30;
   DurationNs window = kMinute;
 };
+// Which tools may be used: names or globs. What `deny` matches is denied; a list in `allow` denies everything else.
+struct ToolLists {
+  std::vector<std::string> allow, deny;
+};
+
 struct Tier {
   std::string name;
   std::int64_t weight = 1;
+  ToolLists tools;
 };
 struct Cidr {
   std::array<unsigned char, 16> address{};
@@ -209,6 +225,7 @@ struct Policy {
   ClientTimeouts timeouts;
   Bounds bounds;
   AuthFailures auth_failures;
+  BehaviorRules behavior;
   bool strict_durability = false;
   bool anonymous_allowed = false;
   std::vector<Cidr> trusted_proxies;

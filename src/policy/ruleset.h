@@ -26,7 +26,7 @@
 
 namespace weir {
 
-inline constexpr std::size_t kMeterCount = 9;  // without custom
+inline constexpr std::size_t kMeterCount = 11;  // without custom
 
 // What a request costs, per meter. usd in micro-dollars.
 struct Costs {
@@ -36,6 +36,9 @@ struct Costs {
   std::array<std::int64_t, kMeterCount> held{};
   // Custom meters of the upstream: name -> estimate (or actual).
   std::vector<std::pair<std::string_view, std::int64_t>> custom;
+  // One tool call and nothing else: only limits that count tool calls apply (meter tool_calls, and concurrency that
+  // matches tools). False: a whole request, which may itself be a tool call (attribute `tool` is set).
+  bool tool_call_only = false;
 
   void set(MeterKind kind, std::int64_t certain_amount, std::int64_t held_amount);
 };
@@ -107,6 +110,15 @@ class Ruleset {
   // Every admitted request whose plan has a ladder calls it, degraded or not: that is how rungs are left.
   void remember(const Plan& plan, const Decision& state, Ladders& ladders) const;
   bool has_ladder(const Plan& plan) const;
+
+  // True if a limit may count calls of this tool (canonical name), whoever calls. Cheap.
+  bool limits_tool(std::string_view tool) const;
+  // True if the caller's tier or key may not use the tool: `tools.deny` and `tools.allow` of the tier, and of the key's
+  // metadata ({"tools": {"allow": […], "deny": […]}}); either may deny.
+  bool denies_tool(const Attributes& attributes, std::string_view tool) const;
+  // How long a refused request may wait for room: the shortest `queue` of the limits that refuse, 0 if one of them does
+  // not queue, or if the decision's wait is longer.
+  static DurationNs queue_for(const Plan& plan, const Decision& decision);
 
   // Sentences for `weir explain`: one per limit and window that applies, with usage if a decision (peek) is given:
   // "spend: $10 per calendar day of Europe/Berlin, 4.20 used, resets 00:00".

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/agent.h"
 #include "model/usage.h"
 #include "providers/operation.h"
 #include "tokens/encoding.h"
@@ -45,6 +46,7 @@ struct RequestFacts {
   // Input that the body only points to: previous_response_id, conversation, cachedContent, file ids, prompt templates.
   std::vector<std::string> references;
   static constexpr std::size_t kMaxReferences = 64;  // the rest are counted as flat parts
+  AgentFacts agent;                                  // of operations that generate
 };
 
 // A body that cannot be forwarded: always a 4xx, nothing charged.
@@ -66,7 +68,10 @@ struct BodyEdits {
   std::optional<std::int64_t> max_output;    // the cap, set if it is absent and lowered if it is above
   std::optional<std::size_t> keep_messages;  // only the newest turns: never drops system messages, never splits a
                                              // tool call from its result, and keeps what begins with a user's turn
-  bool any() const { return !model.empty() || max_output || keep_messages; }
+  // Canonical names of tools that are taken out of the request's list; if that leaves none, the list goes too.
+  // tool_choice that names one of them goes back to the dialect's default.
+  std::vector<std::string> strip_tools;
+  bool any() const { return !model.empty() || max_output || keep_messages || !strip_tools.empty(); }
 };
 
 // True if the provider gets other bytes than the client sent: an edit, or stream_options.include_usage forced to true

@@ -1,0 +1,37 @@
+#include "model/kill_switch.h"
+
+namespace weir {
+
+const char* to_string(KillSwitch::Kind kind) {
+  switch (kind) {
+    case KillSwitch::Kind::kKey:
+      return "key";
+    case KillSwitch::Kind::kAgent:
+      return "agent";
+    case KillSwitch::Kind::kTool:
+      return "tool";
+    case KillSwitch::Kind::kRun:
+      return "run";
+  }
+  return "";  // every name is above
+}
+
+std::optional<KillSwitch::Kind> kill_switch_kind_from(std::string_view word) {
+  using enum KillSwitch::Kind;
+  for (const KillSwitch::Kind kind : {kKey, kAgent, kTool, kRun}) {
+    if (word == to_string(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+const KillSwitch* KillSwitches::find(KillSwitch::Kind kind, std::string_view name) const {
+  const auto found = by_name_.find(std::pair(kind, name));
+  return found == by_name_.end() ? nullptr : &found->second;
+}
+
+void KillSwitches::add(KillSwitch off) {
+  auto key = std::pair(off.kind, off.name);
+  by_name_.insert_or_assign(std::move(key), std::move(off));
+}
+
+}  // namespace weir
