@@ -20,14 +20,15 @@
 namespace weir {
 
 struct CallView {
-  std::string_view id;    // empty: none
-  std::string_view name;  // as it stands there
-  std::string_view text;  // arguments given as a text of JSON, or as the input of a custom tool
+  std::string_view id;                          // empty: none
+  std::string_view name;                        // as it stands there
+  std::string_view text;                        // arguments given as a text of JSON, or as the input of a custom tool
   std::optional<simdjson::dom::element> value;  // arguments given as a value; then `text` is empty
 };
 
-// An element of `tool_calls`: OpenAI chat ({"id","function":{"name","arguments":"…"}}, also {"custom":{"name","input"}})
-// and Ollama (arguments are a value). A fragment of a stream may lack any of it; nullopt: neither function nor custom.
+// An element of `tool_calls`: OpenAI chat ({"id","function":{"name","arguments":"…"}}, also
+// {"custom":{"name","input"}}) and Ollama (arguments are a value). A fragment of a stream may lack any of it; nullopt:
+// neither function nor custom.
 std::optional<CallView> chat_call(const simdjson::dom::object& call);
 // OpenAI's older {"name","arguments":"…"} in `function_call`.
 std::optional<CallView> function_call(const simdjson::dom::object& call);
