@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "providers/call_filter_fixture.h"
 #include "providers/dialect.h"
 
 namespace weir {
@@ -234,6 +235,20 @@ TEST(StreamDialects, FactsOfWholeStreams) {
     EXPECT_EQ(whole.facts.service_tier.value_or(ServiceTier::kStandard), sample.tier) << sample.name;
     EXPECT_FALSE(whole.facts.error) << sample.name;
     EXPECT_TRUE(whole.ended) << sample.name;
+  }
+}
+
+TEST(StreamDialects, AFilterThatPassesEveryCallChangesNoByte) {
+  for (const Sample& sample : samples()) {
+    const Filtered passed = filtered(sample.operation, sample.framing, sample.stream, {});
+    EXPECT_EQ(passed.out, sample.stream) << sample.name;
+    EXPECT_FALSE(passed.lagged) << sample.name;
+    EXPECT_EQ(passed.calls, sample.heard.find("pay") == std::string::npos ? 0u : 1u) << sample.name;
+    const Filtered cut = filtered(sample.operation, sample.framing, sample.stream, {{"pay", kHeldThenCut}});
+    EXPECT_EQ(cut.out.find("pay"), std::string::npos) << sample.name;
+    const Outcome read = run(sample.operation, sample.framing, {cut.out});
+    EXPECT_TRUE(read.ended) << sample.name;
+    EXPECT_TRUE(read.facts.usage == sample.usage) << sample.name;
   }
 }
 
