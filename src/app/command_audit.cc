@@ -64,6 +64,11 @@ std::string shown(const std::string& text) {
   return text.empty() ? "-" : text;
 }
 
+// Whom an operator's change met stands in `per`.
+std::string evidence_of(const AuditRow& row) {
+  return row.event == AuditEvent::kAdmin ? row.per_json + " " + row.evidence : shown(row.evidence);
+}
+
 Result<void> print_rows(Store& store, const AuditQuery& query, const CommandContext& context) {
   TextTable table({{"TIME"},
                    {"EVENT"},
@@ -76,7 +81,8 @@ Result<void> print_rows(Store& store, const AuditQuery& query, const CommandCont
                    {"ASKED", true},
                    {"ALLOWED", true},
                    {"RETRY", true},
-                   {"COUNT", true}});
+                   {"COUNT", true},
+                   {"EVIDENCE"}});
   std::int64_t events = 0;
   std::size_t rows = 0;
   bool cut = false;
@@ -87,11 +93,12 @@ Result<void> print_rows(Store& store, const AuditQuery& query, const CommandCont
     events += row.count;
     table.add({format_rfc3339(row.time), to_string(row.event), shown(row.key), shown(row.layer), shown(row.limit),
                shown(row.tool), shown(row.used), shown(row.reserved), shown(row.requested), shown(row.allowed),
-               row.retry_after_s < 0 ? "-" : fmt::format("{:.1f}s", row.retry_after_s), std::to_string(row.count)});
+               row.retry_after_s < 0 ? "-" : fmt::format("{:.1f}s", row.retry_after_s), std::to_string(row.count),
+               evidence_of(row)});
     return true;
   });
   if (!read) return read;
-  table.add({"total", "", "", "", "", "", "", "", "", "", "", std::to_string(events)});
+  table.add({"total", "", "", "", "", "", "", "", "", "", "", std::to_string(events), ""});
   table.print(output(context));
   if (cut) output(context) << "there are more; use --since or --json\n";
   return {};

@@ -213,6 +213,8 @@ TEST_F(Evidence, KillAndUnkillChangeWhatIsListed) {
   EXPECT_TRUE(says(R"({"kind":"key","name":"ann","reason":"","by":"cli")"));
   ASSERT_EQ(run({"audit", "--event", "admin", "--json"}), kExitDone);
   EXPECT_TRUE(says(R"("limit":"unkill tool","per":{"tool":"send_email"})")) << out.str();
+  ASSERT_EQ(run({"audit"}), kExitDone);
+  EXPECT_TRUE(says(R"({"tool":"send_email"} by cli: phishing)")) << "the table says what was done to whom";
 }
 
 TEST_F(Evidence, WhatIsNotKnownIsAnsweredWithASuggestion) {
