@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include "api/admin_breakers.h"
 #include "api/limits_json.h"
 #include "api/models.h"
 #include "base/json_writer.h"
@@ -117,10 +118,35 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
     case TargetKind::kMetrics:
       events.on_reply(metrics(services, request));
       return;
+    case TargetKind::kAdminBreakers:
+      return administer(request, events);
     default:
       events.on_reply(
           error_reply(ErrorShape::kProblem, {.kind = ErrorKind::kNotFound, .status = 404, .message = "Not found."}));
   }
+}
+
+// The answer comes from the thread that owns the store.
+void Api::administer(const OwnRequest& request, ReplyEvents& events) {
+  const auto refuse = [&](AdminFault fault) {
+    Reply reply = admin_fault_reply(fault);
+    if (fault.status == 401) append_header(reply.headers, "www-authenticate", "Bearer realm=\"weir admin\"");
+    if (fault.status == 503) append_header(reply.headers, "retry-after", "1");
+    events.on_reply(std::move(reply));
+  };
+  if (!same_secret(presented_key(request.head.headers), options_.admin_token)) {
+    return refuse({.status = 401, .message = "This call needs the admin token: `Authorization: Bearer …`."});
+  }
+  auto call = read_breaker_call(request.head.method, request.head.path, request.body);
+  if (!call) return refuse(call.error());
+  const std::uint64_t ticket = open_ticket(events);
+  const bool taken = options_.admin != nullptr &&
+                     options_.admin->push([call = std::move(*call), done = answer_to(ticket)](
+                                              Store& store, TimeNs now) { done(run_breaker_call(store, call, now)); });
+  if (taken) return;
+  ticket_of_.erase(&events);
+  tickets_.erase(ticket);
+  refuse({.status = 503, .message = "Too many admin calls are waiting; try again in a second."});
 }
 
 void Api::forget(ReplyEvents& events) {

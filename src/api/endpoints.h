@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "api/admin_work.h"
 #include "api/count.h"
 #include "api/decision_router.h"
 #include "gateway/endpoints.h"
@@ -15,7 +16,8 @@
 namespace weir {
 
 struct ApiOptions {
-  std::string admin_token;  // for /metrics
+  std::string admin_token;     // for /metrics and /admin/v1/*
+  AdminWork* admin = nullptr;  // the record store's thread; null: /admin/v1/* answers 503
   // Refreshes gauges that are read at scrape time (table sizes and the like).
   std::function<void()> before_metrics;
   std::function<std::string()> why_not_ready;  // empty when ready
@@ -52,6 +54,7 @@ class Api final : public OwnEndpoints {
   };
   using DeskWork = std::function<void(DecisionDesk&, Services&, DecisionDesk::Done)>;
 
+  void administer(const OwnRequest& request, ReplyEvents& events);
   void decide(Services& services, const OwnRequest& request, ReplyEvents& events);
   std::uint64_t open_ticket(ReplyEvents& events);
   void deliver(std::uint64_t ticket, Reply reply);

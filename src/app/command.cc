@@ -106,6 +106,15 @@ Result<TimeNs> parse_since(std::string_view text, TimeNs now) {
               " nor an age like 90m, 24h or 7d");
 }
 
+void TextTable::add(std::vector<std::string> cells) {
+  // Names come from clients: none of them may speak to the terminal.
+  for (std::string& cell : cells) {
+    std::replace_if(
+        cell.begin(), cell.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+  }
+  rows_.push_back(std::move(cells));
+}
+
 void TextTable::print(std::ostream& out) const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {

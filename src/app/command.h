@@ -54,7 +54,7 @@ class TextTable {
     bool right = false;
   };
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells);  // control characters become question marks
   void print(std::ostream& out) const;
 
  private:

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/json_writer.h"
+#include "base/strings.h"
 #include "records/metadata.h"
 
 namespace weir {
@@ -54,7 +55,8 @@ std::string row_json(const AuditRow& row) {
     w.real(row.retry_after_s);
   }
   w.key("count").number(row.count).key("evidence").string(row.evidence);
-  w.key("config_version").string(row.config_version).end_object();
+  w.key("config_version").string(row.config_version).key("user").string(row.user).key("tool").string(row.tool);
+  w.key("run").string(row.run).key("agent").string(row.agent).end_object();
   return out;
 }
 
@@ -62,51 +64,145 @@ std::string shown(const std::string& text) {
   return text.empty() ? "-" : text;
 }
 
-Result<void> print_rows(Store& store, TimeNs since, const CommandContext& context) {
+// Whom an operator's change met stands in `per`.
+std::string evidence_of(const AuditRow& row) {
+  return row.event == AuditEvent::kAdmin ? row.per_json + " " + row.evidence : shown(row.evidence);
+}
+
+Result<void> print_rows(Store& store, const AuditQuery& query, const CommandContext& context) {
   TextTable table({{"TIME"},
                    {"EVENT"},
                    {"KEY"},
                    {"LAYER"},
                    {"LIMIT"},
+                   {"TOOL"},
                    {"USED", true},
                    {"HELD", true},
                    {"ASKED", true},
                    {"ALLOWED", true},
                    {"RETRY", true},
-                   {"COUNT", true}});
+                   {"COUNT", true},
+                   {"EVIDENCE"}});
   std::int64_t events = 0;
   std::size_t rows = 0;
   bool cut = false;
-  const auto read = store.audit(since, [&](const AuditRow& row) {
+  const auto read = store.audit(query, [&](const AuditRow& row) {
     cut = rows == kMaxTableRows;
     if (cut) return false;
     ++rows;
     events += row.count;
     table.add({format_rfc3339(row.time), to_string(row.event), shown(row.key), shown(row.layer), shown(row.limit),
-               shown(row.used), shown(row.reserved), shown(row.requested), shown(row.allowed),
-               row.retry_after_s < 0 ? "-" : fmt::format("{:.1f}s", row.retry_after_s), std::to_string(row.count)});
+               shown(row.tool), shown(row.used), shown(row.reserved), shown(row.requested), shown(row.allowed),
+               row.retry_after_s < 0 ? "-" : fmt::format("{:.1f}s", row.retry_after_s), std::to_string(row.count),
+               evidence_of(row)});
     return true;
   });
   if (!read) return read;
-  table.add({"total", "", "", "", "", "", "", "", "", "", std::to_string(events)});
+  table.add({"total", "", "", "", "", "", "", "", "", "", "", std::to_string(events), ""});
   table.print(output(context));
   if (cut) output(context) << "there are more; use --since or --json\n";
   return {};
 }
 
-Result<void> run(const AuditOptions& options, const CommandContext& context) {
-  TimeNs since = std::numeric_limits<TimeNs>::min();
+Result<AuditQuery> query_from(const AuditOptions& options, TimeNs now) {
+  AuditQuery query{.event = {}, .key = options.key, .limit = options.limit};
   if (!options.since.empty()) {
-    const auto parsed = parse_since(options.since, context.now());
+    const auto parsed = parse_since(options.since, now);
     if (!parsed) return std::unexpected(parsed.error());
-    since = *parsed;
+    query.since = *parsed;
+  }
+  if (!options.event.empty()) {
+    query.event = audit_event_from(options.event);
+    if (!query.event) {
+      return fail("--event " + options.event +
+                  " is unknown; choose refused, warned, broken, stripped, degraded, trust or admin");
+    }
+  }
+  if (options.limit < 0) return fail("--limit must be 1 or more");
+  return query;
+}
+
+std::string verdict_json(const AuditVerdict& verdict, bool asked) {
+  std::string out;
+  JsonWriter w(out);
+  const auto time = [&](const char* name, TimeNs at) {
+    w.key(name);
+    verdict.rows == 0 ? w.null() : w.string(format_rfc3339(at, 3));
+  };
+  w.begin_object().key("intact").boolean(verdict.intact).key("rows").number(verdict.rows);
+  time("first", verdict.first);
+  time("last", verdict.last);
+  w.key("purged").number(verdict.purged).key("base").string(to_hex(verdict.base));
+  w.key("head").string(to_hex(verdict.head)).key("expected_found");
+  asked ? w.boolean(verdict.expected_found) : w.null();
+  w.key("broken");
+  if (verdict.intact) {
+    w.null();
+  } else {
+    w.begin_object().key("why").string(verdict.why).key("time");
+    verdict.broken_at_row ? w.string(format_rfc3339(verdict.broken_time, 3)) : w.null();
+    w.key("request_id");
+    verdict.broken_at_row ? w.string(verdict.broken_request_id) : w.null();
+    w.end_object();
+  }
+  w.end_object();
+  return out;
+}
+
+void print_verdict(const AuditVerdict& verdict, bool asked, std::ostream& out) {
+  out << fmt::format("{} rows checked", verdict.rows);
+  if (verdict.rows > 0) {
+    out << fmt::format(", {} to {}", format_rfc3339(verdict.first, 3), format_rfc3339(verdict.last, 3));
+  }
+  if (verdict.purged > 0) out << fmt::format("; {} before them deleted by retention", verdict.purged);
+  out << '\n';
+  if (verdict.intact) {
+    out << "intact\nhead " << to_hex(verdict.head) << "\n";
+  } else if (verdict.broken_at_row) {
+    out << fmt::format("broken at row {} ({}, request {}): {}\n", verdict.rows + 1,
+                       format_rfc3339(verdict.broken_time, 3), shown(verdict.broken_request_id), verdict.why);
+  } else {
+    out << "broken: " << verdict.why << '\n';
+  }
+  if (asked) {
+    out << (verdict.expected_found ? "the expected head is in the chain\n"
+                                   : "the expected head is not in the kept part of the chain\n");
+  } else if (verdict.intact) {
+    out << "keep the head elsewhere: `weir audit --verify --expect HEAD` then also finds a chain that was rewritten "
+           "or cut\n";
+  }
+}
+
+Result<bool> verify(const AuditOptions& options, const CommandContext& context) {
+  std::string expected = to_lower(options.expect);
+  if (!expected.empty() &&
+      (expected.size() != 64 || expected.find_first_not_of("0123456789abcdef") != std::string::npos)) {
+    return fail("--expect takes a head as `weir audit --verify` prints it: 64 hexadecimal digits");
   }
   const auto dir = data_directory(options.store, context);
   if (!dir) return std::unexpected(dir.error());
   auto store = Store::open(*dir, {.read_only = true});
   if (!store) return std::unexpected(store.error());
-  if (!options.json) return print_rows(*store, since, context);
-  return store->audit(since, [&](const AuditRow& row) {
+  const auto verdict = store->verify_audit(expected);
+  if (!verdict) return std::unexpected(verdict.error());
+  const bool asked = !expected.empty();
+  if (options.json) {
+    output(context) << verdict_json(*verdict, asked) << '\n';
+  } else {
+    print_verdict(*verdict, asked, output(context));
+  }
+  return verdict->intact && (!asked || verdict->expected_found);
+}
+
+Result<void> run(const AuditOptions& options, const CommandContext& context) {
+  const auto query = query_from(options, context.now());
+  if (!query) return std::unexpected(query.error());
+  const auto dir = data_directory(options.store, context);
+  if (!dir) return std::unexpected(dir.error());
+  auto store = Store::open(*dir, {.read_only = true});
+  if (!store) return std::unexpected(store.error());
+  if (!options.json) return print_rows(*store, *query, context);
+  return store->audit(*query, [&](const AuditRow& row) {
     output(context) << row_json(row) << '\n';
     return output(context).good();
   });
@@ -115,6 +211,11 @@ Result<void> run(const AuditOptions& options, const CommandContext& context) {
 }  // namespace
 
 int run_audit(const AuditOptions& options, const CommandContext& context) {
+  if (options.verify) {
+    const auto intact = verify(options, context);
+    if (!intact) return report(errors(context), kExitCouldNotRun, intact.error().message);
+    return *intact ? kExitDone : kExitNo;
+  }
   const auto done = run(options, context);
   return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
 }
@@ -126,6 +227,12 @@ void add_audit_command(CLI::App& app, int& exit_code, const CommandContext& cont
   audit->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
   audit->add_flag("--json", options->json, "one JSON object per line");
   audit->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
+  audit->add_option("--event", options->event, "refused, warned, broken, stripped, degraded, trust or admin");
+  audit->add_option("--key", options->key, "of this key, and what an operator changed about it");
+  audit->add_option("--limit", options->limit, "the newest so many");
+  CLI::Option* verify = audit->add_flag("--verify", options->verify, "check the chain of all rows");
+  audit->add_option("--expect", options->expect, "a head that --verify printed earlier must be in the chain")
+      ->needs(verify);
   audit->callback([options, &exit_code, context] { exit_code = run_audit(*options, context); });
 }
 

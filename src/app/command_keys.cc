@@ -124,11 +124,13 @@ Result<void> apply(const KeysUpdateOptions& options, Consumer& consumer) {
 
 }  // namespace
 
-Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer) {
+Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer,
+                               const char* by) {
   std::array<unsigned char, 24> random{};
   if (!entropy(random)) return fail("the system gives no random bytes; try again");
   std::string key = make_key(random);
-  if (auto created = store.create_consumer(consumer, KeyHasher(secrets.key_hash).hash(key)); !created) {
+  if (auto created = store.create_consumer(consumer, KeyHasher(secrets.key_hash).hash(key), {.at = 0, .by = by});
+      !created) {
     return std::unexpected(created.error());
   }
   return key;
@@ -147,7 +149,7 @@ int run_keys_create(const KeysCreateOptions& options, const CommandContext& cont
   if (const auto taken = store->find_consumer(consumer->name); taken && *taken) {
     return report(err, kExitNo, "the name " + consumer->name + " is taken; choose another");
   }
-  const auto key = create_key(*store, *secrets, context.entropy, *consumer);
+  const auto key = create_key(*store, *secrets, context.entropy, *consumer, "cli");
   if (!key) return report(err, kExitCouldNotRun, key.error().message);
   if (options.json) {
     output(context) << consumer_json(*consumer, *key) << '\n';
@@ -205,7 +207,7 @@ int run_keys_update(const KeysUpdateOptions& options, const CommandContext& cont
   if (const auto applied = apply(options, consumer); !applied) {
     return report(err, kExitCouldNotRun, applied.error().message);
   }
-  const auto updated = store->update_consumer(consumer);
+  const auto updated = store->update_consumer(consumer, {.at = context.now(), .by = "cli"});
   if (!updated) return report(err, kExitCouldNotRun, updated.error().message);
   print_result(context, options.json, consumer, "updated " + consumer.name);
   return kExitDone;
@@ -214,7 +216,7 @@ int run_keys_update(const KeysUpdateOptions& options, const CommandContext& cont
 int run_keys_revoke(const KeysNameOptions& options, const CommandContext& context) {
   auto store = open_store(options.store, context, {});
   if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
-  const auto revoked = store->revoke_consumer(options.name);
+  const auto revoked = store->revoke_consumer(options.name, {.at = context.now(), .by = "cli"});
   if (!revoked) return report(errors(context), kExitCouldNotRun, revoked.error().message);
   if (!*revoked) return no_such_key(context, options.name);
   const auto consumer = store->find_consumer(options.name);

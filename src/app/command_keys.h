@@ -50,7 +50,8 @@ int run_keys_update(const KeysUpdateOptions& options, const CommandContext& cont
 int run_keys_revoke(const KeysNameOptions& options, const CommandContext& context);
 
 // Makes a consumer with a new key in an open store; the key, shown this once. Also used for the demo key.
-Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer);
+Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer,
+                               const char* by);
 
 void add_keys_commands(CLI::App& app, int& exit_code, const CommandContext& context);
 

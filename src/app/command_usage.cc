@@ -29,7 +29,7 @@ std::string row_json(const UsageRow& row) {
   w.key("reasoning_tokens").number(row.usage.reasoning).key("usd_micros").number(row.usd_micros);
   w.key("reserved_tokens").number(row.reserved_tokens).key("tool_calls").number(row.tool_calls);
   w.key("degraded").string(row.degraded).key("attempts").number(row.attempts);
-  w.key("settled").string(to_string(row.settled)).end_object();
+  w.key("settled").string(to_string(row.settled)).key("tools").string(row.tools).end_object();
   return out;
 }
 
@@ -94,11 +94,17 @@ Result<void> print_sums(Store& store, TimeNs since, UsageBy by, bool json, const
     return {};
   }
   for (char& c : title) c = static_cast<char>(c - 'a' + 'A');
-  TextTable table({{title}, {"REQUESTS", true}, {"IN", true}, {"OUT", true}, {"CACHED", true}, {"USD", true}});
+  TextTable table({{title},
+                   {"REQUESTS", true},
+                   {"IN", true},
+                   {"OUT", true},
+                   {"CACHED", true},
+                   {"USD", true},
+                   {"TOOL CALLS", true}});
   UsageSum total;
   const auto add = [&](const UsageSum& sum, const std::string& name) {
     table.add({name, std::to_string(sum.requests), std::to_string(sum.input_tokens), std::to_string(sum.output_tokens),
-               std::to_string(sum.cached_tokens), dollars(sum.usd_micros)});
+               std::to_string(sum.cached_tokens), dollars(sum.usd_micros), std::to_string(sum.tool_calls)});
   };
   for (const UsageSum& sum : *sums) {
     add(sum, shown(sum.group));
@@ -107,8 +113,9 @@ Result<void> print_sums(Store& store, TimeNs since, UsageBy by, bool json, const
     total.output_tokens += sum.output_tokens;
     total.cached_tokens += sum.cached_tokens;
     total.usd_micros += sum.usd_micros;
+    total.tool_calls += sum.tool_calls;
   }
-  add(total, "total");
+  if (by != UsageBy::kTool) add(total, "total");  // a request may stand under several tools
   table.print(output(context));
   return {};
 }
@@ -120,10 +127,9 @@ Result<void> run(const UsageOptions& options, const CommandContext& context) {
     if (!parsed) return std::unexpected(parsed.error());
     since = *parsed;
   }
-  if (options.by == "tool") return fail("--by tool is not available in this version");
   const auto by = usage_by_from(options.by);
   if (!options.by.empty() && !by) {
-    return fail("--by " + options.by + " is unknown; choose key, tenant, user, model, agent, run or day");
+    return fail("--by " + options.by + " is unknown; choose key, tenant, user, model, agent, tool, run or day");
   }
   const auto dir = data_directory(options.store, context);
   if (!dir) return std::unexpected(dir.error());
@@ -151,7 +157,7 @@ void add_usage_command(CLI::App& app, int& exit_code, const CommandContext& cont
   usage->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
   usage->add_flag("--json", options->json, "one JSON object per line");
   usage->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
-  usage->add_option("--by", options->by, "sums by key, tenant, user, model, agent, run or day (UTC)");
+  usage->add_option("--by", options->by, "sums by key, tenant, user, model, agent, tool, run or day (UTC)");
   usage->callback([options, &exit_code, context] { exit_code = run_usage(*options, context); });
 }
 

@@ -107,7 +107,7 @@ Result<void> Server::make_first_keys() {
   if (!consumers) return std::unexpected(consumers.error());
   if (!*demo && config_path_.empty() && consumers->empty()) {
     Consumer consumer{.name = "demo", .created_at = clock_->now()};
-    Result<std::string> key = create_key(*store_, secrets_, system_entropy, consumer);
+    Result<std::string> key = create_key(*store_, secrets_, system_entropy, consumer, "first start");
     if (!key) return std::unexpected(key.error());
     facts_.demo_key = *key;
   }
@@ -160,7 +160,13 @@ Result<void> Server::open_workers() {
   const auto rules = compile(counter_identities_, nullptr);
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   if (!consumers) return std::unexpected(consumers.error());
+  const auto kills = load_kills();
+  if (!kills) return std::unexpected(kills.error());
   resolver_ = std::make_unique<Resolver>();
+  admin_ = std::make_unique<AdminWork>([this] {
+    if (background_) background_->wake();
+  });
+  api_.admin = admin_.get();
   api_.before_metrics = [this] { refresh_gauges(); };
   api_.why_not_ready = [this] { return why_not_ready(); };
   const CounterId failures = auth_failures_->define(
@@ -176,6 +182,7 @@ Result<void> Server::open_workers() {
                         secrets_.subjects, secrets_.key_hash, audit_sum_, metrics_,        health_,
                         buffers_,          learned_,          api_,       decisions_,      seed};
     workers_.push_back(std::make_unique<Worker>(shared, static_cast<int>(i), std::move(journal), rules, *consumers));
+    workers_.back()->use_kills(*kills);
     workers_.back()->listen(listeners_[i], Session::Listener::kData);
   }
   workers_.front()->listen(admin_listener_, Session::Listener::kAdmin);
@@ -307,6 +314,7 @@ bool Server::tick() {
   constexpr std::size_t kMaxExpired = 10'000;
   constexpr std::size_t kMaxSwept = 20'000;
   const TimeNs now = clock_->now();
+  if (admin_->run(*store_, now)) next_poll_ = now;  // what was changed holds at once
   const std::size_t booked = drain_->step();
   if (snapshot_wanted_.exchange(false)) snapshots_->request();
   snapshots_->step(now);
@@ -348,9 +356,21 @@ void Server::poll_directory() {
   const Result<std::uint64_t> version = store_->data_version();
   if (!version || *version == directory_version_) return;
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
-  if (!consumers) return;  // tried again at the next poll
+  const auto kills = load_kills();
+  if (!consumers || !kills) return;  // tried again at the next poll
   directory_version_ = *version;
-  for (auto& worker : workers_) worker->use_consumers(*consumers);
+  for (auto& worker : workers_) {
+    worker->use_consumers(*consumers);
+    worker->use_kills(*kills);
+  }
+}
+
+Result<std::shared_ptr<const KillSwitches>> Server::load_kills() {
+  Result<std::vector<KillSwitch>> all = store_->kill_switches();
+  if (!all) return std::unexpected(all.error());
+  auto kills = std::make_shared<KillSwitches>();
+  for (KillSwitch& off : *all) kills->add(std::move(off));
+  return kills;
 }
 
 void Server::purge_old() {

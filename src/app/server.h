@@ -69,6 +69,7 @@ class Server {
   bool tick();
   void note_faults();
   void poll_directory();
+  Result<std::shared_ptr<const KillSwitches>> load_kills();
   void poll_config();
   void purge_old();
   std::string why_not_ready() const;
@@ -105,6 +106,7 @@ class Server {
   BufferBudget buffers_;
   Learned learned_;
   AuditSum audit_sum_;
+  std::unique_ptr<AdminWork> admin_;
   ApiOptions api_;
   DecisionRouter decisions_;
   std::unique_ptr<Resolver> resolver_;

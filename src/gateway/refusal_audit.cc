@@ -14,6 +14,13 @@ std::string per_json(const Refusal& refusal) {
   return out;
 }
 
+std::string per_value(const Refusal& refusal, const char* attribute) {
+  for (const auto& [name, value] : refusal.per) {
+    if (name == attribute) return value;
+  }
+  return {};
+}
+
 void write(Services& services, std::vector<AuditRow>& rows) {
   for (const AuditRow& row : rows) services.journal->audit(row);
 }
@@ -36,8 +43,20 @@ void audit_refusal(Services& services, const Refusal& refusal, const std::string
                            .retry_after_s = refusal.retry_after_s,
                            .count = 1,
                            .evidence = {},
-                           .config_version = services.rules->policy().version},
+                           .config_version = services.rules->policy().version,
+                           .user = per_value(refusal, "user"),
+                           .tool = per_value(refusal, "tool"),
+                           .run = per_value(refusal, "run"),
+                           .agent = per_value(refusal, "agent")},
                           services.now, rows);
+  write(services, rows);
+}
+
+void audit_note(Services& services, AuditRow row) {
+  if (row.time == 0) row.time = services.now;
+  if (row.config_version.empty()) row.config_version = services.rules->policy().version;
+  std::vector<AuditRow> rows;
+  services.audit_sum->add(std::move(row), services.now, rows);
   write(services, rows);
 }
 

@@ -11,6 +11,10 @@ namespace weir {
 
 void audit_refusal(Services& services, const Refusal& refusal, const std::string& key, const std::string& request_id);
 
+// Any other event: warned, broken, stripped, trust. Summed under flood like refusals; the time and the policy's version
+// are filled in where the row has none.
+void audit_note(Services& services, AuditRow row);
+
 // An admitted call whose row says how it was degraded.
 void note_degraded(Services& services, const UsageRow& row, const std::string& config_version);
 

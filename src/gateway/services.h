@@ -15,6 +15,7 @@
 #include "gateway/ports.h"
 #include "journal/audit_sum.h"
 #include "journal/journal.h"
+#include "model/kill_switch.h"
 #include "policy/ruleset.h"
 #include "records/directory.h"
 
@@ -38,6 +39,7 @@ struct Services {
   TimeNs now = 0;
   std::shared_ptr<const Ruleset> rules;
   std::shared_ptr<const ConsumerSnapshot> consumers;
+  std::shared_ptr<const KillSwitches> kills = std::make_shared<KillSwitches>();  // never null
   KeyHasher* key_hasher = nullptr;
   const SubjectSecret* secret = nullptr;
   Counters* counters = nullptr;

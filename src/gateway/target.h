@@ -25,6 +25,7 @@ enum class TargetKind : std::uint8_t {
   kReady,
   kSchema,
   kMetrics,
+  kAdminBreakers,
   kServerOptions /* OPTIONS * */,
   kNone,
 };

@@ -25,7 +25,7 @@ void AuditSum::close_second(std::vector<AuditRow>& out) {
 }
 
 void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
-  if (row.event != AuditEvent::kRefused) {
+  if (row.event == AuditEvent::kAdmin || row.event == AuditEvent::kDegraded) {
     out.push_back(std::move(row));
     return;
   }
@@ -35,14 +35,12 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
     close_second(out);
     second_ = now / kSecond;
   }
-  std::string name = row.key;
-  name += '\0';
-  name += row.limit;
+  std::string name(1, static_cast<char>(row.event));
+  for (const std::string* part : {&row.key, &row.limit, &row.tool}) name.append(*part).push_back('\0');
   auto found = pairs_.find(name);
   if (found == pairs_.end()) {
     if (pairs_.size() >= kMaxAuditPairs) {
-      row.key.clear();
-      row.limit.clear();
+      for (std::string* text : {&row.key, &row.limit, &row.user, &row.tool, &row.run, &row.agent}) text->clear();
       row.per_json = "{}";
       others_.add(std::move(row));
       return;

@@ -1,13 +1,14 @@
-// Keeps a flood of refusals from becoming a flood of audit rows: the first 20 per second, key and limit pass as single
-// rows, the rest of that second becomes one row with `count`.
+// Keeps a flood of events from becoming a flood of audit rows: the first 20 per second, event, key, limit and tool pass
+// as single rows, the rest of that second becomes one row with `count`. Agents and runs are not told apart: whoever is
+// refused could name a new one each time.
 //
 //   AuditSum audit;
 //   std::vector<AuditRow> rows;
 //   audit.add(row, now, rows);        // appends what is to be written now
 //   audit.flush(now, rows);           // every second, so that the last sums come out too
 //
-// Thread-safe; share one between the workers. Limits: kMaxAuditPairs pairs of key and limit per second; refusals of
-// further pairs are summed together in one row with an empty key and limit.
+// Thread-safe; share one between the workers. Limits: kMaxAuditPairs combinations per second; events of further
+// ones are summed together in one row with an empty key, limit and tool.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ inline constexpr std::size_t kMaxAuditPairs = 10'000;
 class AuditSum {
  public:
   explicit AuditSum(std::int64_t singles_per_second = 20) : singles_per_second_(singles_per_second) {}
-  // Rows that are no refusals always pass.
+  // What an operator changed and what a ladder degraded always passes.
   void add(AuditRow row, TimeNs now, std::vector<AuditRow>& out);
   // Appends the sums of seconds that are over. `all`: also of the current one (at shutdown).
   void flush(TimeNs now, std::vector<AuditRow>& out, bool all = false);

@@ -62,6 +62,35 @@ TEST(AuditSum, OtherEventsAlwaysPass) {
   EXPECT_EQ(rows.size(), 50u);
 }
 
+TEST(AuditSum, WarningsAndBreaksAreSummedLikeRefusalsAndApartFromThem) {
+  AuditSum audit(1);
+  std::vector<AuditRow> rows;
+  for (const AuditEvent event :
+       {AuditEvent::kRefused, AuditEvent::kWarned, AuditEvent::kBroken, AuditEvent::kStripped, AuditEvent::kTrust}) {
+    AuditRow row = refusal("ann", "repeats", kSecond);
+    row.event = event;
+    for (int i = 0; i < 100; ++i) audit.add(row, kSecond, rows);
+  }
+  EXPECT_EQ(rows.size(), 5u);
+  audit.flush(2 * kSecond, rows);
+  EXPECT_EQ(rows.size(), 10u);
+  EXPECT_EQ(total(rows), 500);
+}
+
+TEST(AuditSum, ToolsAreApartAndRunsAreNot) {
+  AuditSum audit(1);
+  std::vector<AuditRow> rows;
+  for (int i = 0; i < 100; ++i) {
+    AuditRow row = refusal("ann", "high-risk", kSecond);
+    row.tool = i % 2 == 0 ? "pay" : "mail";
+    row.run = "run" + std::to_string(i);
+    audit.add(row, kSecond, rows);
+  }
+  audit.flush(2 * kSecond, rows);
+  EXPECT_EQ(rows.size(), 4u);
+  EXPECT_EQ(total(rows), 100);
+}
+
 TEST(AuditSum, TimeThatGoesBackOpensNothingAnew) {
   AuditSum audit(1);
   std::vector<AuditRow> rows;

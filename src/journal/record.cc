@@ -20,6 +20,7 @@ constexpr std::uint32_t kMaxStatus = 999;
 // Beside `settled`: the numbers that rows did not have at first follow. Rows without them are as they always were, so
 // that old journals can be read, and most new ones by old versions.
 constexpr std::uint32_t kMoreNumbers = 0x10;
+constexpr std::uint32_t kTools = 0x20;  // likewise the names of tools, last
 
 // Writes into memory that is known to be large enough.
 class Out {
@@ -151,12 +152,18 @@ void for_each_audit_text(Row& row, Each each) {
   }
 }
 
+// Texts that audit rows did not have at first: they follow only where one of them is not empty.
+template <class Row, class Each>
+void for_each_later_audit_text(Row& row, Each each) {
+  for (auto* text : {&row.user, &row.tool, &row.run, &row.agent}) each(*text);
+}
+
 std::size_t text_bytes(const std::string& text) {
   return std::min(text.size(), kMaxText) + 3;
 }
 
 std::size_t row_bytes(const UsageRow& row) {
-  std::size_t size = kRowNumbers;
+  std::size_t size = kRowNumbers + text_bytes(row.tools);
   for_each_text(row, [&](const std::string& text) { size += text_bytes(text); });
   return size;
 }
@@ -170,8 +177,10 @@ void put_row(Out& out, const UsageRow& row) {
   out.varint(static_cast<std::uint64_t>(std::max(row.attempts, 0)));
   bool more = false;
   for_each_later_number(row, [&](std::int64_t number) { more = more || number != 0; });
-  out.byte(static_cast<std::uint8_t>(static_cast<std::uint32_t>(row.settled) | (more ? kMoreNumbers : 0)));
+  out.byte(static_cast<std::uint8_t>(static_cast<std::uint32_t>(row.settled) | (more ? kMoreNumbers : 0) |
+                                     (row.tools.empty() ? 0 : kTools)));
   if (more) for_each_later_number(row, [&](std::int64_t number) { out.zigzag(number); });
+  if (!row.tools.empty()) out.text(row.tools);
 }
 
 void get_row(In& in, UsageRow& row) {
@@ -182,11 +191,26 @@ void get_row(In& in, UsageRow& row) {
   row.status = static_cast<std::int32_t>(in.small(kMaxStatus));
   row.tool_calls = static_cast<std::int32_t>(in.small(kMaxCount));
   row.attempts = static_cast<std::int32_t>(in.small(kMaxCount));
-  const std::uint32_t settled = in.small(static_cast<std::uint32_t>(Settled::kExpired) | kMoreNumbers);
-  row.settled =
-      static_cast<Settled>(in.at_most(settled & ~kMoreNumbers, static_cast<std::uint32_t>(Settled::kExpired)));
+  const std::uint32_t settled = in.small(static_cast<std::uint32_t>(Settled::kExpired) | kMoreNumbers | kTools);
+  row.settled = static_cast<Settled>(
+      in.at_most(settled & ~(kMoreNumbers | kTools), static_cast<std::uint32_t>(Settled::kExpired)));
   const bool more = (settled & kMoreNumbers) != 0;
   for_each_later_number(row, [&](std::int64_t& number) { number = more ? in.zigzag() : 0; });
+  row.tools.clear();
+  if ((settled & kTools) != 0) in.text(row.tools);
+}
+
+void get_audit(In& in, AuditRow& row) {
+  row.time = static_cast<TimeNs>(in.fixed64());
+  row.retry_after_s = std::bit_cast<double>(in.fixed64());
+  row.event = static_cast<AuditEvent>(in.small(static_cast<std::uint32_t>(AuditEvent::kAdmin)));
+  row.count = in.zigzag();
+  for_each_audit_text(row, [&](std::string& text) { in.text(text); });
+  const bool later = in.ok() && !in.done();
+  for_each_later_audit_text(row, [&](std::string& text) {
+    text.clear();
+    if (later) in.text(text);
+  });
 }
 
 void put_effects(Out& out, std::span<const Effect> effects) {
@@ -335,13 +359,19 @@ void RecordEncoder::carry_hold(Hash128 id, std::string_view encoded) {
 
 void RecordEncoder::audit(const AuditRow& row) {
   std::size_t most = 8 + 8 + 1 + kVarint;
+  bool later = false;
   for_each_audit_text(row, [&](const std::string& text) { most += text_bytes(text); });
+  for_each_later_audit_text(row, [&](const std::string& text) {
+    most += text_bytes(text);
+    later = later || !text.empty();
+  });
   append_record(out_, RecordType::kAudit, most, [&](Out& o) {
     o.fixed64(static_cast<std::uint64_t>(row.time));
     o.fixed64(std::bit_cast<std::uint64_t>(row.retry_after_s));
     o.byte(static_cast<std::uint8_t>(row.event));
     o.zigzag(row.count);
     for_each_audit_text(row, [&](const std::string& text) { o.text(text); });
+    if (later) for_each_later_audit_text(row, [&](const std::string& text) { o.text(text); });
   });
 }
 
@@ -372,11 +402,7 @@ bool decode_record(std::uint8_t type, std::string_view payload, Record& record) 
       record.extra_usd_micros = in.zigzag();
       return get_effects(in, record.effects) && in.done();
     case RecordType::kAudit:
-      record.audit.time = static_cast<TimeNs>(in.fixed64());
-      record.audit.retry_after_s = std::bit_cast<double>(in.fixed64());
-      record.audit.event = static_cast<AuditEvent>(in.small(static_cast<std::uint32_t>(AuditEvent::kAdmin)));
-      record.audit.count = in.zigzag();
-      for_each_audit_text(record.audit, [&](std::string& text) { in.text(text); });
+      get_audit(in, record.audit);
       return in.done();
     case RecordType::kCarry:
       record.id = in.id();

@@ -40,6 +40,7 @@ UsageRow any_row() {
   row.tool_calls = *rc::gen::inRange(0, std::numeric_limits<std::int32_t>::max());
   row.attempts = *rc::gen::inRange(0, 100);
   row.settled = static_cast<Settled>(*rc::gen::inRange(0, 4));
+  row.tools = *rc::gen::element<std::string>("", "search*2,send_email", any_text());
   return row;
 }
 
@@ -102,12 +103,34 @@ RC_GTEST_PROP(Record, AuditRowsComeBackAsTheyWere, ()) {
                             &row.requested, &row.allowed, &row.evidence, &row.config_version}) {
     *text = any_text();
   }
+  if (*rc::gen::arbitrary<bool>()) {
+    for (std::string* text : {&row.user, &row.tool, &row.run, &row.agent}) *text = any_text();
+  }
   row.event = static_cast<AuditEvent>(*rc::gen::inRange(0, 7));
   row.retry_after_s = *rc::gen::inRange(-1, 1000) * 0.5;
   row.count = any_number();
   std::string bytes;
   RecordEncoder(bytes).audit(row);
   RC_ASSERT(decoded(bytes).audit == row);
+}
+
+// An audit row as it was written before rows had user, tool, run and agent.
+TEST(Record, AuditRowsOfEarlierVersionsAreReadAndWrittenAlike) {
+  AuditRow row;
+  row.time = 7;
+  row.key = "ann";
+  row.limit = "x";
+  std::string bytes;
+  RecordEncoder(bytes).audit(row);
+  // Time, wait, event, count, and eleven texts of which two have a letter more than their length, one two more.
+  EXPECT_EQ(bytes.size() - kRecordHeader - 1, 8u + 8 + 1 + 1 + 11 + 3 + 1 + 2);
+  Record record;
+  record.audit.user = record.audit.tool = "left from the record before";
+  ASSERT_TRUE(decode_record(static_cast<std::uint8_t>(RecordType::kAudit),
+                            std::string_view(bytes).substr(kRecordHeader + 1), record));
+  EXPECT_EQ(record.audit, row);
+  const std::string cut = bytes.substr(kRecordHeader + 1) + std::string("\1u\0", 3);
+  EXPECT_FALSE(decode_record(static_cast<std::uint8_t>(RecordType::kAudit), cut, record)) << "half of the new texts";
 }
 
 RC_GTEST_PROP(Record, DamagedPayloadsNeverDecodeBeyondTheirEnd, ()) {

@@ -75,5 +75,31 @@ TEST(MachineJsonTest, EmptyIsNull) {
             R"("used":null,"reserved":null,"requested":null,"retry_after":null,"reset_at":null,"also":[]})");
 }
 
+TEST(Tools, OfARowAreNamesWithCountsEachOnce) {
+  std::string tools;
+  for (const char* name : {"search", "send_email", "search", "a,b", "odd*3", ""}) add_tool(tools, name);
+  EXPECT_EQ(tools, "search*2,send_email,a_b,odd*3*1");
+  EXPECT_EQ(tool_counts(tools), (std::vector<ToolCount>{{"search", 2}, {"send_email", 1}, {"a_b", 1}, {"odd*3", 1}}));
+  EXPECT_TRUE(tool_counts("").empty());
+  EXPECT_EQ(tool_counts("a*x,*"), (std::vector<ToolCount>{{"a*x", 1}, {"*", 1}}));
+}
+
+TEST(Tools, OfARowAreAtMostSixteen) {
+  std::string tools;
+  for (int i = 0; i < 100; ++i) add_tool(tools, "tool" + std::to_string(i));
+  add_tool(tools, "tool3");
+  const auto counts = tool_counts(tools);
+  ASSERT_EQ(counts.size(), kMaxToolsOfRow);
+  EXPECT_EQ(counts[3], (ToolCount{"tool3", 2}));
+}
+
+TEST(AuditEvents, AreReadAsTheyAreWritten) {
+  EXPECT_EQ(audit_event_from("stripped"), AuditEvent::kStripped);
+  EXPECT_EQ(audit_event_from("Stripped"), std::nullopt);
+  for (int i = 0; i <= static_cast<int>(AuditEvent::kAdmin); ++i) {
+    EXPECT_EQ(audit_event_from(to_string(static_cast<AuditEvent>(i))), static_cast<AuditEvent>(i));
+  }
+}
+
 }  // namespace
 }  // namespace weir

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,17 @@ ServiceTier service_tier_from(std::string_view word);  // also "default", "auto"
 enum class Settled : std::uint8_t { kUsage, kCounted, kNone, kExpired };
 const char* to_string(Settled settled);
 
+inline constexpr std::size_t kMaxToolsOfRow = 16;
+// The tools of a row as text: "search*2,send_email" is two calls of one and one call of another. Each name stands once;
+// commas in names become underscores; of tools beyond kMaxToolsOfRow only the row's `tool_calls` tells.
+struct ToolCount {
+  std::string name;
+  std::int64_t calls = 0;
+  bool operator==(const ToolCount&) const = default;
+};
+void add_tool(std::string& tools, std::string_view name);
+std::vector<ToolCount> tool_counts(std::string_view tools);
+
 // One admitted request, as `weir usage` shows it.
 struct UsageRow {
   TimeNs time = 0;  // of admission
@@ -53,11 +65,13 @@ struct UsageRow {
   std::string degraded;  // as in X-Weir-Degraded; empty if not
   std::int32_t attempts = 0;
   Settled settled = Settled::kUsage;
+  std::string tools;  // that `tool_calls` counts, see add_tool()
   bool operator==(const UsageRow&) const = default;
 };
 
 enum class AuditEvent : std::uint8_t { kRefused, kWarned, kBroken, kStripped, kDegraded, kTrust, kAdmin };
 const char* to_string(AuditEvent event);
+std::optional<AuditEvent> audit_event_from(std::string_view word);
 
 // One refusal or other event a reviewer may ask about, as `weir audit` shows it.
 struct AuditRow {
@@ -72,6 +86,7 @@ struct AuditRow {
   std::int64_t count = 1;                          // refusals this row stands for
   std::string evidence;
   std::string config_version;
+  std::string user, tool, run, agent;  // where the event knows them
   bool operator==(const AuditRow&) const = default;
 };
 

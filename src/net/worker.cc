@@ -153,6 +153,10 @@ void Worker::use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers) {
   loop_.post([this, consumers = std::move(consumers)] { services_.consumers = consumers; });
 }
 
+void Worker::use_kills(std::shared_ptr<const KillSwitches> kills) {
+  loop_.post([this, kills = std::move(kills)] { services_.kills = kills; });
+}
+
 void Worker::drain(TimeNs until) {
   loop_.post([this, until] {
     draining_ = true;

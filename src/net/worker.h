@@ -52,6 +52,7 @@ class Worker {
   // --- any thread -------------------------------------------------------------------------------------------------
   void use_rules(std::shared_ptr<const Ruleset> rules);
   void use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers);
+  void use_kills(std::shared_ptr<const KillSwitches> kills);
   void drain(TimeNs until);  // stops accepting; ends when idle, at the latest at `until`
   void join();
   JournalWriter& journal() { return *journal_; }

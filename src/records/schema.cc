@@ -3,6 +3,8 @@
 #include <iterator>
 #include <string>
 
+#include "records/store_impl.h"
+
 namespace weir {
 namespace {
 
@@ -59,9 +61,39 @@ CREATE INDEX closed_decisions_time ON closed_decisions (closed_at);
 PRAGMA user_version = 2;
 )sql";
 
-// Each takes a file one version on. A process of an older version that is running meanwhile goes on working: it names
-// the columns that it writes, and new ones have defaults.
-constexpr const char* kSteps[] = {kVersion1, kVersion2};
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE usage ADD COLUMN tools TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN user TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN tool TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN run TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+-- Where the audit's chain begins and ends: retention moves the base on, every new row the head.
+CREATE TABLE audit_chain (
+  id INTEGER PRIMARY KEY CHECK (id = 1), base BLOB NOT NULL, purged INTEGER NOT NULL, head BLOB NOT NULL,
+  kept INTEGER NOT NULL
+);
+INSERT INTO audit_chain VALUES (1, zeroblob(32), 0, zeroblob(32), 0);
+CREATE TABLE kill_switches (
+  kind INTEGER NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL, by TEXT NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE TRIGGER kills_inserted AFTER INSERT ON kill_switches BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER kills_updated AFTER UPDATE ON kill_switches BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER kills_deleted AFTER DELETE ON kill_switches BEGIN UPDATE changes SET version = version + 1; END;
+)sql";
+
+// A process of an older version would append rows that the chain does not hold. It cannot: its rows wait in its journal
+// until it is started anew, and are booked then.
+constexpr const char* kVersion3Chained = R"sql(
+CREATE TRIGGER audit_chained BEFORE INSERT ON audit WHEN length(NEW.hash) <> 32
+BEGIN SELECT RAISE(ABORT, 'audit rows are chained since an upgrade of weir; restart the older server'); END;
+PRAGMA user_version = 3;
+)sql";
+
+// Each takes a file one version on. A process of an older version that is running meanwhile names the columns that
+// it writes, and new ones have defaults: it goes on working, except for audit rows.
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 }  // namespace
@@ -86,6 +118,10 @@ Result<void> prepare_schema(Database& db) {
   if (*version == kSchemaVersion) return {};
   for (auto step = static_cast<std::size_t>(*version); step < std::size(kSteps); ++step) {
     if (auto made = db.execute(kSteps[step]); !made) return made;
+  }
+  if (*version < 3) {
+    if (auto made = chain_existing_audit(db); !made) return made;
+    if (auto made = db.execute(kVersion3Chained); !made) return made;
   }
   return transaction.commit();
 }

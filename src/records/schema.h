@@ -9,7 +9,7 @@
 
 namespace weir {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 // Creates or migrates the tables, in one transaction.
 Result<void> prepare_schema(Database& db);

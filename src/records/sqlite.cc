@@ -63,6 +63,17 @@ std::unexpected<Error> Database::error(std::string_view doing) const {
   return fail(std::string(doing) + ": " + (db_ == nullptr ? "out of memory" : sqlite3_errmsg(db_)));
 }
 
+ReadTransaction::~ReadTransaction() {
+  if (open_) [[maybe_unused]]
+    const Result<void> done = db_.execute("ROLLBACK");
+}
+
+Result<void> ReadTransaction::begin() {
+  auto result = db_.execute("BEGIN");
+  open_ = result.has_value();
+  return result;
+}
+
 Transaction::~Transaction() {
   // A rollback that fails leaves nothing to do: SQLite rolls back what was not committed when it closes.
   if (open_) [[maybe_unused]]

@@ -48,6 +48,7 @@ class Statement {
   // Columns from 0.
   std::int64_t integer(int at) const { return sqlite3_column_int64(s_, at); }
   double real(int at) const { return sqlite3_column_double(s_, at); }
+  int type(int at) const { return sqlite3_column_type(s_, at); }  // SQLITE_INTEGER …, as it is stored
   bool is_null(int at) const { return sqlite3_column_type(s_, at) == SQLITE_NULL; }
   std::string text(int at) const;
 
@@ -79,6 +80,18 @@ class Database {
 
  private:
   sqlite3* db_ = nullptr;
+};
+
+// What is read until it leaves scope is of one moment.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Database& db) : db_(db) {}
+  ~ReadTransaction();
+  Result<void> begin();
+
+ private:
+  Database& db_;
+  bool open_ = false;
 };
 
 // Rolls back when it leaves scope without commit().

@@ -35,6 +35,17 @@ Consumer consumer_of(const Statement& s) {
   return c;
 }
 
+// What the audit tells of a consumer; metadata may be long or private and are left out.
+std::string described(const Consumer& c) {
+  std::string out = "kind=";
+  out += to_string(c.kind);
+  for (const auto& [name, value] :
+       {std::pair("tenant", &c.tenant), std::pair("user", &c.user), std::pair("tier", &c.tier)}) {
+    if (!value->empty()) out += fmt::format(" {}={}", name, *value);
+  }
+  return out;
+}
+
 // Held while a process opens the store: only one at a time may create or migrate it.
 class OpeningLock {
  public:
@@ -114,6 +125,8 @@ Result<void> Store::Impl::prepare() {
       {&add_setting, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING"},
       {&insert_usage, usage_insert_sql()},
       {&insert_audit, audit_insert_sql()},
+      {&get_chain, chain_select_sql()},
+      {&put_chain, chain_update_sql()},
       {&replace_usage, usage_replace_sql()},
       {&put_closed, closed_insert_sql()},
       {&put_position, "INSERT INTO drained VALUES (?1, ?2) ON CONFLICT (sequence) DO UPDATE SET position = ?2"},
@@ -152,7 +165,9 @@ void Store::set_busy_timeout(int ms) {
   impl_->db.set_busy_timeout(ms);
 }
 
-Result<void> Store::create_consumer(Consumer& consumer, const KeyHash& hash) {
+Result<void> Store::create_consumer(Consumer& consumer, const KeyHash& hash, const Change& change) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return begun;
   Statement& s = impl_->insert_consumer;
   s.bind(1, std::string_view(consumer.name));
   s.bind_blob(2, hash.data(), hash.size());
@@ -164,7 +179,13 @@ Result<void> Store::create_consumer(Consumer& consumer, const KeyHash& hash) {
   s.bind(8, std::string_view(consumer.metadata_json));
   s.bind(9, consumer.created_at);
   if (s.run()) {
-    consumer.id = impl_->db.last_id();
+    const std::int64_t id = impl_->db.last_id();
+    const Change made{.at = change.at != 0 ? change.at : consumer.created_at, .by = change.by};
+    if (auto noted = impl_->append_change(made, "keys create", "key", consumer.name, described(consumer)); !noted) {
+      return noted;
+    }
+    if (auto done = transaction.commit(); !done) return done;
+    consumer.id = id;
     return {};
   }
   if (impl_->db.extended_code() == SQLITE_CONSTRAINT_UNIQUE) {
@@ -197,7 +218,9 @@ Result<std::vector<Consumer>> Store::list_consumers() {
   return all;
 }
 
-Result<bool> Store::update_consumer(const Consumer& consumer) {
+Result<bool> Store::update_consumer(const Consumer& consumer, const Change& change) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
   Statement& s = impl_->update_consumer;
   s.bind(1, std::string_view(consumer.name));
   s.bind(2, std::string_view(consumer.tenant));
@@ -206,15 +229,26 @@ Result<bool> Store::update_consumer(const Consumer& consumer) {
   s.bind(5, static_cast<std::int64_t>(consumer.kind));
   s.bind(6, std::string_view(consumer.metadata_json));
   if (!s.run()) return impl_->error("cannot update the consumer");
-  return impl_->db.changes() > 0;
+  if (impl_->db.changes() == 0) return false;
+  const auto noted = impl_->append_change(change, "keys update", "key", consumer.name, described(consumer));
+  if (!noted) return std::unexpected(noted.error());
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
+  return true;
 }
 
-Result<bool> Store::revoke_consumer(std::string_view name) {
+Result<bool> Store::revoke_consumer(std::string_view name, const Change& change) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
   Statement& s = impl_->revoke_consumer;
   s.bind(1, name);
   s.bind(2, static_cast<std::int64_t>(ConsumerStatus::kRevoked));
   if (!s.run()) return impl_->error("cannot revoke the key");
-  return impl_->db.changes() > 0;
+  if (impl_->db.changes() == 0) return false;
+  if (auto noted = impl_->append_change(change, "keys revoke", "key", name, {}); !noted) {
+    return std::unexpected(noted.error());
+  }
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
+  return true;
 }
 
 Result<std::shared_ptr<const ConsumerSnapshot>> Store::load_directory() {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,7 +21,9 @@
 #include "base/result.h"
 #include "model/consumer.h"
 #include "model/decision.h"
+#include "model/kill_switch.h"
 #include "model/usage.h"
+#include "records/audit_chain.h"
 #include "records/directory.h"
 
 namespace weir {
@@ -32,7 +35,7 @@ struct StoreOptions {
 };
 
 // What the ledger is asked for; `--since` and `--by` of `weir usage`.
-enum class UsageBy : std::uint8_t { kKey, kTenant, kUser, kModel, kAgent, kRun, kUtcDay };
+enum class UsageBy : std::uint8_t { kKey, kTenant, kUser, kModel, kAgent, kTool, kRun, kUtcDay };
 std::optional<UsageBy> usage_by_from(std::string_view name);
 const char* to_string(UsageBy by);
 
@@ -42,6 +45,29 @@ struct UsageSum {
   std::int64_t input_tokens = 0, output_tokens = 0, cached_tokens = 0, cache_write_tokens = 0, reasoning_tokens = 0;
   std::int64_t usd_micros = 0, reserved_tokens = 0, tool_calls = 0;
 };
+
+// Which audit rows are wanted; empty members ask for all.
+struct AuditQuery {
+  TimeNs since = std::numeric_limits<TimeNs>::min();
+  std::optional<AuditEvent> event;
+  std::string key;         // also of what an operator changed about that key
+  std::int64_t limit = 0;  // the newest so many; 0: all
+};
+
+// Who changes something, for the audit.
+struct Change {
+  TimeNs at = 0;  // 0: of a new consumer, when it was created
+  std::string by = "local";
+};
+
+// What the ledger knows of a run that may go on.
+struct RecentRun {
+  std::string key, run;
+  std::int64_t llm_calls = 0, tool_calls = 0, tokens = 0, usd_micros = 0;
+  TimeNs last = 0;
+};
+inline constexpr std::size_t kMaxRecentRuns = 200'000;  // the ones used last
+inline constexpr std::size_t kMaxKillSwitches = 10'000;
 
 // How far the ledger has read a journal segment.
 struct DrainPosition {
@@ -60,18 +86,27 @@ class Store {
   // How long a busy database is waited for from now on.
   void set_busy_timeout(int ms);
 
+  // Every change of consumers and kill switches writes an audit row (event admin) in the same transaction.
   // --- consumers ----------------------------------------------------------------------------------------------------
   // Fills `consumer.id`. An error if the name is taken.
-  Result<void> create_consumer(Consumer& consumer, const KeyHash& hash);
+  Result<void> create_consumer(Consumer& consumer, const KeyHash& hash, const Change& change = {});
   Result<std::optional<Consumer>> find_consumer(std::string_view name);
   Result<std::vector<Consumer>> list_consumers();  // by name
   // Writes tenant, user, tier, kind and metadata of the consumer of that name; false if there is none.
-  Result<bool> update_consumer(const Consumer& consumer);
+  Result<bool> update_consumer(const Consumer& consumer, const Change& change = {});
   // False if there is none. Revoking again changes nothing.
-  Result<bool> revoke_consumer(std::string_view name);
+  Result<bool> revoke_consumer(std::string_view name, const Change& change = {});
   Result<std::shared_ptr<const ConsumerSnapshot>> load_directory();
-  // Changes whenever consumers or settings change, in whatever process. Cheap enough for four times a second.
+  // Changes whenever consumers, settings or kill switches change, in whatever process. Cheap enough for four times a
+  // second.
   Result<std::uint64_t> data_version();
+
+  // --- kill switches ------------------------------------------------------------------------------------------------
+  // Throws it, or replaces its reason. An error when there are kMaxKillSwitches.
+  Result<void> set_kill_switch(const KillSwitch& off);
+  // False if it was not set.
+  Result<bool> clear_kill_switch(KillSwitch::Kind kind, std::string_view name, const Change& change);
+  Result<std::vector<KillSwitch>> kill_switches();  // by kind and name
 
   // --- settings -----------------------------------------------------------------------------------------------------
   Result<std::optional<std::string>> setting(std::string_view name);
@@ -84,6 +119,12 @@ class Store {
   Result<void> usage(TimeNs since, const std::function<bool(const UsageRow&)>& row);
   Result<std::vector<UsageSum>> usage_sums(TimeNs since, UsageBy by);  // by group
   Result<void> audit(TimeNs since, const std::function<bool(const AuditRow&)>& row);
+  Result<void> audit(const AuditQuery& query, const std::function<bool(const AuditRow&)>& row);
+  // Walks the chain from the first kept row on, in one snapshot of the store. `expected`: a head printed earlier, in
+  // hexadecimal.
+  Result<AuditVerdict> verify_audit(std::string_view expected = {});
+  // Runs of rows since then, last used first.
+  Result<std::vector<RecentRun>> recent_runs(TimeNs since);
   // Inserts rows and moves the journal positions, in one transaction. A row of a decision hold replaces the one booked
   // for it before.
   Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
@@ -95,6 +136,7 @@ class Store {
   Result<std::vector<DrainPosition>> positions();
   Result<void> forget_positions(std::span<const std::uint64_t> sequences);
   // Deletes at most `most` rows older than given from each table; how many went. Call again while it is not zero.
+  // Audit rows go in the order of the chain: one that is out of order in time goes with its neighbours.
   Result<std::size_t> purge(TimeNs usage_before, TimeNs audit_before, std::size_t most);
 
   // The file may not grow beyond so many pages: how tests meet a full disk.

@@ -4,6 +4,7 @@
 //   ResetAfter reset(impl.find);
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "records/sqlite.h"
@@ -17,9 +18,42 @@ struct Store::Impl {
   Statement insert_consumer, find_consumer, list_consumers, update_consumer, revoke_consumer;
   Statement version, get_setting, put_setting, add_setting;
   Statement insert_usage, insert_audit, put_position, replace_usage, put_closed;
+  Statement get_chain, put_chain;
 
   Result<void> prepare();  // every statement above
+  // Appends to the chain; inside a transaction of the caller's, so that no other process appends at the same time.
+  Result<void> append_audit(std::span<const AuditRow> rows);
+  Result<void> append_change(const Change& change, std::string what, std::string_view attribute, std::string_view name,
+                             std::string evidence);
+  Result<std::size_t> purge_audit(TimeNs before, std::size_t most);  // likewise
   std::unexpected<Error> error(std::string_view doing) const { return db.error(doing); }
+};
+
+// Binds values in the order of the columns.
+class Binder {
+ public:
+  explicit Binder(Statement& s) : s_(s) {}
+  Binder& number(std::int64_t value) {
+    s_.bind(++at_, value);
+    return *this;
+  }
+  Binder& text(std::string_view value) {
+    s_.bind(++at_, value);
+    return *this;
+  }
+  Binder& real_or_null(double value) {
+    ++at_;
+    value >= 0 ? s_.bind(at_, value) : s_.bind_null(at_);
+    return *this;
+  }
+  Binder& blob(const AuditHash& value) {
+    s_.bind_blob(++at_, value.data(), value.size());
+    return *this;
+  }
+
+ private:
+  Statement& s_;
+  int at_ = 0;
 };
 
 // Frees a statement's row and bindings at the end of a scope.
@@ -37,6 +71,11 @@ class ResetAfter {
 // Statements of the ledger, built from the lists of columns in store_ledger.cc.
 std::string usage_insert_sql();
 std::string audit_insert_sql();
+// Chains the rows of a file that had no chain, in a transaction of the caller's.
+Result<void> chain_existing_audit(Database& db);
+std::string chain_select_sql();
+std::string chain_update_sql();
+std::string insert_sql(std::string_view table, std::string_view columns);
 std::string usage_replace_sql();
 std::string closed_insert_sql();
 

@@ -1,10 +1,11 @@
-// The ledger half of Store: usage and audit rows, journal positions, retention.
+// The ledger of Store: usage rows, journal positions, closed decisions. The audit is in store_audit.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "base/time.h"
@@ -16,41 +17,7 @@ namespace {
 constexpr std::string_view kUsageColumns =
     "time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, provider, route, status, "
     "input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, audio_out, usd_micros, "
-    "reserved_tokens, tool_calls, degraded, attempts, settled, cache_write_1h, tool_units";
-constexpr std::string_view kAuditColumns =
-    "time, request_id, key, event, layer, limit_name, per, used, reserved, requested, allowed, retry_after, count, "
-    "evidence, config_version";
-
-std::string insert_sql(std::string_view table, std::string_view columns) {
-  std::string places = "?";
-  const auto commas = std::count(columns.begin(), columns.end(), ',');
-  for (std::ptrdiff_t i = 0; i < commas; ++i) places += ", ?";
-  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, columns, places);
-}
-
-// Binds values in the order of the columns.
-class Binder {
- public:
-  explicit Binder(Statement& s) : s_(s) {}
-  Binder& number(std::int64_t value) {
-    s_.bind(++at_, value);
-    return *this;
-  }
-  Binder& text(const std::string& value) {
-    s_.bind(++at_, std::string_view(value));
-    return *this;
-  }
-  Binder& real_or_null(double value) {
-    ++at_;
-    value < 0 ? s_.bind_null(at_) : s_.bind(at_, value);
-    return *this;
-  }
-
- private:
-  Statement& s_;
-  int at_ = 0;
-};
-
+    "reserved_tokens, tool_calls, degraded, attempts, settled, cache_write_1h, tool_units, tools";
 void bind_row(Statement& s, const UsageRow& row) {
   Binder b(s);
   b.number(row.time).text(row.request_id).text(row.key).text(row.tenant).text(row.user).text(row.tier).text(row.kind);
@@ -59,7 +26,7 @@ void bind_row(Statement& s, const UsageRow& row) {
   b.number(row.usage.output_visible).number(row.usage.reasoning).number(row.usage.audio_in);
   b.number(row.usage.audio_out).number(row.usd_micros).number(row.reserved_tokens).number(row.tool_calls);
   b.text(row.degraded).number(row.attempts).number(static_cast<std::int64_t>(row.settled));
-  b.number(row.usage.cache_write_1h).number(row.usage.tool_units);
+  b.number(row.usage.cache_write_1h).number(row.usage.tool_units).text(row.tools);
 }
 
 UsageRow usage_of(const Statement& s) {
@@ -79,31 +46,8 @@ UsageRow usage_of(const Statement& s) {
   row.attempts = static_cast<std::int32_t>(s.integer(at++));
   row.settled = static_cast<Settled>(s.integer(at++));
   row.usage.cache_write_1h = s.integer(at++);
-  row.usage.tool_units = s.integer(at);
-  return row;
-}
-
-void bind_row(Statement& s, const AuditRow& row) {
-  Binder b(s);
-  b.number(row.time).text(row.request_id).text(row.key).number(static_cast<std::int64_t>(row.event));
-  b.text(row.layer).text(row.limit).text(row.per_json).text(row.used).text(row.reserved).text(row.requested);
-  b.text(row.allowed).real_or_null(row.retry_after_s).number(row.count).text(row.evidence).text(row.config_version);
-}
-
-AuditRow audit_of(const Statement& s) {
-  AuditRow row;
-  row.time = s.integer(0);
-  row.request_id = s.text(1);
-  row.key = s.text(2);
-  row.event = static_cast<AuditEvent>(s.integer(3));
-  std::string* const texts[] = {&row.layer,    &row.limit,     &row.per_json, &row.used,
-                                &row.reserved, &row.requested, &row.allowed};
-  int at = 4;
-  for (std::string* text : texts) *text = s.text(at++);
-  row.retry_after_s = s.is_null(at) ? -1 : s.real(at);
-  row.count = s.integer(at + 1);
-  row.evidence = s.text(at + 2);
-  row.config_version = s.text(at + 3);
+  row.usage.tool_units = s.integer(at++);
+  row.tools = s.text(at);
   return row;
 }
 
@@ -113,24 +57,24 @@ struct Grouping {
   const char* expression;
 };
 constexpr Grouping kGroupings[] = {
-    {UsageBy::kKey, "key", "key"},
-    {UsageBy::kTenant, "tenant", "tenant"},
-    {UsageBy::kUser, "user", "user"},
-    {UsageBy::kModel, "model", "model"},
-    {UsageBy::kAgent, "agent", "agent"},
-    {UsageBy::kRun, "run", "run"},
-    {UsageBy::kUtcDay, "day", "date(time / 1000000000, 'unixepoch')"},
+    {UsageBy::kKey, "key", "key"},       {UsageBy::kTenant, "tenant", "tenant"},
+    {UsageBy::kUser, "user", "user"},    {UsageBy::kModel, "model", "model"},
+    {UsageBy::kAgent, "agent", "agent"}, {UsageBy::kTool, "tool", nullptr},  // see sums_by_tool()
+    {UsageBy::kRun, "run", "run"},       {UsageBy::kUtcDay, "day", "date(time / 1000000000, 'unixepoch')"},
 };
 
 }  // namespace
 
+std::string insert_sql(std::string_view table, std::string_view columns) {
+  std::string places = "?";
+  const auto commas = std::count(columns.begin(), columns.end(), ',');
+  for (std::ptrdiff_t i = 0; i < commas; ++i) places += ", ?";
+  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, columns, places);
+}
+
 std::string usage_insert_sql() {
   return insert_sql("usage", kUsageColumns);
 }
-std::string audit_insert_sql() {
-  return insert_sql("audit", kAuditColumns);
-}
-
 std::string usage_replace_sql() {
   return "DELETE FROM usage WHERE time = ?1 AND request_id = ?2 AND key = ?3 AND route = ?4";
 }
@@ -162,7 +106,48 @@ Result<void> Store::usage(TimeNs since, const std::function<bool(const UsageRow&
   return {};
 }
 
+namespace {
+
+void add_row(UsageSum& sum, const UsageRow& row, std::int64_t tool_calls) {
+  ++sum.requests;
+  sum.input_tokens += row.usage.input();
+  sum.output_tokens += row.usage.output();
+  sum.cached_tokens += row.usage.cache_read;
+  sum.cache_write_tokens += row.usage.cache_write + row.usage.cache_write_1h;
+  sum.reasoning_tokens += row.usage.reasoning;
+  sum.usd_micros += row.usd_micros;
+  sum.reserved_tokens += row.reserved_tokens;
+  sum.tool_calls += tool_calls;
+}
+
+// A request that called two tools counts for both; calls whose tool the row does not name count for "". Names come from
+// clients, so there may be any number: those beyond kMaxGroups are summed as "".
+Result<std::vector<UsageSum>> sums_by_tool(Store& store, TimeNs since) {
+  constexpr std::size_t kMaxGroups = 10'000;
+  std::map<std::string, UsageSum> sums;
+  const auto read = store.usage(since, [&](const UsageRow& row) {
+    std::int64_t unnamed = row.tool_calls;
+    for (ToolCount& tool : tool_counts(row.tools)) {
+      unnamed -= tool.calls;
+      const bool room = sums.size() < kMaxGroups || sums.contains(tool.name);
+      add_row(sums[room ? std::move(tool.name) : std::string()], row, tool.calls);
+    }
+    if (unnamed > 0) add_row(sums[{}], row, unnamed);
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  std::vector<UsageSum> all;
+  for (auto& [name, sum] : sums) {
+    sum.group = name;
+    all.push_back(std::move(sum));
+  }
+  return all;
+}
+
+}  // namespace
+
 Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
+  if (by == UsageBy::kTool) return sums_by_tool(*this, since);
   Statement s = impl_->db.prepare(
       fmt::format("SELECT {} AS grouped, count(*), sum(input_uncached + cache_read + cache_write + cache_write_1h), "
                   "sum(output_visible + reasoning), sum(cache_read), sum(cache_write + cache_write_1h), "
@@ -186,17 +171,27 @@ Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
   return sums;
 }
 
-Result<void> Store::audit(TimeNs since, const std::function<bool(const AuditRow&)>& row) {
-  Statement s =
-      impl_->db.prepare(fmt::format("SELECT {} FROM audit WHERE time >= ?1 ORDER BY time, id", kAuditColumns));
-  if (!s) return impl_->error("cannot read the audit");
+Result<std::vector<RecentRun>> Store::recent_runs(TimeNs since) {
+  Statement s = impl_->db.prepare(
+      "SELECT key, run, sum(model <> ''), sum(tool_calls), sum(input_uncached + cache_read + cache_write + "
+      "cache_write_1h + output_visible + reasoning), sum(usd_micros), max(time) AS last FROM usage "
+      "WHERE time >= ?1 AND run <> '' GROUP BY key, run ORDER BY last DESC LIMIT ?2");
+  if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
+  s.bind(2, static_cast<std::int64_t>(kMaxRecentRuns));
+  std::vector<RecentRun> runs;
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) {
-    if (!row(audit_of(s))) return {};
+    runs.push_back({.key = s.text(0),
+                    .run = s.text(1),
+                    .llm_calls = s.integer(2),
+                    .tool_calls = s.integer(3),
+                    .tokens = s.integer(4),
+                    .usd_micros = s.integer(5),
+                    .last = s.integer(6)});
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the audit");
-  return {};
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  return runs;
 }
 
 Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
@@ -211,10 +206,7 @@ Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditR
     bind_row(impl_->insert_usage, row);
     if (!impl_->insert_usage.run()) return impl_->error("cannot write the ledger");
   }
-  for (const AuditRow& row : audit) {
-    bind_row(impl_->insert_audit, row);
-    if (!impl_->insert_audit.run()) return impl_->error("cannot write the audit");
-  }
+  if (auto appended = impl_->append_audit(audit); !appended) return appended;
   for (const ClosedDecision& each : closed) {
     impl_->put_closed.bind_blob(1, &each.id, sizeof each.id);
     impl_->put_closed.bind(2, each.at);
@@ -282,24 +274,6 @@ Result<void> Store::forget_positions(std::span<const std::uint64_t> sequences) {
     if (!s.run()) return impl_->error("cannot write the ledger");
   }
   return transaction.commit();
-}
-
-Result<std::size_t> Store::purge(TimeNs usage_before, TimeNs audit_before, std::size_t most) {
-  std::size_t gone = 0;
-  const std::pair<const char*, TimeNs> tables[] = {{"usage", usage_before}, {"audit", audit_before}};
-  Transaction transaction(impl_->db);
-  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
-  for (const auto& [table, before] : tables) {
-    Statement s = impl_->db.prepare(
-        fmt::format("DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE time < ?1 ORDER BY time LIMIT ?2)", table));
-    if (!s) return impl_->error("cannot delete old records");
-    s.bind(1, before);
-    s.bind(2, static_cast<std::int64_t>(most));
-    if (!s.run()) return impl_->error("cannot delete old records");
-    gone += static_cast<std::size_t>(impl_->db.changes());
-  }
-  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
-  return gone;
 }
 
 }  // namespace weir

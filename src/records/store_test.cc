@@ -141,6 +141,7 @@ TEST(Store, RowsComeBackAsTheyWereInOrderOfTime) {
   rows[0].settled = Settled::kExpired;
   rows[0].conversation = "c";
   rows[0].tool_calls = 9;
+  rows[0].tools = "search*8,send_email";
   AuditRow audit;
   audit.time = 77;
   audit.key = "ann";
@@ -148,6 +149,10 @@ TEST(Store, RowsComeBackAsTheyWereInOrderOfTime) {
   audit.used = "4.20";
   audit.count = 12;
   audit.evidence = "zero\0byte";
+  audit.user = "u";
+  audit.tool = "send_email";
+  audit.run = "r";
+  audit.agent = "a";
   AuditRow waiting = audit;
   waiting.time = 78;
   waiting.retry_after_s = 31.25;
@@ -286,6 +291,11 @@ TEST(Store, ReadOnlyRefusesToWriteAndNewerFilesAreLeftAlone) {
 void make_first_version(const std::string& file) {
   Database db;
   ASSERT_TRUE(db.open(file, SQLITE_OPEN_READWRITE, 100));
+  ASSERT_TRUE(db.execute("DROP TRIGGER audit_chained; DROP TABLE audit_chain; DROP TABLE kill_switches"));
+  ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN tools"));
+  for (const char* column : {"user", "tool", "run", "agent", "hash"}) {
+    ASSERT_TRUE(db.execute((std::string("ALTER TABLE audit DROP COLUMN ") + column).c_str()));
+  }
   ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN cache_write_1h"));
   ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN tool_units"));
   ASSERT_TRUE(db.execute("DROP TABLE closed_decisions"));

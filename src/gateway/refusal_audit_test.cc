@@ -1,0 +1,40 @@
+// What the audit is told of refusals and other events.
+#include "gateway/refusal_audit.h"
+
+#include <gtest/gtest.h>
+
+#include "gateway/gateway_fixture.h"
+
+namespace weir {
+namespace {
+
+using namespace stage;
+
+TEST(RefusalAudit, RowsSayWhichUserToolRunAndAgentWhereTheRefusalKnows) {
+  World world;
+  Refusal refusal{.limit = "high-risk", .layer = "tool"};
+  refusal.per = {{"caller", "ann"}, {"tool", "pay"}, {"user", "eve"}, {"run", "r1"}, {"agent", "mailer"}};
+  audit_refusal(world.services, refusal, "ann", "req_1");
+  ASSERT_EQ(world.journal.audits.size(), 1u);
+  const AuditRow& row = world.journal.audits[0];
+  EXPECT_EQ((std::vector{row.user, row.tool, row.run, row.agent}),
+            (std::vector<std::string>{"eve", "pay", "r1", "mailer"}));
+  audit_refusal(world.services, Refusal{.limit = "spend", .layer = "budget"}, "ann", "req_2");
+  EXPECT_EQ(world.journal.audits.at(1).tool, "");
+}
+
+TEST(RefusalAudit, ANoteGetsItsTimeAndPolicyAndAFloodOfThemIsSummed) {
+  World world;
+  for (int i = 0; i < 1000; ++i) {
+    audit_note(world.services, {.key = "ann", .event = AuditEvent::kWarned, .layer = "breaker", .limit = "repeats"});
+  }
+  ASSERT_EQ(world.journal.audits.size(), 20u);
+  EXPECT_EQ(world.journal.audits[0].time, world.services.now);
+  EXPECT_EQ(world.journal.audits[0].config_version, world.services.rules->policy().version);
+  flush_audit(world.services, true);
+  ASSERT_EQ(world.journal.audits.size(), 21u);
+  EXPECT_EQ(world.journal.audits[20].count, 980);
+}
+
+}  // namespace
+}  // namespace weir

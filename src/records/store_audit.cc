@@ -1,0 +1,259 @@
+// The audit of Store: rows in their chain, verification, retention.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "records/store_impl.h"
+
+namespace weir {
+namespace {
+
+// In the order of the chain's encoding; `hash` is bound after them.
+constexpr std::string_view kAuditColumns =
+    "time, request_id, key, event, layer, limit_name, per, used, reserved, requested, allowed, retry_after, count, "
+    "evidence, config_version, user, tool, run, agent";
+static_assert(std::count(kAuditColumns.begin(), kAuditColumns.end(), ',') + 1 == kAuditColumnCount);
+
+void bind_row(Statement& s, const AuditRow& row, const AuditHash& hash) {
+  Binder b(s);
+  b.number(row.time).text(row.request_id).text(row.key).number(static_cast<std::int64_t>(row.event));
+  b.text(row.layer).text(row.limit).text(row.per_json).text(row.used).text(row.reserved).text(row.requested);
+  b.text(row.allowed).real_or_null(row.retry_after_s).number(row.count).text(row.evidence).text(row.config_version);
+  b.text(row.user).text(row.tool).text(row.run).text(row.agent).blob(hash);
+}
+
+AuditRow audit_of(const Statement& s) {
+  AuditRow row;
+  row.time = s.integer(0);
+  row.request_id = s.text(1);
+  row.key = s.text(2);
+  row.event = static_cast<AuditEvent>(s.integer(3));
+  std::string* const texts[] = {&row.layer,    &row.limit,     &row.per_json, &row.used,
+                                &row.reserved, &row.requested, &row.allowed};
+  int at = 4;
+  for (std::string* text : texts) *text = s.text(at++);
+  row.retry_after_s = s.is_null(at) ? -1 : s.real(at);
+  row.count = s.integer(++at);
+  for (std::string* text : {&row.evidence, &row.config_version, &row.user, &row.tool, &row.run, &row.agent}) {
+    *text = s.text(++at);
+  }
+  return row;
+}
+
+bool hash_of(const Statement& s, int at, AuditHash& hash) {
+  const std::string bytes = s.text(at);
+  if (bytes.size() != hash.size()) return false;
+  std::memcpy(hash.data(), bytes.data(), hash.size());
+  return true;
+}
+
+struct Chain {
+  AuditHash base{}, head{};
+  std::int64_t purged = 0, kept = 0;
+};
+
+std::unexpected<Error> damaged() {
+  return fail("the record of where the audit's chain begins and ends is damaged; restore the store from a copy");
+}
+
+Result<Chain> read_chain(Database& db, Statement& s) {
+  const ResetAfter reset(s);
+  switch (s.step()) {
+    case Statement::kRow:
+      break;
+    case Statement::kDone:
+      return damaged();
+    default:
+      return db.error("cannot read the audit");
+  }
+  Chain chain;
+  if (!hash_of(s, 0, chain.base) || !hash_of(s, 2, chain.head)) return damaged();
+  chain.purged = s.integer(1);
+  chain.kept = s.integer(3);
+  return chain;
+}
+
+Result<void> write_chain(Database& db, Statement& s, const Chain& chain) {
+  Binder(s).blob(chain.base).number(chain.purged).blob(chain.head).number(chain.kept);
+  if (!s.run()) return db.error("cannot write the audit");
+  return {};
+}
+
+void broken(AuditVerdict& verdict, std::string why) {
+  verdict.intact = false;
+  verdict.why = std::move(why);
+}
+
+// One step of the walk; false where the chain breaks.
+bool check_row(const Statement& s, AuditVerdict& verdict) {
+  const TimeNs time = s.integer(0);
+  AuditHash stored{};
+  const bool has_hash = hash_of(s, kAuditColumnCount, stored);
+  if (!has_hash || chained(verdict.head, s) != stored) {
+    broken(verdict, has_hash ? "this row was changed, or a row before it was changed, moved or removed"
+                             : "this row was written past the chain");
+    verdict.broken_at_row = true;
+    verdict.broken_time = time;
+    verdict.broken_request_id = s.text(1);
+    return false;
+  }
+  verdict.head = stored;
+  verdict.first = verdict.rows == 0 ? time : std::min(verdict.first, time);
+  verdict.last = verdict.rows == 0 ? time : std::max(verdict.last, time);
+  ++verdict.rows;
+  return true;
+}
+
+}  // namespace
+
+std::string audit_insert_sql() {
+  return insert_sql("audit", fmt::format("{}, hash", kAuditColumns));
+}
+std::string chain_select_sql() {
+  return "SELECT base, purged, head, kept FROM audit_chain WHERE id = 1";
+}
+std::string chain_update_sql() {
+  return "UPDATE audit_chain SET base = ?1, purged = ?2, head = ?3, kept = ?4 WHERE id = 1";
+}
+
+Result<void> chain_existing_audit(Database& db) {
+  Statement rows = db.prepare(fmt::format("SELECT {}, id FROM audit ORDER BY id", kAuditColumns));
+  Statement put = db.prepare("UPDATE audit SET hash = ?1 WHERE id = ?2");
+  Statement put_chain = db.prepare(chain_update_sql());
+  if (!rows || !put || !put_chain) return db.error("cannot chain the audit");
+  Chain chain;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = rows.step()) == Statement::kRow) {
+    chain.head = chained(chain.head, rows);
+    ++chain.kept;
+    Binder(put).blob(chain.head).number(rows.integer(kAuditColumnCount));
+    if (!put.run()) return db.error("cannot chain the audit");
+  }
+  if (outcome == Statement::kFailed) return db.error("cannot chain the audit");
+  return write_chain(db, put_chain, chain);
+}
+
+Result<void> Store::Impl::append_audit(std::span<const AuditRow> rows) {
+  if (rows.empty()) return {};
+  auto chain = read_chain(db, get_chain);
+  if (!chain) return std::unexpected(chain.error());
+  for (const AuditRow& row : rows) {
+    chain->head = chained(chain->head, row);
+    bind_row(insert_audit, row, chain->head);
+    if (!insert_audit.run()) return error("cannot write the audit");
+  }
+  chain->kept += static_cast<std::int64_t>(rows.size());
+  return write_chain(db, put_chain, *chain);
+}
+
+Result<void> Store::Impl::append_change(const Change& change, std::string what, std::string_view attribute,
+                                        std::string_view name, std::string evidence) {
+  AuditRow row{.time = change.at, .event = AuditEvent::kAdmin, .layer = "admin", .limit = std::move(what)};
+  row.per_json.clear();
+  JsonWriter(row.per_json).begin_object().key(attribute).string(name).end_object();
+  row.evidence = "by " + change.by + (evidence.empty() ? "" : ": " + evidence);
+  if (attribute == "tool") row.tool = name;
+  if (attribute == "agent") row.agent = name;
+  if (attribute == "run") row.run = name;
+  return append_audit({&row, 1});
+}
+
+Result<void> Store::audit(TimeNs since, const std::function<bool(const AuditRow&)>& row) {
+  return audit(AuditQuery{.since = since, .event = {}, .key = {}}, row);
+}
+
+Result<void> Store::audit(const AuditQuery& query, const std::function<bool(const AuditRow&)>& row) {
+  // An operator's row has no caller: the key that was changed is in `per`.
+  std::string sql = fmt::format(
+      "SELECT {0}, id FROM audit WHERE time >= ?1 AND (?2 < 0 OR event = ?2) AND "
+      "(?3 = '' OR key = ?3 OR (event = {1} AND json_valid(per) AND json_extract(per, '$.key') = ?3))",
+      kAuditColumns, static_cast<int>(AuditEvent::kAdmin));
+  if (query.limit > 0) sql = fmt::format("SELECT * FROM ({} ORDER BY time DESC, id DESC LIMIT {})", sql, query.limit);
+  Statement s = impl_->db.prepare(sql + " ORDER BY time, id");
+  if (!s) return impl_->error("cannot read the audit");
+  Binder(s).number(query.since).number(query.event ? static_cast<std::int64_t>(*query.event) : -1).text(query.key);
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (!row(audit_of(s))) return {};
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the audit");
+  return {};
+}
+
+Result<AuditVerdict> Store::verify_audit(std::string_view expected) {
+  // Rows and the chain's ends must be of one moment although a server appends meanwhile.
+  ReadTransaction snapshot(impl_->db);
+  if (auto begun = snapshot.begin(); !begun) return std::unexpected(begun.error());
+  const auto chain = read_chain(impl_->db, impl_->get_chain);
+  if (!chain) return std::unexpected(chain.error());
+  AuditVerdict verdict;
+  verdict.purged = chain->purged;
+  verdict.base = verdict.head = chain->base;
+  const auto seen = [&] {
+    verdict.expected_found = verdict.expected_found || (!expected.empty() && to_hex(verdict.head) == expected);
+  };
+  seen();
+  Statement s = impl_->db.prepare(fmt::format("SELECT {}, hash FROM audit ORDER BY id", kAuditColumns));
+  if (!s) return impl_->error("cannot read the audit");
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (!check_row(s, verdict)) return verdict;
+    seen();
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read the audit");
+  if (verdict.rows < chain->kept) {
+    broken(verdict, fmt::format("{} of the newest rows are missing", chain->kept - verdict.rows));
+  } else if (verdict.rows > chain->kept || verdict.head != chain->head) {
+    broken(verdict, "rows were appended past the recorded end of the chain");
+  }
+  return verdict;
+}
+
+Result<std::size_t> Store::purge(TimeNs usage_before, TimeNs audit_before, std::size_t most) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+  Statement usage =
+      impl_->db.prepare("DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE time < ?1 ORDER BY time LIMIT ?2)");
+  if (!usage) return impl_->error("cannot delete old records");
+  Binder(usage).number(usage_before).number(static_cast<std::int64_t>(most));
+  if (!usage.run()) return impl_->error("cannot delete old records");
+  auto gone = static_cast<std::size_t>(impl_->db.changes());
+  const auto audit = impl_->purge_audit(audit_before, most);
+  if (!audit) return audit;
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
+  return gone + *audit;
+}
+
+Result<std::size_t> Store::Impl::purge_audit(TimeNs before, std::size_t most) {
+  // Only from the chain's old end, up to the first row that is to stay: a gap in the middle would break it.
+  Statement old = db.prepare("SELECT id, time, hash FROM audit ORDER BY id LIMIT ?1");
+  if (!old) return error("cannot delete old records");
+  old.bind(1, static_cast<std::int64_t>(most));
+  std::size_t gone = 0;
+  std::int64_t last = 0;
+  AuditHash base{};
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = old.step()) == Statement::kRow && old.integer(1) < before) {
+    last = old.integer(0);
+    if (!hash_of(old, 2, base)) return fail("old audit rows are not deleted: `weir audit --verify` says what is wrong");
+    ++gone;
+  }
+  if (outcome == Statement::kFailed) return error("cannot delete old records");
+  if (gone == 0) return 0;
+  auto chain = read_chain(db, get_chain);
+  if (!chain) return std::unexpected(chain.error());
+  Statement remove = db.prepare("DELETE FROM audit WHERE id <= ?1");
+  if (!remove) return error("cannot delete old records");
+  remove.bind(1, last);
+  if (!remove.run()) return error("cannot delete old records");
+  chain->base = base;
+  chain->purged += static_cast<std::int64_t>(gone);
+  chain->kept -= static_cast<std::int64_t>(gone);
+  if (auto written = write_chain(db, put_chain, *chain); !written) return std::unexpected(written.error());
+  return gone;
+}
+
+}  // namespace weir
