@@ -50,7 +50,13 @@ std::string prompt_text(Operation operation, std::string_view body);
 // Indexes of the calls that remain are closed up where the dialect numbers them. When every call of a turn was cut, the
 // finish reason becomes that of a turn without calls, and events that only belonged to them are dropped.
 //
-// Memory: the held fragments, at most kMaxHeld bytes; what is held beyond it is cut. One thread at a time.
+// kHold at kCall is kCut. Of a call without a name its fragments are kept until the name comes, or the turn ends. Calls
+// beyond kMaxCallsInTurn are cut unasked. An event that comes in pieces, since it is longer than
+// StreamReader::kMaxEvent, is put together if it could have to do with calls, and dropped when it is longer than
+// kMaxHeld.
+//
+// Memory: the held fragments, at most kMaxHeld bytes; what is held beyond it is cut. As much again for the arguments of
+// calls that are not complete, and for an event in pieces. One thread at a time.
 class CallFilter {
  public:
   static constexpr std::size_t kMaxHeld = 8 << 20;
