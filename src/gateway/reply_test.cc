@@ -97,6 +97,24 @@ TEST(LimitHeaders, BucketsConcurrencyAndUnits) {
   EXPECT_EQ(gauge["ratelimit"], R"("flying";r=2)");
 }
 
+TEST(LimitHeaders, RunsAndToolCallsHaveNoUnit) {
+  World world;
+  world.use_policy(
+      "limits: [{ name: runs, per: caller, meter: runs, allow: 9/1m }, { name: calls, per: caller, meter: tool_calls, "
+      "allow: 5/1h }]");
+  Attributes attributes;
+  attributes.set(Attribute::kCaller, "ann");
+  Costs costs;
+  for (const MeterKind kind : {MeterKind::kRequests, MeterKind::kRuns, MeterKind::kToolCalls}) costs.set(kind, 1, 1);
+  Plan plan;
+  ASSERT_FALSE(world.services.rules->plan(attributes, costs, kNoon, plan));
+  Decision decision;
+  world.limiter.admit({.subjects = plan.subjects(), .demands = plan.demands(), .now = kNoon, .id = {9, 9}}, decision);
+  std::string headers;
+  append_limit_state(ErrorShape::kProblem, plan, decision, kNoon, headers);
+  EXPECT_TRUE(has(headers, "\"calls\";q=5;w=3600, \"runs\";q=9;w=60\r\n")) << headers;
+}
+
 TEST(LimitHeaders, NothingWithoutLimits) {
   World world;
   const Received answer = after("limits: []", 1, world);

@@ -5,9 +5,17 @@
 #include "base/strings.h"
 
 namespace weir {
+namespace {
+
+std::size_t letter(char c) {
+  return static_cast<unsigned char>(c);
+}
+
+}  // namespace
 
 void ToolPatterns::add(const std::vector<std::string>& patterns) {
   for (const std::string& pattern : patterns) {
+    none_ = false;
     if (pattern.find('*') == std::string::npos) {
       literals_.insert(pattern);
       continue;
@@ -20,29 +28,35 @@ void ToolPatterns::add(const std::vector<std::string>& patterns) {
     if (middle.empty()) {
       everything_ = true;
     } else if (middle.find('*') != std::string_view::npos) {
-      globs_.push_back({Shape::kOther, pattern});
+      globs_.push_back(pattern);
+    } else if (head && tail) {
+      infixes_.emplace_back(middle);
+    } else if (head) {
+      suffixes_.emplace_back(middle);
+      last_.set(letter(middle.back()));
     } else {
-      globs_.push_back({head && tail ? Shape::kInfix : head ? Shape::kSuffix : Shape::kPrefix, std::string(middle)});
+      prefixes_.emplace_back(middle);
+      first_.set(letter(middle.front()));
     }
   }
 }
 
 bool ToolPatterns::matches(std::string_view tool) const {
-  if (everything_) return true;
+  if (none_ || everything_) return everything_;
   if (!literals_.empty() && literals_.contains(tool)) return true;
-  return std::any_of(globs_.begin(), globs_.end(), [&](const Glob& glob) {
-    switch (glob.shape) {
-      case Shape::kPrefix:
-        return tool.starts_with(glob.text);
-      case Shape::kSuffix:
-        return tool.ends_with(glob.text);
-      case Shape::kInfix:
-        return tool.find(glob.text) != std::string_view::npos;
-      case Shape::kOther:
-        break;
-    }
-    return glob_match(glob.text, tool);
-  });
+  const auto any = [](const std::vector<std::string>& parts, auto fits) {
+    return std::any_of(parts.begin(), parts.end(), fits);
+  };
+  if (!tool.empty() && first_.test(letter(tool.front())) &&
+      any(prefixes_, [&](const std::string& part) { return tool.starts_with(part); })) {
+    return true;
+  }
+  if (!tool.empty() && last_.test(letter(tool.back())) &&
+      any(suffixes_, [&](const std::string& part) { return tool.ends_with(part); })) {
+    return true;
+  }
+  return any(infixes_, [&](const std::string& part) { return tool.find(part) != std::string_view::npos; }) ||
+         any(globs_, [&](const std::string& glob) { return glob_match(glob, tool); });
 }
 
 }  // namespace weir

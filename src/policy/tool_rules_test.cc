@@ -274,6 +274,11 @@ TEST(ToolPatternsTest, AgreeWithGlobMatch) {
       EXPECT_EQ(one.matches(tool), glob_match(pattern, tool)) << pattern << " " << tool;
     }
   }
+  const ToolPatterns several({"send_*", "*_delete", "*pay*", "a*b", "exact"});
+  for (const char* tool : {"send_", "send_x", "x_delete", "repay_it", "axb", "exact"})
+    EXPECT_TRUE(several.matches(tool));
+  for (const char* tool : {"", "sen", "resend_x", "_deleted", "pa", "axbx", "exactly"})
+    EXPECT_FALSE(several.matches(tool)) << tool;
   EXPECT_TRUE(ToolPatterns().empty());
   EXPECT_FALSE(ToolPatterns().matches("a"));
 }
