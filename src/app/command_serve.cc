@@ -20,8 +20,9 @@ std::string when_the_limit_bites(const Policy& policy) {
   const WindowRule* tightest = nullptr;
   const LimitRule* owner = nullptr;
   for (const LimitRule& limit : policy.limits) {
-    const bool plain = limit.match.empty() && !limit.shadow && limit.meter.size() == 1 &&
-                       limit.meter.front().kind == MeterKind::kRequests;
+    const bool plain =
+        limit.match.empty() && !limit.shadow && limit.meter.size() == 1 &&
+        (limit.meter.front().kind == MeterKind::kRequests || limit.meter.front().kind == MeterKind::kRuns);
     if (!plain) continue;
     for (const TierAllowance& allowance : limit.allow) {
       if (!allowance.tier.empty() && allowance.tier != policy.default_tier) continue;

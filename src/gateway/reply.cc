@@ -41,6 +41,8 @@ std::string_view unit_parameter(const PlannedLimit& limit) {
   if (limit.rule->meter.size() != 1) return ";weir-unit=\"weighted\"";
   switch (limit.rule->meter.front().kind) {
     case MeterKind::kRequests:
+    case MeterKind::kRuns:
+    case MeterKind::kToolCalls:
       return "";
     case MeterKind::kUsd:
       return ";weir-unit=\"usd-micros\"";

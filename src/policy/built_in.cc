@@ -17,9 +17,13 @@ models:
   "claude-*":  { provider: claude }
   "*":         { provider: sim }
 limits:
-  - { name: requests,  per: caller, meter: requests, allow: [20/1m, 200/1h] }
+  - { name: runs,      per: caller, meter: runs,     allow: [20/1m, 200/1h] }
+  - { name: requests,  per: caller, meter: requests, allow: 600/1m }
   - { name: tokens,    per: caller, meter: tokens,   allow: [50k/1m, 500k/1h] }
   - { name: in-flight, per: caller, meter: concurrency, allow: 16 }
+  - { name: high-risk, per: [caller, tool], meter: tool_calls, allow: 5/1h, on_exceed: strip_tool, fail: closed,
+      match: { tool: ["*payment*", "pay_*", "refund*", "transfer*", "send_money*", "send_email*", "delete_*", "*_delete",
+                      "drop_*"] } }
   - name: spend
     per: caller
     meter: usd

@@ -111,6 +111,15 @@ class LimitChecker {
     } else if (term.attribute == "route") {
       known.assign(routes_.begin(), routes_.end());
       check_each(term, source, "route", known);
+    } else if (term.attribute == "server") {
+      for (const Upstream& upstream : policy_.upstreams) {
+        if (upstream.kind == UpstreamKind::kMcp) known.push_back(upstream.server);
+      }
+      check_each(term, source, "upstream of `kind: mcp` is called", known);
+    } else if (term.attribute == "depth") {
+      for (const std::string& pattern : term.patterns) {
+        if (pattern.find_first_not_of("0123456789*") != std::string::npos) refuse(term, source, pattern, "depth", {});
+      }
     } else if (term.attribute == "method") {
       for (const std::string& pattern : term.patterns) {
         const bool upper = std::none_of(pattern.begin(), pattern.end(), [](char c) { return c >= 'a' && c <= 'z'; });

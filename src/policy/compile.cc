@@ -117,6 +117,7 @@ CompiledLimit make_limit(const LimitRule& rule, const LimitRule* before, const R
   out.override_key = "limits." + rule.name;
   out.hold = !std::all_of(rule.meter.begin(), rule.meter.end(),
                           [](const MeterTerm& t) { return t.kind == MeterKind::kRequests; });
+  out.tools = tool_use_of(rule);
   for (const MatchTerm& term : rule.match) out.terms.push_back(make_term(term));
   const CounterNames names(rule);
   const CounterNames old_names(before != nullptr ? *before : rule);
@@ -181,9 +182,14 @@ std::shared_ptr<const Ruleset> Ruleset::compile(std::shared_ptr<const Policy> po
   c.secret = secret;
   c.tenant_zones.insert(policy->tenant_zones.begin(), policy->tenant_zones.end());
   WEIR_CHECK(policy->limits.size() <= kMaxLimits);
+  for (const Tier& tier : policy->tiers) {
+    if (tier.tools.allow.empty() && tier.tools.deny.empty()) continue;
+    c.tier_tools[tier.name] = {ToolPatterns(tier.tools.allow), ToolPatterns(tier.tools.deny)};
+  }
   std::map<std::string, std::uint32_t> scopes;
   for (const LimitRule& rule : policy->limits) {
     const auto number = static_cast<std::uint16_t>(c.limits.size());
+    c.counted_tools.add(rule);
     CompiledLimit limit = make_limit(rule, find_limit(before, rule.name), define);
     const auto [scope, fresh] = scopes.emplace(scope_name(rule), static_cast<std::uint32_t>(c.scopes.size()));
     if (fresh) c.scopes.push_back(make_scope(rule));

@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "policy/amounts.h"
 #include "policy/ruleset.h"
+#include "policy/tool_patterns.h"
 
 namespace weir {
 
@@ -59,6 +60,30 @@ struct CompiledAllowance {
   const std::vector<WindowRule>* windows = nullptr;
 };
 
+// How a limit looks at calls of tools.
+struct ToolUse {
+  bool counts = false;           // its meter counts them, or how many of them are in flight
+  bool calls_in_flight = false;  // concurrency that matches tools: of calls only, never of other requests
+  bool by_name = false;          // it matches or groups by their names
+};
+ToolUse tool_use_of(const LimitRule& rule);
+
+// The tools that some limit may count.
+class CountedTools {
+ public:
+  void add(const LimitRule& rule);
+  bool contains(std::string_view tool) const;
+
+ private:
+  bool all_ = false;
+  ToolPatterns these_;
+  std::vector<ToolPatterns> all_but_;
+};
+
+struct CompiledToolLists {
+  ToolPatterns allow, deny;
+};
+
 struct CompiledLimit {
   const LimitRule* rule = nullptr;
   std::vector<CompiledTerm> terms;
@@ -67,6 +92,7 @@ struct CompiledLimit {
   std::string override_key;              // "limits.NAME"
   AmountUnit unit = AmountUnit::kCount;
   bool hold = true;
+  ToolUse tools;
 };
 
 struct TextHash {
@@ -89,6 +115,8 @@ struct Ruleset::Compiled {
   std::vector<std::uint16_t> always;
   std::vector<LimitIndex> indexes;
   TextMap<std::string> tenant_zones;
+  CountedTools counted_tools;
+  TextMap<CompiledToolLists> tier_tools;  // of tiers that have any
 };
 
 // The zone of a limit's calendar windows for this request.

@@ -40,6 +40,9 @@ enum class ValueType : unsigned char {
   kMatch,
   kPer,
   kWorkers,
+  kAmount,    // "10M"
+  kUsd,       // dollars
+  kOnExceed,  // detail: the plain words; or {queue: 2s}
 };
 
 struct KeySpec {

@@ -46,6 +46,7 @@ class PolicyLoader {
     Section defaults(reporter_, *built_in, "");
     load_server(root, policy);
     load_tiers(root, policy);
+    load_behavior(root, policy.behavior);
     read_routes(root, defaults, policy);
     std::vector<LimitSource> sources;
     const bool own_limits = root.get("limits") != nullptr;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/strings.h"
+#include "policy/amounts.h"
 #include "policy/loader.h"
 
 namespace weir {
@@ -95,38 +96,70 @@ void read_ladder(Section& limit, LimitRule& rule) {
             [](const Rung& a, const Rung& b) { return a.percent < b.percent; });
 }
 
-// The value of `on_exceed` if it is one that works.
-std::string_view read_action(Section& limit) {
-  constexpr std::array<std::string_view, 1> kLaterActions = {"strip_tool"};
-  const Yaml* action = limit.get("on_exceed");
-  if (action == nullptr) return {};
-  if (action->is_scalar() && !action->text.starts_with("queue")) return limit.choice("on_exceed", kLaterActions);
-  const std::string word = action->is_scalar()                         ? "queue"
-                           : !action->is_map() || action->keys.empty() ? ""
-                                                                       : action->keys.front().text;
-  if (word == "queue" || word == "strip_tool") {
-    limit.reporter().error(*action, not_available("on_exceed: " + word));
+constexpr DurationNs kLongestQueue = kMinute;
+
+void read_queue(Section& limit, const Yaml& at, std::string_view text, LimitRule& rule) {
+  const auto wait = parse_duration(trim(text));
+  if (wait && *wait >= kMillisecond && *wait <= kLongestQueue) {
+    rule.on_exceed = OnExceed::kQueue;
+    rule.queue = *wait;
   } else {
-    limit.reporter().error(*action,
-                           "`on_exceed` must be a single value; write `on_exceed: degrade` and beside it "
-                           "`hard: 120%`");
+    limit.reporter().error(at,
+                           "`queue` must say how long a request may wait, 1ms to 60s, as in on_exceed: { queue: 2s }");
   }
-  return {};
+}
+
+bool counts_tool_calls(const LimitRule& rule) {
+  const bool calls = std::all_of(rule.meter.begin(), rule.meter.end(),
+                                 [](const MeterTerm& t) { return t.kind == MeterKind::kToolCalls; });
+  const bool in_flight = std::all_of(rule.meter.begin(), rule.meter.end(),
+                                     [](const MeterTerm& t) { return t.kind == MeterKind::kConcurrency; });
+  const bool matches =
+      std::any_of(rule.match.begin(), rule.match.end(), [](const MatchTerm& t) { return t.attribute == "tool"; });
+  return calls || (in_flight && matches);
+}
+
+void read_word(Section& limit, const Yaml& action, LimitRule& rule) {
+  const std::string_view word = limit.choice("on_exceed");
+  if (word == "degrade") rule.on_exceed = OnExceed::kDegrade;
+  if (word == "degrade" && limit.get("degrade") == nullptr) {
+    limit.reporter().error(action,
+                           "`on_exceed: degrade` needs a ladder; add one as in degrade: "
+                           "[{ at: 80%, max_tokens: 1024 }]");
+  }
+  if (word != "strip_tool") return;
+  rule.on_exceed = OnExceed::kStripTool;
+  if (!counts_tool_calls(rule)) {
+    limit.reporter().error(action,
+                           "`on_exceed: strip_tool` needs `meter: tool_calls`, or `concurrency` with a `match` on "
+                           "`tool`; other limits have no tool to take away");
+  }
+}
+
+void read_action(Section& limit, LimitRule& rule) {
+  constexpr std::string_view kQueue = "queue";
+  const Yaml* action = limit.get("on_exceed");
+  if (action == nullptr) return;
+  if (action->is_map() && action->keys.size() == 1 && action->keys.front().text == kQueue) {
+    const Yaml& wait = action->items.front();
+    return read_queue(limit, wait, wait.is_scalar() ? wait.text : "", rule);
+  }
+  if (action->is_scalar() && action->text.starts_with(kQueue)) {
+    const std::string_view rest = std::string_view(action->text).substr(kQueue.size());
+    return read_queue(limit, *action, rest.starts_with(':') ? rest.substr(1) : "", rule);
+  }
+  if (action->is_scalar()) return read_word(limit, *action, rule);
+  limit.reporter().error(*action,
+                         "`on_exceed` must be a single value, or { queue: 2s }; for a hard share write "
+                         "`on_exceed: degrade` and beside it `hard: 120%`");
 }
 
 }  // namespace
 
 void read_on_exceed(Section& limit, LimitRule& rule) {
   read_ladder(limit, rule);
-  const bool degrades = read_action(limit) == "degrade";
-  if (degrades) {
-    rule.on_exceed = OnExceed::kDegrade;
-    if (limit.get("degrade") == nullptr) {
-      limit.reporter().error(*limit.get("on_exceed"),
-                             "`on_exceed: degrade` needs a ladder; add one as in degrade: "
-                             "[{ at: 80%, max_tokens: 1024 }]");
-    }
-  }
+  read_action(limit, rule);
+  const bool degrades = rule.on_exceed == OnExceed::kDegrade;
   const Yaml* hard = limit.get("hard");
   if (hard == nullptr) return;
   const auto percent = read_percent(limit, *hard, "hard", 100, 1'000);

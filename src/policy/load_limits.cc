@@ -14,20 +14,21 @@ constexpr std::size_t kMaxPer = 8;
 constexpr std::size_t kMaxWindows = 8;
 constexpr std::int64_t kMaxWeight = 1'000'000;
 
-constexpr std::array<std::string_view, 14> kAttributeNames = {"key",   "tenant",   "user",  "caller", "tier",
-                                                              "kind",  "ip",       "team",  "app",    "conversation",
-                                                              "model", "provider", "route", "method"};
-constexpr std::array<std::string_view, 6> kLaterAttributes = {"run", "agent", "depth", "task", "tool", "server"};
-constexpr std::array<std::pair<std::string_view, MeterKind>, 9> kMeters = {{{"requests", MeterKind::kRequests},
-                                                                            {"tokens", MeterKind::kTokens},
-                                                                            {"input_tokens", MeterKind::kInputTokens},
-                                                                            {"output_tokens", MeterKind::kOutputTokens},
-                                                                            {"cached_tokens", MeterKind::kCachedTokens},
-                                                                            {"usd", MeterKind::kUsd},
-                                                                            {"concurrency", MeterKind::kConcurrency},
-                                                                            {"bytes_in", MeterKind::kBytesIn},
-                                                                            {"bytes_out", MeterKind::kBytesOut}}};
-constexpr std::array<std::string_view, 2> kLaterMeters = {"runs", "tool_calls"};
+constexpr std::array<std::string_view, 20> kAttributeNames = {
+    "key",   "tenant", "user",  "caller", "tier", "kind",     "ip",    "team",   "app",  "conversation",
+    "model", "run",    "agent", "depth",  "task", "provider", "route", "method", "tool", "server"};
+constexpr std::array<std::pair<std::string_view, MeterKind>, 11> kMeters = {
+    {{"requests", MeterKind::kRequests},
+     {"runs", MeterKind::kRuns},
+     {"tokens", MeterKind::kTokens},
+     {"input_tokens", MeterKind::kInputTokens},
+     {"output_tokens", MeterKind::kOutputTokens},
+     {"cached_tokens", MeterKind::kCachedTokens},
+     {"usd", MeterKind::kUsd},
+     {"tool_calls", MeterKind::kToolCalls},
+     {"concurrency", MeterKind::kConcurrency},
+     {"bytes_in", MeterKind::kBytesIn},
+     {"bytes_out", MeterKind::kBytesOut}}};
 
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
@@ -50,7 +51,6 @@ std::string read_attribute(Reporter& reporter, const Yaml& at) {
     std::transform(lower.begin(), lower.end(), lower.begin(), ascii_lower);
     return lower;
   }
-  if (contains(kLaterAttributes, name)) return reporter.error(at, not_available(name)), "";
   std::string hint = did_you_mean(name, kAttributeNames);
   if (hint.empty()) hint = "; see docs/configuration.md for the list";
   return reporter.error(at, "unknown attribute `" + name + "`" + hint), "";
@@ -109,6 +109,9 @@ class LimitReader {
       const Yaml& item = list ? value.items[i] : value;
       if (!item.is_scalar() || !is_value(item.text)) {
         reporter_.error(item, "a value is 1 to 256 bytes of text without control characters");
+      } else if (term.attribute == "tool") {
+        std::string pattern = read_tool_pattern(reporter_, item);
+        if (!pattern.empty()) term.patterns.push_back(std::move(pattern));
       } else {
         term.patterns.push_back(item.text);
       }
@@ -165,8 +168,6 @@ class LimitReader {
     } else if (name.is_scalar() && is_custom_meter(name.text)) {
       term.kind = MeterKind::kCustom;
       term.custom = name.text;
-    } else if (contains(kLaterMeters, name.text)) {
-      return reporter_.error(name, not_available(name.text));
     } else {
       std::vector<std::string_view> names;
       for (const auto& [word, kind] : kMeters) names.push_back(word);
@@ -214,11 +215,28 @@ class LimitReader {
     unit_ = has(MeterKind::kUsd)           ? AmountUnit::kUsd
             : has(MeterKind::kConcurrency) ? AmountUnit::kConcurrency
                                            : AmountUnit::kCount;
-    const bool rate = std::all_of(rule_.meter.begin(), rule_.meter.end(), [](const MeterTerm& t) {
-      return t.kind == MeterKind::kRequests || t.kind == MeterKind::kConcurrency || t.kind == MeterKind::kBytesIn ||
-             t.kind == MeterKind::kBytesOut;
-    });
-    rule_.layer = rate ? Layer::kRate : Layer::kBudget;
+    rule_.layer = layer_of_meter();
+  }
+
+  // Of the layers of its terms the one that is asked last.
+  Layer layer_of_meter() const {
+    Layer out = Layer::kRate;
+    for (const MeterTerm& term : rule_.meter) {
+      switch (term.kind) {
+        case MeterKind::kRequests:
+        case MeterKind::kRuns:
+        case MeterKind::kConcurrency:
+        case MeterKind::kBytesIn:
+        case MeterKind::kBytesOut:
+          break;
+        case MeterKind::kToolCalls:
+          out = std::max(out, Layer::kTool);
+          break;
+        default:
+          out = std::max(out, Layer::kBudget);
+      }
+    }
+    return out;
   }
 
   std::vector<WindowRule> read_windows(const Yaml& node) {
@@ -271,6 +289,7 @@ class LimitReader {
   void read_modes() {
     read_on_exceed(section_, rule_);
     rule_.shadow = section_.choice("mode") == "shadow";
+    section_.boolean("contextual", rule_.contextual);
     const std::string_view fail_mode = section_.choice("fail");
     if (fail_mode == "open") rule_.fail = FailMode::kOpen;
     if (fail_mode == "closed") rule_.fail = FailMode::kClosed;

@@ -200,16 +200,45 @@ void read_path(Section& s, Upstream& out) {
   }
 }
 
-Upstream read_upstream(Section& s) {
-  constexpr std::array<std::string_view, 1> kLaterKinds = {"mcp"};
-  Upstream out;
-  read_path(s, out);
+// The last segment of the path: "/mcp/crm" is the server crm.
+std::string server_of(std::string_view path) {
+  if (path.ends_with("/**")) path.remove_suffix(3);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+// What only one kind of upstream has.
+void read_kind(Section& s, Upstream& out) {
   s.required("kind");
-  s.choice("kind", kLaterKinds);
-  read_url(s, out.url, true);
+  const std::string_view kind = s.choice("kind");
+  if (kind == "mcp") out.kind = UpstreamKind::kMcp;
   s.text("tool", out.tool);
   if (!out.tool.empty() && !is_value(out.tool))
     s.reporter().error(*s.get("tool"), "`tool` is 1 to 256 bytes without control characters");
+  s.text("server", out.server);
+  s.boolean("hide_tools", out.hide_tools);
+  const auto only = [&](std::string_view key, const std::string& why) {
+    if (const Yaml* node = s.get(key)) s.reporter().error(*node, "`" + std::string(key) + "` " + why);
+  };
+  if (kind == "mcp") {
+    only("tool", "is of `kind: http` only; an MCP server names its tools itself");
+    only("meters", "are of `kind: http` only");
+    if (s.get("server") == nullptr) out.server = server_of(out.path);
+    if (is_value(out.server)) return;
+    const Yaml* server = s.get("server");
+    s.reporter().error(server != nullptr ? *server : s.node(),
+                       "this MCP server needs a `server` name of 1 to 256 bytes without control characters");
+  } else if (kind == "http") {
+    only("server", "is of `kind: mcp` only");
+    only("hide_tools", "is of `kind: mcp` only");
+  }
+}
+
+Upstream read_upstream(Section& s) {
+  Upstream out;
+  read_path(s, out);
+  read_kind(s, out);
+  read_url(s, out.url, true);
   s.text("ca", out.ca);
   if (!out.ca.empty() && !out.url.tls) s.reporter().error(*s.get("ca"), "`ca` needs an https:// url");
   s.boolean("pass_authorization", out.pass_authorization);

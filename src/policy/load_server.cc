@@ -225,6 +225,19 @@ void load_trusted_proxies(Section& root, Policy& policy) {
   }
 }
 
+void read_tool_lists(Section& parent, ToolLists& out) {
+  const Yaml* node = parent.get("tools");
+  if (node == nullptr) return;
+  Section s(parent.reporter(), *node, "tool lists");
+  read_tools(s, "allow", out.allow);
+  read_tools(s, "deny", out.deny);
+  s.finish();
+  const Yaml* allow = s.get("allow");
+  if (allow != nullptr && allow->is_list() && allow->items.empty()) {
+    s.reporter().error(*allow, "`allow` needs at least one tool; to deny all of them write `deny: [\"*\"]`");
+  }
+}
+
 }  // namespace
 
 bool is_name(std::string_view text) {
@@ -262,6 +275,7 @@ void load_tiers(Section& root, Policy& policy) {
         reporter.error(node->keys[i], "`default` is not a tier's name: maps by tier use it for all others");
       Section s(reporter, node->items[i], "tier");
       s.integer("weight", tier.weight, 1, 1'000'000);
+      read_tool_lists(s, tier.tools);
       s.finish();
       policy.tiers.push_back(std::move(tier));
     }

@@ -16,31 +16,52 @@ TEST(BuiltInPolicyTest, EmptyTextIsAWorkingGateway) {
   ASSERT_TRUE(p.find_provider("sim"));
   EXPECT_EQ(p.find_provider("sim")->simulate->output_tokens_max, 200);
   EXPECT_EQ(p.find_model("gpt-4o")->provider, "sim");  // its provider is absent: falls to *
-  ASSERT_EQ(p.limits.size(), 4u);
-  EXPECT_EQ(p.limits[0].name, "requests");
+  ASSERT_EQ(p.limits.size(), 6u);
+  EXPECT_EQ(p.limits[0].name, "runs");
+  EXPECT_EQ(p.limits[0].layer, Layer::kRate);
   ASSERT_EQ(p.limits[0].allow.size(), 1u);
   ASSERT_EQ(p.limits[0].allow[0].windows.size(), 2u);
   EXPECT_EQ(p.limits[0].allow[0].windows[0].amount, 20);
-  EXPECT_EQ(p.limits[0].allow[0].windows[0].item, "requests-1m");
+  EXPECT_EQ(p.limits[0].allow[0].windows[0].item, "runs-1m");
   EXPECT_EQ(p.limits[0].allow[0].windows[1].amount, 200);
-  EXPECT_EQ(p.limits[1].allow[0].windows[1].amount, 500'000);
-  EXPECT_EQ(p.limits[1].layer, Layer::kBudget);
-  EXPECT_EQ(p.limits[2].allow[0].windows[0].amount, 16);
-  EXPECT_EQ(p.limits[3].allow[0].windows[0].amount, 10'000'000);
-  EXPECT_EQ(p.limits[3].fail, FailMode::kClosed);
-  ASSERT_EQ(p.limits[3].degrade.size(), 2u);
-  EXPECT_EQ(p.limits[3].degrade[0].percent, 50);
-  EXPECT_EQ(p.limits[3].degrade[0].model.at("gpt-4o"), "gpt-4o-mini");
-  EXPECT_EQ(p.limits[3].degrade[0].max_tokens, 2048);
-  EXPECT_EQ(p.limits[3].degrade[1].percent, 80);
-  EXPECT_EQ(p.limits[3].degrade[1].max_tokens, 1024);
-  EXPECT_EQ(p.limits[3].on_exceed, OnExceed::kRefuse);
+  EXPECT_EQ(p.limits[1].name, "requests");
+  ASSERT_EQ(p.limits[1].allow[0].windows.size(), 1u);
+  EXPECT_EQ(p.limits[1].allow[0].windows[0].amount, 600);
+  EXPECT_EQ(p.limits[2].allow[0].windows[1].amount, 500'000);
+  EXPECT_EQ(p.limits[2].layer, Layer::kBudget);
+  EXPECT_EQ(p.limits[3].allow[0].windows[0].amount, 16);
+  const LimitRule& spend = p.limits[5];
+  EXPECT_EQ(spend.allow[0].windows[0].amount, 10'000'000);
+  EXPECT_EQ(spend.fail, FailMode::kClosed);
+  ASSERT_EQ(spend.degrade.size(), 2u);
+  EXPECT_EQ(spend.degrade[0].percent, 50);
+  EXPECT_EQ(spend.degrade[0].model.at("gpt-4o"), "gpt-4o-mini");
+  EXPECT_EQ(spend.degrade[0].max_tokens, 2048);
+  EXPECT_EQ(spend.degrade[1].percent, 80);
+  EXPECT_EQ(spend.degrade[1].max_tokens, 1024);
+  EXPECT_EQ(spend.on_exceed, OnExceed::kRefuse);
   EXPECT_EQ(p.retry.attempts, 3);
   EXPECT_EQ(p.retry.within, 10 * kSecond);
   EXPECT_TRUE(p.retry.connect && p.retry.status_429 && p.retry.status_502 && p.retry.status_503 && p.retry.status_504);
   EXPECT_EQ(p.tiers.size(), 3u);
   EXPECT_EQ(p.bounds.header, 32u << 10);
   EXPECT_EQ(p.version.size(), 12u);
+}
+
+TEST(BuiltInPolicyTest, ToolsThatCannotBeTakenBackAreRare) {
+  const auto policy = must_load("");
+  const LimitRule& risky = policy->limits[4];
+  EXPECT_EQ(risky.name, "high-risk");
+  EXPECT_EQ(risky.layer, Layer::kTool);
+  EXPECT_EQ(risky.per, (std::vector<std::string>{"caller", "tool"}));
+  EXPECT_EQ(risky.on_exceed, OnExceed::kStripTool);
+  EXPECT_EQ(risky.fail, FailMode::kClosed);
+  EXPECT_EQ(risky.allow[0].windows[0].amount, 5);
+  EXPECT_EQ(risky.allow[0].windows[0].label, "1h");
+  ASSERT_EQ(risky.match.size(), 1u);
+  EXPECT_EQ(risky.match[0].patterns,
+            (std::vector<std::string>{"*payment*", "pay_*", "refund*", "transfer*", "send_money*", "send_email*",
+                                      "delete_*", "*_delete", "drop_*"}));
 }
 
 TEST(BuiltInPolicyTest, ProvidersFollowTheEnvironment) {
@@ -69,13 +90,13 @@ TEST(BuiltInPolicyTest, GeminiIsThereWithItsKeyAndGptFallsBack) {
 // understood.
 TEST(BuiltInPolicyTest, TheLadderKeepsOnlyModelsThatCanBeCalled) {
   const auto own = must_load("models: { m: { provider: sim, price: 0 } }");
-  ASSERT_EQ(own->limits[3].degrade.size(), 2u);
-  EXPECT_TRUE(own->limits[3].degrade[0].model.empty());
-  EXPECT_EQ(own->limits[3].degrade[0].max_tokens, 2048);
+  ASSERT_EQ(own->limits[5].degrade.size(), 2u);
+  EXPECT_TRUE(own->limits[5].degrade[0].model.empty());
+  EXPECT_EQ(own->limits[5].degrade[0].max_tokens, 2048);
   const auto split = must_load(
       "providers: { o: { dialect: openai, url: \"http://o\" }, c: { dialect: anthropic, url: \"http://c\" } }\n"
       "models: { gpt-4o: { provider: o }, \"*\": { provider: c } }\n");
-  EXPECT_TRUE(split->limits[3].degrade[0].model.empty());
+  EXPECT_TRUE(split->limits[5].degrade[0].model.empty());
 }
 
 TEST(BuiltInPolicyTest, OwnLimitsReplaceThem) {

@@ -24,6 +24,15 @@ bool is_known_zone(const std::string& zone);
 void load_server(Section& root, Policy& policy);
 void load_tiers(Section& root, Policy& policy);
 
+// `runs`, `breaker`, `profiles` and `trust`.
+void load_behavior(Section& root, BehaviorRules& rules);
+
+inline constexpr std::size_t kMaxToolPatterns = 1'000;  // of one list
+// A list of tools: names or globs, in the form in which tools' names are compared.
+void read_tools(Section& parent, std::string_view key, std::vector<std::string>& out);
+// The pattern in that form; empty after reporting that no tool can be called so.
+std::string read_tool_pattern(Reporter& reporter, const Yaml& at);
+
 // `built_in`: entries whose key is not in the environment are left out, nothing is reported about them.
 void load_providers(Section& root, Policy& policy, bool built_in);
 void load_models(Section& root, Policy& policy, bool built_in);

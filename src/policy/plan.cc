@@ -75,25 +75,50 @@ Subject make_subject(const SubjectSecret& secret, const Scope& scope, const Attr
   return subject;
 }
 
+bool uses(const Costs& costs, MeterKind kind) {
+  return costs.held[static_cast<std::size_t>(kind)] > 0;
+}
+
+bool term_applies(const MeterTerm& term, const CompiledLimit& limit, const Attributes& attributes, const Costs& costs) {
+  const bool names_tool = !limit.tools.by_name || attributes.has(Attribute::kTool);
+  const bool of_calls = term.kind == MeterKind::kToolCalls || term.kind == MeterKind::kConcurrency;
+  if (costs.tool_call_only && !of_calls) return false;
+  switch (term.kind) {
+    case MeterKind::kConcurrency:
+      return !limit.tools.calls_in_flight || (names_tool && uses(costs, MeterKind::kToolCalls));
+    case MeterKind::kRequests:
+    case MeterKind::kBytesIn:
+    case MeterKind::kBytesOut:
+      return true;
+    case MeterKind::kRuns:  // a request of a run that is known is no new one, also where runs are used up
+      return uses(costs, term.kind);
+    case MeterKind::kToolCalls:
+      return names_tool && uses(costs, term.kind);
+    case MeterKind::kCustom:
+      return std::any_of(costs.custom.begin(), costs.custom.end(),
+                         [&](const auto& c) { return c.first == term.custom; });
+    default:  // a decision may name tokens or dollars and no model
+      return attributes.has(Attribute::kModel) || uses(costs, term.kind);
+  }
+}
+
 // Does this request use the meter at all? Limits of tokens and dollars leave calls alone that reach no model, so that a
-// token debt does not stop them; a look without costs (GET /weir/v1/me) sees every limit.
-bool meter_applies(const LimitRule& rule, const Attributes& attributes, const Costs& costs) {
-  const auto requests = static_cast<std::size_t>(MeterKind::kRequests);
-  if (costs.certain[requests] == 0 && costs.held[requests] == 0) return true;
-  return std::any_of(rule.meter.begin(), rule.meter.end(), [&](const MeterTerm& term) {
-    switch (term.kind) {
-      case MeterKind::kRequests:
-      case MeterKind::kConcurrency:
-      case MeterKind::kBytesIn:
-      case MeterKind::kBytesOut:
-        return true;
-      case MeterKind::kCustom:
-        return std::any_of(costs.custom.begin(), costs.custom.end(),
-                           [&](const auto& c) { return c.first == term.custom; });
-      default:  // a decision may name tokens or dollars and no model
-        return attributes.has(Attribute::kModel) || costs.held[static_cast<std::size_t>(term.kind)] > 0;
-    }
-  });
+// token debt does not stop them; a look without costs (GET /weir/v1/me) sees every limit but those of tools it does not
+// name; a tool call by itself sees what counts tool calls.
+bool meter_applies(const CompiledLimit& limit, const Attributes& attributes, const Costs& costs) {
+  if (costs.tool_call_only && !limit.tools.counts) return false;
+  const bool look = !uses(costs, MeterKind::kRequests) && !uses(costs, MeterKind::kToolCalls);
+  if (look && !costs.tool_call_only) {
+    return !limit.tools.counts || !limit.tools.by_name || attributes.has(Attribute::kTool);
+  }
+  return std::any_of(limit.rule->meter.begin(), limit.rule->meter.end(),
+                     [&](const MeterTerm& term) { return term_applies(term, limit, attributes, costs); });
+}
+
+// The amount at the caller's trust: rounded down, but never nothing of something.
+std::int64_t at_trust(std::int64_t amount, int permille) {
+  if (amount == 0) return 0;
+  return std::max<std::int64_t>(1, amount * std::clamp(permille, 0, 1000) / 1000);
 }
 
 bool same_window(const WindowRule& a, const WindowRule& b) {
@@ -218,7 +243,7 @@ class Planner {
   bool add(const CompiledLimit& limit) {
     const bool matches = std::all_of(limit.terms.begin(), limit.terms.end(),
                                      [&](const CompiledTerm& t) { return t.holds(attributes_); });
-    if (!matches || !meter_applies(*limit.rule, attributes_, costs_)) return true;
+    if (!matches || !meter_applies(limit, attributes_, costs_)) return true;
     const Scope& scope = scopes_[limit.scope];
     if (limit.rule->missing != MissingMode::kShared) {
       for (const AttributeReader& reader : scope.per) {
@@ -254,6 +279,9 @@ class Planner {
  private:
   bool missing(const CompiledLimit& limit, const std::string& attribute) {
     const char* how = attribute == "conversation" ? "; send it as `X-Weir-Conversation`"
+                      : attribute == "run"        ? "; send it as `X-Weir-Run`"
+                      : attribute == "agent"      ? "; send it as `X-Weir-Agent`"
+                      : attribute == "task"       ? "; send it as `X-Weir-Task`"
                       : attribute == "user"       ? "; send it as `X-Weir-User`, or give it to the key"
                                                   : "";
     fault_ = {PlanFault::Kind::kMissingAttribute,
@@ -292,6 +320,10 @@ class Planner {
     }
     if (scope.overridable && attributes_.consumer != nullptr && !attributes_.consumer->metadata.empty()) {
       apply_override(limit, window, only, *attributes_.consumer, amount, rate);
+    }
+    if (limit.rule->contextual && attributes_.trust_permille < 1000) {
+      amount = at_trust(amount, attributes_.trust_permille);
+      rate.units = at_trust(rate.units, attributes_.trust_permille);
     }
     if (demand_count_++ >= kMaxDemands) return true;  // counted, so that finish() can say how many
     row.demand.counter = counter;

@@ -38,7 +38,9 @@ std::string length_in_words(DurationNs length) {
 std::string amount_in_words(const LimitRule& rule, std::int64_t amount) {
   const AmountUnit unit = unit_of(rule);
   if (unit == AmountUnit::kUsd) return "$" + format_usd(amount);
-  if (unit == AmountUnit::kConcurrency) return format_count(amount) + " requests at once";
+  if (unit == AmountUnit::kConcurrency) {
+    return format_count(amount) + (tool_use_of(rule).calls_in_flight ? " tool calls at once" : " requests at once");
+  }
   std::string meter = rule.meter_name;
   std::replace(meter.begin(), meter.end(), '_', ' ');
   return format_count(amount) + " " + meter;

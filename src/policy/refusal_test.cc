@@ -32,6 +32,7 @@ class RefusalTest : public testing::Test {
   Decision admit(TimeNs now, std::int64_t tokens = 100, std::int64_t micros = 0) {
     Costs costs;
     costs.set(MeterKind::kRequests, 1, 1);
+    costs.set(MeterKind::kRuns, 1, 1);
     costs.set(MeterKind::kTokens, tokens, tokens);
     costs.set(MeterKind::kUsd, micros, micros);
     const auto fault = rules_->plan(attributes_, costs, now, plan_);
@@ -69,18 +70,19 @@ TEST_F(RefusalTest, BuiltInPolicyBitesAtTheTwentyFirst) {
   EXPECT_EQ(flight.retry_after_s, 1);
   EXPECT_EQ(flight.reset_at, 0);
   for (std::uint64_t id = 1; id <= 16; ++id) {
-    const std::array<std::int64_t, 6> used{1, 1, 100, 100, 0, 0};
+    const std::array<std::int64_t, 7> used{1, 1, 1, 100, 100, 0, 0};
     EXPECT_EQ(limiter_.settle({1, id}, used, kNow).outcome, Outcome::kDone);
   }
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(admit(kNow).admitted) << i;
   const Decision decision = admit(kNow);
   ASSERT_FALSE(decision.admitted);
   const Refusal r = refusal(decision, kNow);
-  EXPECT_EQ(r.limit, "requests");
+  EXPECT_EQ(r.limit, "runs");
   EXPECT_EQ(r.layer, "rate");
   EXPECT_EQ(r.window, "1m");
   EXPECT_EQ(r.allowed, "20");
-  EXPECT_EQ(r.used, "20");
+  EXPECT_EQ(r.used, "16");     // settled
+  EXPECT_EQ(r.reserved, "4");  // the four that are still under way
   EXPECT_EQ(r.per, (std::vector<std::pair<std::string, std::string>>{{"caller", "ann"}}));
   EXPECT_GT(r.retry_after_s, 0);
   EXPECT_FALSE(Ruleset::never_fits(plan_, decision));

@@ -59,6 +59,13 @@ std::string match() {
   return R"({"type":"object","additionalProperties":)" + any_of({value, list, negated}) + "}";
 }
 
+std::string on_exceed(std::string_view words) {
+  const std::string map =
+      R"({"type":"object","required":["queue"],"additionalProperties":false,"properties":{"queue":)" + duration() +
+      "}}";
+  return any_of({choices(words), pattern("^queue: *[0-9]+(ms|s|m)$"), map});
+}
+
 std::string value_schema(const KeySpec& spec) {
   switch (spec.type) {
     case ValueType::kText:
@@ -116,6 +123,12 @@ std::string value_schema(const KeySpec& spec) {
           {R"({"type":"string"})", R"({"type":"array","items":{"type":"string"},"minItems":1,"maxItems":8})"});
     case ValueType::kWorkers:
       return any_of({R"({"const":"auto"})", integer()});
+    case ValueType::kAmount:
+      return any_of({R"({"type":"integer","minimum":0})", pattern("^[0-9]+[kMG]?$"), kVariable});
+    case ValueType::kUsd:
+      return any_of({R"({"type":"number","minimum":0})", R"({"type":"string"})"});
+    case ValueType::kOnExceed:
+      return on_exceed(spec.detail);
   }
   return "true";
 }
@@ -124,6 +137,7 @@ std::string_view required_keys(std::string_view section) {
   if (section == "limit") return R"(["name","per","meter","allow"])";
   if (section == "rung") return R"(["at"])";
   if (section == "model") return R"(["provider"])";
+  if (section == "escalate") return R"(["throttles","within","action"])";
   if (section == "upstream") return R"(["path","kind","url"])";
   return "[]";
 }

@@ -129,6 +129,28 @@ void Section::integer(std::string_view key, std::int64_t& out, std::int64_t leas
   out = *parsed;
 }
 
+void Section::amount(std::string_view key, std::int64_t& out, std::int64_t most) {
+  const Yaml* value = scalar(key);
+  if (value == nullptr) return;
+  const auto parsed = parse_amount(value->text, AmountUnit::kCount);
+  if (!parsed || *parsed > most) {
+    reporter_.error(*value, range_text(key, "an amount such as 500k or 10M, from 0", format_count(most)));
+    return;
+  }
+  out = *parsed;
+}
+
+void Section::usd(std::string_view key, std::int64_t& micros, std::int64_t most) {
+  const Yaml* value = scalar(key);
+  if (value == nullptr) return;
+  const auto parsed = parse_usd(value->text);
+  if (!parsed || *parsed < 0 || *parsed > most) {
+    reporter_.error(*value, range_text(key, "dollars such as 2.50, from 0", format_usd(most)));
+    return;
+  }
+  micros = *parsed;
+}
+
 void Section::fraction(std::string_view key, double& out, double least, double most) {
   const Yaml* value = scalar(key);
   if (value == nullptr) return;

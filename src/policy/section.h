@@ -37,6 +37,8 @@ class Section {
   void bytes(std::string_view key, std::size_t& out, std::int64_t least, std::int64_t most);
   void boolean(std::string_view key, bool& out);
   void integer(std::string_view key, std::int64_t& out, std::int64_t least, std::int64_t most);
+  void amount(std::string_view key, std::int64_t& out, std::int64_t most);  // "10M"
+  void usd(std::string_view key, std::int64_t& micros, std::int64_t most);
   void fraction(std::string_view key, double& out, double least, double most);
   // The value, one of the table's choices; empty if absent or wrong. `later`: values of later versions.
   std::string_view choice(std::string_view key, std::span<const std::string_view> later = {});
