@@ -10,23 +10,28 @@ namespace {
 
 enum class Format : std::uint8_t { kOther, kEvents, kTranscripts };
 
-// By the members of the first line.
+// By the members of the first line. Of a damaged one what is there counts: the reader then says what is wrong.
 Format format_of(std::string_view text) {
   JsonLines lines(text, "", kMaxTranscriptBytes);
   const auto found = lines.next();
-  if (!found || !*found) return Format::kOther;
-  bool trace = false, step = false, kind = false, messages = false;
-  const auto read = lines.each_field([&](std::string_view name, simdjson::ondemand::value) -> Result<void> {
+  if (!found || !*found || !trim(lines.text()).starts_with('{')) return Format::kOther;
+  bool trace = false, event = false, messages = false;
+  const auto note = [&](std::string_view name) {
     trace |= name == "trace";
-    step |= name == "step";
-    kind |= name == "kind";
+    event |= name == "step" || name == "kind";
     messages |= name == "messages";
+  };
+  const auto read = lines.each_field([&](std::string_view name, simdjson::ondemand::value) -> Result<void> {
+    note(name);
     return {};
   });
-  // A line that breaks off after these is a damaged one of them: its reader says where.
-  (void)read;
+  if (!read) {
+    for (const std::string_view name : {"trace", "step", "kind", "messages"}) {
+      if (lines.text().find("\"" + std::string(name) + "\"") != std::string_view::npos) note(name);
+    }
+  }
   if (!trace) return Format::kOther;
-  return messages ? Format::kTranscripts : step || kind ? Format::kEvents : Format::kOther;
+  return messages ? Format::kTranscripts : event ? Format::kEvents : Format::kOther;
 }
 
 }  // namespace

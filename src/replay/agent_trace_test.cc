@@ -219,7 +219,7 @@ TEST(Transcripts, WhatIsWrongIsSaidWithFileAndLine) {
   EXPECT_EQ(error(R"({"trace":"b","messages":[{"content":"x"}]})"), "a.jsonl:2: message 1 has no `role`");
   EXPECT_EQ(error(R"({"trace":"a","messages":[]})"),
             "a.jsonl:2: trace `a` comes back after it had ended; put the events of a trace together");
-  EXPECT_TRUE(error(R"({"trace":"b","messages":[{"role":"user","content":7},{"role":"assistant","content":"x"}]})")
+  EXPECT_TRUE(error(R"({"trace":"b","messages":[{"role":"user","content":"x","content":"y"},{"role":"assistant"}]})")
                   .starts_with("a.jsonl:2: the request before message 2 is none: "));
   EXPECT_EQ(error(std::string(kMaxTranscriptBytes + 1, 'x')), "a.jsonl:2: is longer than 4096 KiB");
   std::string turns = R"({"trace":"b","messages":[{"role":"user","content":"x"})";
