@@ -7,6 +7,7 @@
 #include "providers/json_hash.h"
 #include "providers/request_parts.h"
 #include "providers/tool_calls.h"
+#include "providers/turns.h"
 
 namespace weir {
 namespace {
@@ -34,21 +35,6 @@ void take_arguments(const object& from, std::string_view key, CallView& call) {
 // False: the visitor has had enough.
 bool visit_if(const std::optional<CallView>& call, const Visit& visit) {
   return !call || visit(*call);
-}
-
-// Each object in the array (or the one object) at `key`; false: the visitor has had enough.
-template <typename Each>
-bool each_object(const object& from, std::string_view key, Each each) {
-  element value;
-  if (from.at_key(key).get(value) != simdjson::SUCCESS) return true;
-  object fields;
-  if (value.get_object().get(fields) == simdjson::SUCCESS) return each(fields);
-  array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) return true;
-  for (const element item : list) {
-    if (item.get_object().get(fields) == simdjson::SUCCESS && !each(fields)) return false;
-  }
-  return true;
 }
 
 bool chat_message(const object& message, const Visit& visit) {

@@ -30,6 +30,7 @@ enum class Member : std::uint8_t {
   kChoices,
   kBestOf,
   kTools,
+  kToolChoice,
   kUser,
   kSafetyIdentifier,
   kUserMetadata,

@@ -43,7 +43,7 @@ std::expected<RequestFacts, RequestFault> RequestReader::read(const element& doc
   for (auto it = root.begin(); it != root.end(); ++it) {
     if (!member(it.key(), it.value())) return std::unexpected(fault_);
   }
-  if (!required()) return std::unexpected(fault_);
+  if (!required() || (generates_ && !agent_.finish())) return std::unexpected(fault_);
   if (!safety_identifier_.empty()) facts_.user = std::move(safety_identifier_);
   return std::move(facts_);
 }
@@ -71,13 +71,14 @@ bool RequestReader::member(std::string_view key, const element& value) {
     }
     seen_ |= bit;
   }
-  return measured(member, key, value, measure);
+  return measured(member, key, value, measure) && (!generates_ || agent_.take(member, key, value));
 }
 
 bool RequestReader::measured(Member member, std::string_view key, const element& value, const JsonMeasure& measure) {
   const std::int64_t prompt_bytes = measure.text + measure.scalars;
   switch (member) {
     case Member::kPrompt:
+    case Member::kToolChoice:
       // A bare number or flag is a setting nobody has told us of yet (temperature, seed …).
       if (value.is_object() || value.is_array() || value.is_string()) facts_.text_bytes += prompt_bytes;
       return true;

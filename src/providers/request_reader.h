@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "providers/agent_reader.h"
 #include "providers/json_audit.h"
 #include "providers/request.h"
 #include "providers/request_members.h"
@@ -36,7 +37,9 @@ class RequestReader {
         bounds_(bounds),
         path_model_(path_model),
         audit_(bounds.depth),
-        parts_(operation, facts_) {}
+        parts_(operation, facts_),
+        agent_(operation, facts_.agent, fault_),
+        generates_(generates(operation)) {}
   RequestReader(const RequestReader&) = delete;
   RequestReader& operator=(const RequestReader&) = delete;
 
@@ -111,6 +114,8 @@ class RequestReader {
   RequestFacts facts_;
   PartReader parts_;
   RequestFault fault_;
+  AgentReader agent_;
+  bool generates_;
   std::string safety_identifier_;
   std::int64_t best_of_ = 1;
   std::int64_t prompts_ = 1;

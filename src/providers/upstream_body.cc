@@ -8,6 +8,7 @@
 #include "providers/body_edit.h"
 #include "providers/keep_turns.h"
 #include "providers/request.h"
+#include "providers/strip_tools.h"
 
 namespace weir {
 namespace {
@@ -201,6 +202,11 @@ bool needs_rewrite(Operation operation, const RequestFacts& facts, const BodyEdi
 std::string upstream_body(Operation operation, const RequestFacts& facts, const BodyEdits& edits,
                           std::string_view body) {
   if (!needs_rewrite(operation, facts, edits)) return std::string(body);
+  std::string stripped;
+  if (!edits.strip_tools.empty()) {
+    stripped = without_tools(operation, body, edits.strip_tools);
+    body = stripped;
+  }
   BodyEditor editor(operation, body);
   if (hides_usage(operation, facts)) editor.force_usage();
   if (!edits.model.empty()) editor.model(edits.model);
