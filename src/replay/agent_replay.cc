@@ -76,8 +76,7 @@ class AgentReplay::State {
         return call_tool(event);
       case AgentEvent::Kind::kToolResult:
         if (event.in_next_request) return {};
-        if (!entry_) enter(event, Arrival::Kind::kOther);
-        guard_.result(*entry_, event.result, now_);
+        if (Judgement judgement; stand(event, judgement)) guard_.result(*entry_, event.result, now_);
         return {};
     }
     return {};
@@ -96,6 +95,8 @@ class AgentReplay::State {
  private:
   Result<void> place(const AgentEvent& event);
   void enter(const AgentEvent& event, Arrival::Kind kind);
+  bool stand(const AgentEvent& event, Judgement& judgement);
+  void refused(TimeNs until);
   void leave();
   Result<void> call_model(const AgentEvent& event);
   Result<void> call_tool(const AgentEvent& event);
@@ -189,6 +190,27 @@ void AgentReplay::State::leave() {
   began_ = false;
 }
 
+// A refused entry counts for nothing any more; what follows it in the trace has one of its own.
+void AgentReplay::State::refused(TimeNs until) {
+  guard_.refused(*entry_, until, now_);
+  entry_.reset();
+}
+
+// Sees to it that a call or a result has an entry, where the trace does not have the model's call that it belongs to,
+// or that call was refused. False: the run may not go on at all.
+bool AgentReplay::State::stand(const AgentEvent& event, Judgement& judgement) {
+  if (entry_) return true;
+  enter(event, Arrival::Kind::kOther);
+  if (entry_->trip) {
+    judgement.add(*entry_->trip, true);
+    refused(0);
+    return false;
+  }
+  guard_.begin(*entry_, now_);
+  began_ = true;
+  return true;
+}
+
 Attributes AgentReplay::State::attributes_of_entry() const {
   Attributes out = request_.attributes();
   if (!entry_->task.empty()) out.set(Attribute::kTask, entry_->task);
@@ -247,7 +269,7 @@ Result<void> AgentReplay::State::call_model(const AgentEvent& event) {
   Judgement judgement;
   if (entry_->trip) {
     judgement.add(*entry_->trip, true);
-    guard_.refused(*entry_, 0, now_);
+    refused(0);
     tell(event, {}, judgement);
     return {};
   }
@@ -260,7 +282,7 @@ Result<void> AgentReplay::State::call_model(const AgentEvent& event) {
     const auto admitted = admit(attributes_of_entry(), most, used, judgement);
     if (!admitted) return std::unexpected(admitted.error());
     if (!*admitted) {
-      guard_.refused(*entry_, wait_ == kNever ? 0 : now_ + wait_, now_);
+      refused(wait_ == kNever ? 0 : now_ + wait_);
       tell(event, {}, judgement);
       return {};
     }
@@ -279,14 +301,11 @@ Result<void> AgentReplay::State::call_model(const AgentEvent& event) {
 }
 
 Result<void> AgentReplay::State::call_tool(const AgentEvent& event) {
-  if (!entry_) {  // the trace does not have the call of the model that announced it
-    enter(event, Arrival::Kind::kOther);
-    if (!entry_->trip) {
-      guard_.begin(*entry_, now_);
-      began_ = true;
-    }
-  }
   Judgement judgement;
+  if (!stand(event, judgement)) {
+    tell(event, event.call.name, judgement);
+    return {};
+  }
   const CallVerdict verdict = guard_.call(*entry_, event.call, event.destination, now_);
   if (ordinary_) {
     take_notes(judgement);

@@ -1,7 +1,9 @@
 #include "replay/agent_trace.h"
 
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -225,6 +227,27 @@ TEST(Transcripts, WhatIsWrongIsSaidWithFileAndLine) {
   std::string turns = R"({"trace":"b","messages":[{"role":"user","content":"x"})";
   for (std::size_t i = 0; i <= kMaxTranscriptTurns; ++i) turns += R"(,{"role":"assistant","content":"x"})";
   EXPECT_EQ(error(turns + "]}"), "a.jsonl:2: has 1001 answers of the model; at most 1000 are replayed");
+}
+
+// Damaged traces end in an error with a line that exists, or are read; nothing else.
+RC_GTEST_PROP(AgentTraces, DamageIsFoundAndPlaced, ()) {
+  std::string text = *rc::gen::arbitrary<bool>()
+                         ? std::string(kRun)
+                         : std::string(R"({"trace":"a","step":0,"kind":"tool_call","tool":"f","t":1,"dest_new":1})");
+  text += "\n" + text;
+  const int damages = *rc::gen::inRange(1, 4);
+  for (int i = 0; i < damages; ++i) {
+    const auto at = *rc::gen::inRange<std::size_t>(40, text.size());
+    const auto piece = *rc::gen::element<std::string>("", "\"", "{", "}", "[", "]", ",", ":", "\n", "null", "-1", "1e9",
+                                                      "\\", "\xC3", std::string(1, '\0'), "\"role\":\"assistant\",");
+    text.replace(at, *rc::gen::inRange<std::size_t>(0, 9), piece);
+  }
+  const Read read = read_agents(text);
+  if (read.error.empty()) return;
+  RC_ASSERT(read.error.starts_with("a.jsonl:"));
+  const std::int64_t line = std::stoll(read.error.substr(8));
+  RC_ASSERT(line >= 1);
+  RC_ASSERT(line <= 1 + std::count(text.begin(), text.end(), '\n'));
 }
 
 }  // namespace
