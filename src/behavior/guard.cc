@@ -1,0 +1,250 @@
+#include "behavior/guard.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "behavior/guard_impl.h"
+
+namespace weir {
+
+Guard::Guard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Guard::~Guard() = default;
+
+std::string Guard::lineage_scope(std::string_view tenant, std::string_view key) {
+  // A key that is named like a tenant is none.
+  std::string scope = tenant.empty() ? "key:" : "tenant:";
+  scope += tenant.empty() ? key : tenant;
+  return scope;
+}
+
+std::string Guard::sign(const Entry& entry, std::string_view scope) const {
+  if (!entry.token.run) return {};
+  Impl::Signer& signer = *impl_->signers[entry.token.node % Impl::kSigners];
+  const std::lock_guard lock(signer.mutex);
+  return signer.signer.sign(entry.token, scope);
+}
+
+int Guard::trust_permille(Hash128 caller, const TrustRules& rules, TimeNs now) const {
+  return impl_->trust.permille(caller, rules, now);
+}
+
+bool Guard::begin(Entry& entry, TimeNs now) {
+  if (entry.place == nullptr || !entry.place->run) return false;
+  Impl::Stripe& stripe = *impl_->stripes[entry.place->run.stripe];
+  const std::lock_guard lock(stripe.mutex);
+  Run* run = stripe.runs.at(entry.place->run);
+  if (run == nullptr || run->has(Run::kBegun)) return false;
+  run->flags |= Run::kBegun;
+  run->last = std::max(run->last, now);
+  return true;
+}
+
+void Guard::Impl::undo_counts(Stripe& stripe, Run& run, const Entry::Place& place, TimeNs now) {
+  if (place.counted_call && run.llm_calls > 0) --run.llm_calls;
+  run.held.tokens -= place.held.tokens;
+  run.held.usd_micros -= place.held.usd_micros;
+  if (place.conversation != 0) {
+    if (PromptLog* log = stripe.conversations.use(place.conversation)) log->remove_last(place.prompt);
+  } else if (place.prompt != 0 && run.activity == nullptr) {
+    run.first_prompt = 0;
+  } else if (place.prompt != 0) {
+    run.activity->prompts.remove_last(place.prompt);
+  }
+  if (run.activity == nullptr) return;
+  Activity& activity = *run.activity;
+  if (place.parent != 0) {
+    std::int64_t& children = activity.children(place.parent);
+    children = std::max<std::int64_t>(children - 1, 0);
+  }
+  for (const std::uint64_t id : place.unseen) {
+    CallSeen* call = activity.find_call(id);
+    if (call == nullptr) continue;
+    call->flags |= CallSeen::kUnpaid;
+    if (run.tool_calls > 0) --run.tool_calls;
+  }
+  if (place.errors_probe) activity.errors.abandon_probe(now);
+}
+
+void Guard::refused(Entry& entry, TimeNs until, TimeNs now) {
+  if (entry.place == nullptr) return;
+  Entry::Place& place = *entry.place;
+  if (place.unlinked) impl_->unlinked.refused(place.caller, place.fingerprint, until, place.unlinked_probe);
+  if (place.prompts) impl_->failed_prompts.abandon(place.caller, place.prompts_probe);
+  place.unlinked = place.prompts = false;
+  if (!place.run) return;
+  Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
+  const std::lock_guard lock(stripe.mutex);
+  Run* run = stripe.runs.at(place.run);
+  place.run = {};
+  if (run == nullptr) return;
+  --run->in_flight;
+  impl_->undo_counts(stripe, *run, place, now);
+  if (!run->has(Run::kBegun) && run->in_flight == 0) {
+    stripe.runs.erase(*run);
+    impl_->open_runs.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  run->flags |= Run::kTainted;
+  stripe.runs.touch(*run, now);
+}
+
+void Guard::leave(Entry& entry, const Leave& leave, TimeNs now) {
+  if (entry.place == nullptr) return;
+  Entry::Place& place = *entry.place;
+  const BreakerRules& rules = entry.rules->breaker;
+  if (place.unlinked) {
+    impl_->unlinked.end(place.caller, place.fingerprint, leave.failed, place.unlinked_probe, rules, now);
+  }
+  if (place.kind == Arrival::Kind::kModel && place.run && !place.ordinary) {
+    impl_->failed_prompts.end(place.caller, place.run_id, leave.failed, place.prompts_probe, rules, now);
+  }
+  place.unlinked = place.prompts = false;
+  if (!place.ordinary) impl_->note_rates(entry, leave, now);
+  if (!place.run) return;
+  const RunRef ref = place.run;
+  place.run = {};
+  {
+    Impl::Stripe& stripe = *impl_->stripes[ref.stripe];
+    const std::lock_guard lock(stripe.mutex);
+    Run* run = stripe.runs.at(ref);
+    if (run == nullptr) return;
+    --run->in_flight;
+    run->held.tokens -= place.held.tokens;
+    run->held.usd_micros -= place.held.usd_micros;
+    run->used.tokens += leave.used.tokens;
+    run->used.usd_micros += leave.used.usd_micros;
+    if (run->activity != nullptr) {
+      if (leave.finished && !leave.failed) run->activity->progress();
+      // A probe that called nothing has proved nothing.
+      if (place.errors_probe && place.calls == 0) run->activity->errors.abandon_probe(now);
+    }
+    stripe.runs.touch(*run, now);
+  }
+  if (!leave.answer_id.empty()) {
+    const std::uint64_t key = impl_->link_key(place.owner, Impl::LinkKind::kAnswer, leave.answer_id);
+    impl_->put_link(key, ref, static_cast<std::uint32_t>(entry.depth));
+  }
+}
+
+void Guard::Impl::note_rates(Entry& entry, const Leave& leave, TimeNs now) {
+  const Entry::Place& place = *entry.place;
+  const auto anomaly = rates.note(
+      place.caller,
+      {.requests = 1, .tokens = leave.used.tokens, .errors = leave.failed ? 1 : 0, .repetitions = place.repetitions},
+      now);
+  if (!anomaly) return;
+  entry.notes.push_back(
+      {AuditEvent::kWarned, {"profile", "anomalies", anomaly->bound, anomaly->seen, 0, anomaly->sentence}});
+  drop_trust(entry, anomaly->sentence, now);
+}
+
+void Guard::Impl::drop_trust(Entry& entry, std::string_view cause, TimeNs now) {
+  const TrustChange change = trust.drop(entry.place->caller, cause, entry.rules->trust, now);
+  if (change.from == change.to) return;
+  entry.notes.push_back({AuditEvent::kTrust, {"profile", "anomalies", change.from, change.to, 0, change.sentence}});
+  if (change.escalate == TrustAction::kNone) return;
+  entry.notes.push_back({AuditEvent::kAdmin, {"profile", "anomalies", 0, change.throttles, 0, change.sentence}});
+  const std::lock_guard lock(escalations_mutex);
+  if (escalations.size() >= kMaxEscalations) return;
+  escalations.push_back({entry.place->key, change.escalate, change.sentence});
+}
+
+std::vector<Guard::Escalation> Guard::take_escalations() {
+  const std::lock_guard lock(impl_->escalations_mutex);
+  return std::exchange(impl_->escalations, {});
+}
+
+bool Guard::set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::optional<std::int64_t> usd_micros) {
+  if (entry.place == nullptr || !entry.place->run) return true;
+  Impl::Stripe& stripe = *impl_->stripes[entry.place->run.stripe];
+  const std::lock_guard lock(stripe.mutex);
+  Run* run = stripe.runs.at(entry.place->run);
+  if (run == nullptr) return true;
+  if ((tokens && run->used.tokens > *tokens) || (usd_micros && run->used.usd_micros > *usd_micros)) return false;
+  RunBudget& budget = run->act().budget;
+  // 0 would mean "none"; a budget of nothing admits nothing that costs anything.
+  if (tokens) budget.tokens = std::max<std::int64_t>(*tokens, 1);
+  if (usd_micros) budget.usd_micros = std::max<std::int64_t>(*usd_micros, 1);
+  stripe.runs.touch(*run, run->last);
+  return true;
+}
+
+void Guard::Impl::end_run(Run& run, TimeNs now) {
+  if (!run.has(Run::kBegun) || (run.has(Run::kTainted) && !run.has(Run::kOrdinary))) return;
+  static const RunUses kNothing;
+  profiles.learn({run.owner->id, run.profile}, run.activity != nullptr ? run.activity->uses : kNothing, now);
+}
+
+bool Guard::sweep(const BehaviorRules& rules, TimeNs now, std::size_t most) {
+  const std::lock_guard turn(impl_->sweep_mutex);
+  for (std::size_t looked = 0; looked < impl_->stripes.size(); ++looked) {
+    Impl::Stripe& stripe = *impl_->stripes[impl_->sweep_at];
+    const std::lock_guard lock(stripe.mutex);
+    while (Run* run = stripe.runs.next_over(now, rules.runs.idle)) {
+      if (most == 0) return false;
+      --most;
+      impl_->end_run(*run, now);
+      stripe.runs.erase(*run);
+      impl_->open_runs.fetch_sub(1, std::memory_order_relaxed);
+    }
+    impl_->sweep_at = (impl_->sweep_at + 1) % impl_->stripes.size();
+  }
+  return true;
+}
+
+void Guard::end_all(const BehaviorRules& rules, TimeNs now) {
+  static_cast<void>(rules);
+  for (const auto& stripe : impl_->stripes) {
+    const std::lock_guard lock(stripe->mutex);
+    stripe->runs.each([&](Run& run) {
+      impl_->end_run(run, now);
+      stripe->runs.erase(run);
+      impl_->open_runs.fetch_sub(1, std::memory_order_relaxed);
+    });
+  }
+}
+
+void Guard::restore(Hash128 owner, std::string_view name, const RunUse& used, std::int64_t llm_calls,
+                    std::int64_t tool_calls, TimeNs last) {
+  if (name.empty()) return;
+  const auto given = run_id_from(name);
+  const Hash128 id = given ? *given : impl_->named_id(owner, name);
+  Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of_id(id)];
+  const std::lock_guard lock(stripe.mutex);
+  Run* run = stripe.runs.find(id);
+  if (run == nullptr) {
+    if (impl_->open_runs.load(std::memory_order_relaxed) >= impl_->options.max_runs) return;
+    const std::size_t before = stripe.runs.size();
+    run = &stripe.runs.make(id, owner, given ? std::string_view() : name.substr(0, Impl::kMaxRunName), last, false);
+    if (stripe.runs.size() > before) impl_->open_runs.fetch_add(1, std::memory_order_relaxed);
+  }
+  const auto count = [](std::uint32_t known, std::int64_t more) {
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(known + more, 0, 0x7fffffff));
+  };
+  run->used.tokens += used.tokens;
+  run->used.usd_micros += used.usd_micros;
+  run->llm_calls = count(run->llm_calls, llm_calls);
+  run->tool_calls = count(run->tool_calls, tool_calls);
+  run->flags |= Run::kBegun | Run::kTainted;  // what it did is not known: it teaches nothing
+  stripe.runs.touch(*run, last);
+}
+
+Guard::Stats Guard::stats() const {
+  Stats out;
+  for (const auto& stripe : impl_->stripes) {
+    const std::lock_guard lock(stripe->mutex);
+    out.runs += stripe->runs.size();
+    out.bytes += stripe->runs.bytes();
+  }
+  for (const auto& stripe : impl_->links) {
+    const std::lock_guard lock(stripe->mutex);
+    out.links += stripe->links.size();
+    out.bytes += stripe->links.bytes();
+  }
+  out.callers = impl_->rates.size();
+  out.profiles = impl_->profiles.size();
+  out.bytes += out.callers * Rates::bytes_per_caller();
+  return out;
+}
+
+}  // namespace weir

@@ -1,0 +1,172 @@
+// Inside of the guard: its stripes, and one request's place. Only guard*.cc include it.
+//
+// Locks: a run and everything it owns by the lock of its stripe, which the id tells (its lowest bits) and which is that
+// of the owner who began it; links by stripes of their own, never held together with another lock. What concerns a
+// caller across runs (profiles, rates, trust, caller_breakers) locks itself and is asked outside of stripes.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/lru_map.h"
+#include "behavior/caller_breakers.h"
+#include "behavior/guard.h"
+#include "behavior/links.h"
+#include "behavior/profiles.h"
+#include "behavior/rates.h"
+#include "behavior/runs.h"
+#include "behavior/trust.h"
+
+namespace weir {
+
+struct Entry::Place {
+  Arrival::Kind kind = Arrival::Kind::kOther;
+  bool ordinary = false, named = false, joined = false;
+  Hash128 owner, caller;
+  std::string key;
+  RunRef run;
+  Hash128 run_id;
+  ProfileKey profile;
+  std::uint64_t turn = 0;
+  std::uint64_t executing = 0;  // signature of the call executed here
+  // What enter() counted, to be undone if the request is refused.
+  RunUse held;
+  bool counted_call = false;
+  std::uint64_t parent = 0;        // node whose child it is
+  std::uint64_t prompt = 0;        // in the run's log, or
+  std::uint64_t conversation = 0;  // in this conversation's
+  std::vector<std::uint64_t> unseen;
+  bool errors_probe = false;
+  // Caller-level breakers that wait for its end.
+  std::uint64_t fingerprint = 0;
+  bool unlinked = false, unlinked_probe = false;
+  bool prompts = false, prompts_probe = false;
+  std::size_t calls = 0;  // announced or executed
+  std::int64_t repetitions = 0;
+};
+
+struct Guard::Impl {
+  static constexpr std::size_t kMaxStripes = 64, kLinkStripes = 64, kSigners = 8;
+  static constexpr std::size_t kMaxServedTools = 1024;    // remembered of an owner
+  static constexpr std::size_t kMaxConversations = 1024;  // whose prompts are watched, of a stripe
+  static constexpr std::size_t kMaxEscalations = 1000;    // not yet taken
+  static constexpr std::size_t kMaxRunName = 256;         // longer ones are shown and kept cut
+  static constexpr std::uint32_t kMaxShownDepth = 1'000'000;
+
+  enum class LinkKind : std::uint8_t { kCallId, kAnswer, kTurn, kCall };
+
+  struct Stripe {
+    Stripe(std::uint16_t number, std::size_t cap, std::size_t owners)
+        : runs(number, cap), conversations(kMaxConversations), served(owners) {}
+    mutable std::mutex mutex;
+    Runs runs;
+    LruMap<std::uint64_t, PromptLog> conversations;
+    LruMap<Hash128, std::vector<std::uint64_t>, Hash128Hash> served;  // sorted hashes of tools
+  };
+  struct LinkStripe {
+    explicit LinkStripe(std::size_t most) : links(most) {}
+    mutable std::mutex mutex;
+    Links links;
+  };
+  struct Signer {
+    explicit Signer(std::string_view secret) : signer(secret) {}
+    std::mutex mutex;
+    LineageSigner signer;
+  };
+
+  // Where a request belongs.
+  struct Target {
+    Hash128 id;
+    RunRef ref;              // by a link; else by id
+    bool named = false;      // by lineage or name
+    bool joined = false;     // by a link, or to a run that was there
+    bool continues = false;  // returns results or names an answer of the run
+    std::uint32_t depth = 0;
+    std::string_view name;  // as asserted
+  };
+
+  explicit Impl(Options given);
+
+  // Finding (guard_join.cc).
+  std::size_t stripe_of(const Hash128& owner) const;
+  std::size_t stripe_of_id(const Hash128& id) const { return id.high & (stripes.size() - 1); }
+  Hash128 named_id(const Hash128& owner, std::string_view name) const;
+  Hash128 new_id(std::size_t stripe);
+  std::uint64_t link_key(const Hash128& owner, LinkKind kind, std::string_view text) const;
+  std::uint64_t link_key(const Hash128& owner, LinkKind kind, std::uint64_t hash) const;
+  void put_link(std::uint64_t key, const RunRef& run, std::uint32_t depth);
+  std::optional<Link> find_link(std::uint64_t key) const;
+  std::optional<Link> find_by_links(const Arrival& arrival) const;
+  Target find_target(const Arrival& arrival, const std::optional<Lineage>& lineage);
+  Run* open_run(Stripe& stripe, Target& target, const Arrival& arrival, const BehaviorRules& rules, TimeNs now);
+
+  // Entering (guard_enter.cc); under the stripe's lock.
+  struct Visit {
+    Entry& entry;
+    Entry::Place& place;
+    Stripe& stripe;
+    Run& run;
+    const Arrival& arrival;
+    const Target& target;
+    TimeNs now;
+  };
+  bool stopped_by_switch(Entry& entry, const Arrival& arrival) const;
+  void enter_run(Visit& visit, const std::optional<Lineage>& lineage);
+  void take_results(Visit& visit);
+  void take_one_result(Visit& visit, std::size_t index);
+  void judge_run(Visit& visit, const std::optional<Lineage>& lineage);
+  bool judge_bounds(Visit& visit);
+  bool judge_children(Visit& visit, const std::optional<Lineage>& lineage);
+  void judge_prompt(Visit& visit);
+  void enter_caller(Entry& entry, const Arrival& arrival, TimeNs now);
+
+  // Calls (guard_calls.cc).
+  struct Calling {
+    Entry& entry;
+    Entry::Place& place;
+    Run& run;
+    const ToolCall& call;
+    bool exempt = false;
+    TimeNs now;
+  };
+  std::optional<Trip> judge_call_bounds(Calling& calling);
+  std::optional<Trip> judge_call_loop(Calling& calling, std::optional<Trip>& warn);
+  std::optional<Trip> judge_call_errors(Calling& calling);
+  void count_call(Calling& calling, bool served);
+  std::optional<Trip> judge_profile(Entry& entry, const ToolCall& call, Destination destination, TimeNs now);
+
+  // Ends (guard_end.cc).
+  void end_run(Run& run, TimeNs now);
+  void drop_trust(Entry& entry, std::string_view cause, TimeNs now);
+  void note_rates(Entry& entry, const Leave& leave, TimeNs now);
+  void undo_counts(Stripe& stripe, Run& run, const Entry::Place& place, TimeNs now);
+
+  Options options;
+  std::vector<std::unique_ptr<Stripe>> stripes;
+  std::vector<std::unique_ptr<LinkStripe>> links;
+  std::vector<std::unique_ptr<Signer>> signers;
+  std::atomic<std::uint64_t> next_id{1};
+  std::atomic<std::size_t> open_runs{0};
+  std::atomic<std::size_t> next_signer{0};
+  std::size_t sweep_at = 0;
+  std::mutex sweep_mutex;
+  std::mutex escalations_mutex;
+  std::vector<Escalation> escalations;
+  Profiles profiles;
+  Rates rates;
+  mutable Trust trust;
+  FailedPrompts failed_prompts;
+  Unlinked unlinked;
+};
+
+// Tools of a policy's list, by name or glob.
+bool names_tool(const std::vector<std::string>& list, std::string_view tool);
+// A breaker acts, unless it is in shadow: then it is noted. True: it acts.
+bool raise(Entry& entry, std::optional<Trip>& out, Trip trip, bool shadow);
+
+}  // namespace weir
