@@ -11,18 +11,19 @@
 // destination is new where kFewestRuns of them or more used the tool and none with an outside destination. Whether a
 // tool is sensitive at all is the caller's question (`rules.sensitive`).
 //
-// Thread-safe, shared by all workers; every call is O(1) (at most kMaxTools looks). Bounded: max_profiles over
-// kStripes stripes, kMaxTools tools each, about 450 bytes. Of a full stripe the least recently used profile goes, first
-// those that have learned so little that they could not judge: inventing tasks forgets no established one.
+// Thread-safe, shared by all workers; every call is O(1) (at most kMaxTools looks). Bounded: max_profiles over kStripes
+// stripes, kMaxTools tools each, about 700 bytes at most; the least recently used profile goes. Those that learned
+// fewer than kEstablished runs have a quarter of the room to themselves and only that: whoever invents tasks pushes out
+// other beginners, not what was learned. A profile that would need more than kMaxTools takes no tool for new any
+// longer.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "model/agent.h"
@@ -37,19 +38,15 @@ struct ToolUse {
   std::uint8_t destinations = 0;  // bit 1 << Destination
 };
 
-// What one run did with sensitive tools; 32 bytes a tool are not worth a table. A value of a few bytes when empty.
+// What one run did with sensitive tools.
 class RunUses {
  public:
   void note(std::string_view tool, Destination destination);
-  std::span<const ToolUse> tools() const;
-  bool complete() const { return !overflow_; }  // false: more than Profiles::kMaxTools tools, so the run cannot teach
+  const std::vector<ToolUse>& tools() const { return tools_; }
+  bool complete() const { return !overflow_; }  // false: used more than Profiles::kMaxTools, so it cannot teach
 
  private:
-  struct List;
-  struct Free {
-    void operator()(List* list) const;
-  };
-  std::unique_ptr<List, Free> list_;
+  std::vector<ToolUse> tools_;
   bool overflow_ = false;
 };
 
@@ -64,6 +61,7 @@ class Profiles {
   static constexpr std::size_t kMaxTools = 32;
   static constexpr std::size_t kStripes = 16;
   static constexpr std::int64_t kFewestRuns = 3;
+  static constexpr std::int64_t kEstablished = 8;
   static constexpr std::uint16_t kMaxRuns = 50'000;  // then all counts are halved, rounded up: nothing is unlearned
 
   struct Options {
