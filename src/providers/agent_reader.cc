@@ -21,19 +21,31 @@ using simdjson::dom::object;
 constexpr std::string_view kNameRule =
     "use 1 to 256 bytes of UTF-8 without control characters and without characters that cannot be seen";
 
-// What one message says, its speaker apart. Ids and marks of the provider that come and go are no part of it.
+// Tells the roles apart, for which a hash of their names would be dear.
+std::uint64_t role_mark(std::string_view role) {
+  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
+  return role.empty() ? 0 : (role.size() * 256 + static_cast<unsigned char>(role.front())) * kOdd;
+}
+
+// What one message says and in which role. Ids and marks of the provider that come and go are no part of it.
 std::uint64_t message_hash(const object& message) {
   std::uint64_t sum = 0;
   for (auto it = message.begin(); it != message.end(); ++it) {
     const std::string_view key = it.key();
-    if (key == "content" || key == "parts") {
+    if (key == "role") {
+      std::string_view role;
+      if (it.value().get_string().get(role) == simdjson::SUCCESS) sum += role_mark(role);
+    } else if (key == "content" || key == "parts") {
       sum += content_hash(it.value());
-    } else if (key != "role" && key != "type" && key != "id" && key != "status" && key != "cache_control" &&
-               !it.value().is_null()) {
+    } else if (key != "type" && key != "id" && key != "status" && key != "cache_control" && !it.value().is_null()) {
       sum += hash_pair(hash64(key), json_hash(it.value()));
     }
   }
-  return sum;
+  return sum != 0 ? sum : 1;
+}
+
+std::uint64_t user_hash(std::uint64_t content) {
+  return role_mark("user") + content;
 }
 
 std::uint64_t combined(std::uint64_t before, std::uint64_t next) {
@@ -52,8 +64,8 @@ void AgentReader::system(std::uint64_t hash) {
 }
 
 void AgentReader::user(std::uint64_t hash) {
-  facts_.prompt = hash != 0 ? hash : 1;
-  conversation_ = combined(conversation_, hash_pair(static_cast<std::uint64_t>(Speaker::kUser), hash));
+  facts_.prompt = hash;
+  conversation_ = combined(conversation_, hash);
   facts_.turn = conversation_;
 }
 
@@ -70,10 +82,10 @@ bool AgentReader::take(Member member, std::string_view key, const element& value
     case Member::kToolChoice:
       return choice(key, value);
     case Member::kPrompts:
-      user(content_hash(value));
+      user(user_hash(content_hash(value)));
       return true;
     case Member::kText:
-      if (key == "prompt") user(content_hash(value));
+      if (key == "prompt") user(user_hash(content_hash(value)));
       if (key == "system" || key == "instructions") system(content_hash(value));
       return true;
     case Member::kSystem:
@@ -153,7 +165,7 @@ bool AgentReader::choice(std::string_view key, const element& value) {
 
 bool AgentReader::finish() {
   if (!conversation()) return false;
-  if (facts_.prompt == 0 && template_ != 0) user(template_);
+  if (facts_.prompt == 0 && template_ != 0) user(user_hash(template_));
   if (facts_.turn != 0 && context_ != 0) facts_.turn = hash_pair(context_, facts_.turn);
   match_results();
   // The same for tools in another order; without system prompt and tools there is no task to tell from others.
@@ -164,7 +176,7 @@ bool AgentReader::finish() {
 bool AgentReader::conversation() {
   if (!messages_) return true;
   if (messages_->is_string()) {
-    user(content_hash(*messages_));
+    user(user_hash(content_hash(*messages_)));
     return true;
   }
   const Outline outline = this->outline(*messages_);
@@ -188,7 +200,12 @@ AgentReader::Outline AgentReader::outline(const element& list) {
     const Speaker speaker = speaker_of(operation_, message);
     const std::size_t index = outline.count++;
     opening &= speaker == Speaker::kSystem;
-    if (opening) system(message_hash(message));
+    if (opening) {
+      const std::uint64_t hash = message_hash(message);
+      system(hash);
+      conversation_ = combined(conversation_, hash);
+      outline.opening_end = index + 1;
+    }
     if (speaker == Speaker::kUser) outline.user_end = index + 1;
     if (speaker == Speaker::kModel) {
       if (last != Speaker::kModel) outline.model_begin = index;
@@ -210,17 +227,16 @@ AgentReader::Outline AgentReader::outline(const element& list) {
 }
 
 bool AgentReader::message(const object& message, std::size_t index, const Outline& outline) {
-  if (index < outline.user_end) {
+  if (index >= outline.opening_end && index < outline.user_end) {
     const std::uint64_t hash = message_hash(message);
     if (index + 1 == outline.user_end) {
       user(hash);
     } else {
-      conversation_ =
-          combined(conversation_, hash_pair(static_cast<std::uint64_t>(speaker_of(operation_, message)), hash));
+      conversation_ = combined(conversation_, hash);
     }
   }
-  if (index >= outline.model_begin && index < outline.model_end) return calls(message);
-  return index < outline.model_end || results(message);
+  if (index < outline.model_begin) return true;
+  return index < outline.model_end ? calls(message) : results(message);
 }
 
 bool AgentReader::calls(const object& message) {

@@ -38,6 +38,7 @@ class AgentReader {
   // Where the turns of the conversation begin and end, as indexes of its messages.
   struct Outline {
     std::size_t count = 0;
+    std::size_t opening_end = 0;                 // behind the system's messages at the beginning
     std::size_t model_begin = 0, model_end = 0;  // the model's last turn; equal: none
     std::size_t user_end = 0;                    // behind the last user's message; 0: none
   };
