@@ -5,6 +5,7 @@
 #include "api/decision_operations.h"
 #include "api/endpoints.h"
 #include "base/strings.h"
+#include "gateway/refusal_audit.h"
 
 namespace weir {
 namespace {
@@ -160,6 +161,13 @@ void Api::decide(Services& services, const OwnRequest& request, ReplyEvents& eve
   const Hash128 id = decision_hash(*services.secret, key, body->id);
   auto call = std::make_shared<DecisionCall>(services.rules, std::move(*body));
   if (const auto wrong = call->prepare(services, request)) return fault(*wrong);
+  if (call->denied) {
+    if (!check) {
+      services.metrics->request(kDecisionRoute, "refuse", call->denied->layer);
+      audit_refusal(services, *call->denied, key.name, call->request_id);
+    }
+    return events.on_reply(denied_reply(*call));
+  }
   if (check) {
     const std::uint64_t ticket = open_ticket(events);
     auto& started = tickets_[ticket].check = std::make_unique<Check>(*this, services, std::move(call), ticket);

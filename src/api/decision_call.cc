@@ -35,8 +35,11 @@ std::optional<CallFault> DecisionCall::prepare(const Services& services, const O
   request_id = request.request_id;
   if (auto fault = take_consumer(services)) return fault;
   if (auto fault = check_meters()) return fault;
+  if (auto fault = take_tools()) return fault;
   if (auto fault = take_price()) return fault;
   fill_attributes_of(request);
+  deny_tools();
+  if (denied) return std::nullopt;
   if (auto fault = make_plan(services.now)) return fault;
   fill_row(services.now);
   return std::nullopt;
@@ -90,6 +93,47 @@ std::optional<CallFault> DecisionCall::check_meters() const {
   return std::nullopt;
 }
 
+// Calls by tool, from `tools` or the attribute; as many as `estimate` says, if it does.
+std::optional<CallFault> DecisionCall::take_tools() {
+  MeterAmounts& estimate = body.estimate;
+  if (!body.attributes.tool.empty()) {
+    if (!body.tools.empty()) {
+      return CallFault{.message = "`attributes.tool` and `tools` both name tools; name them in `tools`."};
+    }
+    body.tools.push_back(body.attributes.tool);
+  }
+  if (!count_tools(body.tools, estimate.tools)) {
+    return CallFault{.message = "A tool's name has 1 to 256 bytes of UTF-8 without control characters."};
+  }
+  const auto named = static_cast<std::int64_t>(body.tools.size());
+  if (estimate.tool_calls.value_or(named) < named) {
+    return CallFault{.message = fmt::format("`estimate.tool_calls` says {} and `tools` names {}; name as many as are "
+                                            "asked for.",
+                                            *estimate.tool_calls, named)};
+  }
+  estimate.tool_calls = estimate.tool_calls.value_or(named);
+  if (estimate.tools.size() == 1) estimate.tools.front().second = *estimate.tool_calls;
+  estimate.runs = body.attributes.run.empty() ? 1 : 0;  // a run that has a name is counted where it began
+  return std::nullopt;
+}
+
+void DecisionCall::deny_tools() {
+  for (const auto& [tool, calls] : body.estimate.tools) {
+    if (!rules->denies_tool(attributes, tool)) continue;
+    denied = Refusal{.limit = "tools",
+                     .layer = "tool",
+                     .per = {{"tool", tool}},
+                     .meter = "tool_calls",
+                     .allowed = "0",
+                     .used = "0",
+                     .reserved = "0",
+                     .requested = std::to_string(calls),
+                     .window = {},
+                     .also = {}};
+    return;
+  }
+}
+
 std::optional<CallFault> DecisionCall::take_price() {
   provider_.clear();
   price = {};
@@ -133,9 +177,10 @@ void DecisionCall::fill_attributes_of(const OwnRequest& request) {
   set_if(Attribute::kAgent, identity.agent);
   set_if(Attribute::kTask, body.attributes.task);
   set_if(Attribute::kDepth, body.attributes.depth);
+  set_if(Attribute::kServer, body.attributes.server);
   set_if(Attribute::kModel, body.model);
   set_if(Attribute::kProvider, provider_);
-  if (body.tools.size() == 1) attributes.set(Attribute::kTool, body.tools.front());
+  if (body.estimate.tools.size() == 1) attributes.set(Attribute::kTool, body.estimate.tools.front().first);
   attributes.set(Attribute::kRoute, kDecisionRoute);
   attributes.set(Attribute::kMethod, "POST");
 }
@@ -150,10 +195,42 @@ std::optional<CallFault> DecisionCall::plan_once(TimeNs now) {
   both(MeterKind::kBytesOut, body.estimate.bytes_out);
   if (body.estimate.usd_micros) both(MeterKind::kUsd, *body.estimate.usd_micros);
   for (const auto& [meter, amount] : body.estimate.custom) costs.custom.emplace_back(meter, amount);
+  both(MeterKind::kRuns, body.estimate.runs);
+  std::int64_t calls = body.estimate.tool_calls.value_or(0);
+  if (body.estimate.tools.size() > 1) calls -= static_cast<std::int64_t>(body.tools.size());  // those follow
+  both(MeterKind::kToolCalls, calls);
   const auto fault = rules->plan(attributes, costs, now, plan);
-  if (!fault) return std::nullopt;
+  if (!fault) return plan_tools(now);
   const bool config = fault->kind == PlanFault::Kind::kTooManyLimits;
   return CallFault{.status = config ? 500 : 400, .message = fault->message};
+}
+
+// One tool is an attribute of the whole call; of several each is counted by what counts its name, in one admission.
+std::optional<CallFault> DecisionCall::plan_tools(TimeNs now) {
+  counted_tools.assign(kMaxDemands, {});
+  const auto note = [&](std::size_t demand, const std::string& tool) {
+    if (names_tools(*plan.limits()[demand].rule)) counted_tools[demand].push_back(tool);
+  };
+  if (body.estimate.tools.size() == 1) {
+    for (std::size_t i = 0; i < plan.demands().size(); ++i) note(i, body.estimate.tools.front().first);
+  }
+  for (const auto& [tool, calls] : body.estimate.tools) {
+    if (body.estimate.tools.size() == 1) break;
+    Attributes call = attributes;
+    call.set(Attribute::kTool, tool);
+    Costs cost;
+    cost.tool_call_only = true;
+    cost.set(MeterKind::kToolCalls, calls, calls);
+    const auto counted = rules->plan_also(call, cost, now, plan);
+    if (!counted) {
+      return CallFault{.message = counted.error().message + "; name fewer `tools` in one call."};
+    }
+    for (std::size_t i = 0; i < plan.demands().size(); ++i) {
+      if ((*counted >> i & 1) != 0) note(i, tool);
+    }
+  }
+  counted_tools.resize(plan.demands().size());
+  return std::nullopt;
 }
 
 void DecisionCall::hold_at_most(std::int64_t output_tokens) {
@@ -208,9 +285,7 @@ void DecisionCall::fill_row(TimeNs now) {
   row.usage = usage_of(body.estimate);
   row.usd_micros = costs.held[static_cast<std::size_t>(MeterKind::kUsd)];
   row.reserved_tokens = costs.held[static_cast<std::size_t>(MeterKind::kTokens)];
-  const auto tools = static_cast<std::int64_t>(body.tools.size());
-  row.tool_calls =
-      static_cast<std::int32_t>(std::min<std::int64_t>(body.estimate.tool_calls.value_or(tools), INT32_MAX));
+  row.tool_calls = static_cast<std::int32_t>(std::min<std::int64_t>(body.estimate.tool_calls.value_or(0), INT32_MAX));
 }
 
 }  // namespace weir

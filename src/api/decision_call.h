@@ -43,13 +43,18 @@ struct DecisionCall {
   Plan plan;
   Degradation change;  // that ladders made
   UsageRow row;
-  std::string request_id;  // of the HTTP request
-  Hash128 id;              // of the reservation; none for check
+  std::string request_id;                               // of the HTTP request
+  Hash128 id;                                           // of the reservation; none for check
+  std::vector<std::vector<std::string>> counted_tools;  // by demand of the plan: whose calls it counts; none: all
+  std::optional<Refusal> denied;                        // a tool that the caller may not use; nothing is planned then
 
  private:
   std::optional<CallFault> take_consumer(const Services& services);
   std::optional<CallFault> take_price();
   std::optional<CallFault> check_meters() const;
+  std::optional<CallFault> take_tools();
+  void deny_tools();
+  std::optional<CallFault> plan_tools(TimeNs now);
   std::optional<CallFault> plan_once(TimeNs now);
   std::optional<CallFault> make_plan(TimeNs now);
   void hold_at_most(std::int64_t output_tokens);

@@ -161,8 +161,7 @@ void DecisionDesk::settle(Services& services, Hash128 id, const SettleBody& body
     const bool same = entry->how == ClosedHow::kSettled;
     return done(json_reply(same ? entry->answer : with_marker(entry->answer, entry->how)));
   }
-  const auto tools = static_cast<std::int64_t>(body.tools.size());
-  close(services, id, *entry, ClosedHow::kSettled, &body.usage, body.usage.tool_calls.value_or(tools), std::move(done));
+  close(services, id, *entry, ClosedHow::kSettled, &body, std::move(done));
 }
 
 void DecisionDesk::cancel(Services& services, Hash128 id, Done done) {
@@ -174,7 +173,7 @@ void DecisionDesk::cancel(Services& services, Hash128 id, Done done) {
     const bool same = entry->how == ClosedHow::kCancelled;
     return done(json_reply(same ? entry->answer : with_marker(entry->answer, entry->how)));
   }
-  close(services, id, *entry, ClosedHow::kCancelled, nullptr, 0, std::move(done));
+  close(services, id, *entry, ClosedHow::kCancelled, nullptr, std::move(done));
 }
 
 void DecisionDesk::expired(Services& services, Hash128 id) {
@@ -196,13 +195,13 @@ void DecisionDesk::expired(Services& services, Hash128 id) {
   keep_closed(id, services.now);  // may forget this one
 }
 
-void DecisionDesk::close(Services& services, Hash128 id, Entry& entry, ClosedHow how, const MeterAmounts* usage,
-                         std::int64_t tools, Done done) {
+void DecisionDesk::close(Services& services, Hash128 id, Entry& entry, ClosedHow how, const SettleBody* body,
+                         Done done) {
   DecisionHold hold;
   if (!decode_hold(entry.hold, hold)) {
     return done(call_fault_reply({.status = 500, .message = "What this id holds cannot be read."}, {}));
   }
-  MeterAmounts used = usage != nullptr ? *usage : MeterAmounts{};
+  MeterAmounts used = body != nullptr ? body->usage : MeterAmounts{};
   for (const auto& [name, amount] : used.custom) {
     const auto counts = [&](const std::vector<MeterTerm>& terms) {
       return std::any_of(terms.begin(), terms.end(), [&](const MeterTerm& t) { return t.custom == name; });
@@ -224,9 +223,10 @@ void DecisionDesk::close(Services& services, Hash128 id, Entry& entry, ClosedHow
       if (!given) used.custom.emplace_back(name, amount);
     }
     if (!used.usd_micros) used.usd_micros = priced(hold.price, used);
+    use_tools(hold.estimate, body->tools, used);
   }
   entry.busy = true;
-  run(std::make_unique<Close>(*this, services, id, how, std::move(hold), std::move(used), tools, std::move(done)));
+  run(std::make_unique<Close>(*this, services, id, how, std::move(hold), std::move(used), std::move(done)));
 }
 
 bool DecisionDesk::adopt(Hash128 id, const UsageRow& row, std::string hold) {

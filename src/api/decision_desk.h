@@ -87,8 +87,7 @@ class DecisionDesk {
   Entry* find(Hash128 id);
   // True if `again` will be called later, or was turned away, because the entry is busy.
   bool must_wait(Entry& entry, const Done& done, std::function<void()> again);
-  void close(Services& services, Hash128 id, Entry& entry, ClosedHow how, const MeterAmounts* usage, std::int64_t tools,
-             Done done);
+  void close(Services& services, Hash128 id, Entry& entry, ClosedHow how, const SettleBody* body, Done done);
   void run(std::unique_ptr<Operation> operation);
   std::unique_ptr<Operation> take(Operation& operation);
   void not_busy(Hash128 id);

@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "journal/journal.h"
+#include "model/agent.h"
 
 namespace weir {
 namespace {
 
-constexpr std::int64_t kVersion = 2;
-constexpr std::int64_t kFourPrices = 1;  // the version before; it had only the first four prices
+constexpr std::int64_t kVersion = 3;
+constexpr std::int64_t kWithoutTools = 2;  // the version before; its custom meters had another number
+constexpr std::int64_t kFourPrices = 1;    // before that; it had only the first four prices
+constexpr std::int64_t kCustomBeforeTools = 9;
 constexpr std::size_t kMaxTerms = 4096;  // of one meter
 
 class Out {
@@ -143,16 +146,57 @@ void put_meters(Out& out, const std::vector<std::vector<MeterTerm>>& meters) {
   }
 }
 
-void get_meters(In& in, std::vector<std::vector<MeterTerm>>& meters) {
+MeterKind kind_of(std::size_t number, std::int64_t version) {
+  return version <= kWithoutTools && number == kCustomBeforeTools ? MeterKind::kCustom : static_cast<MeterKind>(number);
+}
+
+void get_meters(In& in, std::int64_t version, std::vector<std::vector<MeterTerm>>& meters) {
   meters.assign(in.count(kMaxDemands), {});
   for (std::vector<MeterTerm>& terms : meters) {
     terms.resize(in.count(kMaxTerms));
     for (MeterTerm& term : terms) {
-      term.kind = static_cast<MeterKind>(in.count(static_cast<std::size_t>(MeterKind::kCustom)));
+      term.kind = kind_of(in.count(static_cast<std::size_t>(MeterKind::kCustom)), version);
       term.weight = in.number();
       if (term.kind == MeterKind::kCustom) term.custom = in.text();
     }
   }
+}
+
+void put_tools(Out& out, const DecisionHold& hold) {
+  for (std::size_t i = 0; i < hold.meters.size(); ++i) {
+    const std::size_t count = i < hold.tools.size() ? hold.tools[i].size() : 0;
+    out.number(static_cast<std::int64_t>(count));
+    for (std::size_t j = 0; j < count; ++j) out.text(hold.tools[i][j]);
+  }
+  out.number(hold.estimate.runs);
+  out.number(static_cast<std::int64_t>(hold.estimate.tools.size()));
+  for (const auto& [name, calls] : hold.estimate.tools) {
+    out.text(name);
+    out.number(calls);
+  }
+}
+
+void get_tools(In& in, DecisionHold& hold) {
+  hold.tools.resize(hold.meters.size());
+  for (std::vector<std::string>& names : hold.tools) {
+    names.resize(in.count(kMaxToolNames));
+    for (std::string& name : names) name = in.text();
+  }
+  hold.estimate.runs = in.number();
+  hold.estimate.tools.resize(in.count(kMaxToolNames));
+  for (auto& [name, calls] : hold.estimate.tools) {
+    name = in.text();
+    calls = in.number();
+  }
+}
+
+std::int64_t calls_of(const std::vector<std::string>& names, const MeterAmounts& usage) {
+  if (names.empty()) return usage.tool_calls.value_or(0);
+  std::int64_t sum = 0;
+  for (const auto& [name, calls] : usage.tools) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) sum += calls;
+  }
+  return sum;
 }
 
 std::int64_t custom_amount(const MeterAmounts& usage, const MeterAmounts& estimate, std::string_view name) {
@@ -164,7 +208,8 @@ std::int64_t custom_amount(const MeterAmounts& usage, const MeterAmounts& estima
   return 0;
 }
 
-std::int64_t amount_of(const MeterTerm& term, const MeterAmounts& usage, const MeterAmounts& estimate) {
+std::int64_t amount_of(const MeterTerm& term, const std::vector<std::string>& tools, const MeterAmounts& usage,
+                       const MeterAmounts& estimate) {
   switch (term.kind) {
     case MeterKind::kRequests:
       return estimate.requests;  // spent at the admission
@@ -184,6 +229,10 @@ std::int64_t amount_of(const MeterTerm& term, const MeterAmounts& usage, const M
       return usage.bytes_in;
     case MeterKind::kBytesOut:
       return usage.bytes_out;
+    case MeterKind::kRuns:
+      return estimate.runs;  // it began, however it ended
+    case MeterKind::kToolCalls:
+      return calls_of(tools, usage);
     default:
       return custom_amount(usage, estimate, term.custom);
   }
@@ -211,6 +260,7 @@ std::string encode_hold(const DecisionHold& hold) {
   }
   for_each_price(hold.price, kVersion, [&](std::int64_t number) { out.number(number); });
   out.text(hold.admitted);
+  put_tools(out, hold);
   return bytes;
 }
 
@@ -218,14 +268,14 @@ bool decode_hold(std::string_view bytes, DecisionHold& hold) {
   In in(bytes);
   hold = {};
   const std::int64_t version = in.number();
-  if (version != kVersion && version != kFourPrices) return false;
+  if (version < kFourPrices || version > kVersion) return false;
   hold.held.id = in.hash();
   hold.held.deadline = in.number();
   hold.held.remember = false;
   hold.held.count = static_cast<std::uint8_t>(in.count(kMaxDemands));
   hold.held.demands.resize(in.count(kMaxDemands));
   for (HeldDemand& demand : hold.held.demands) get_demand(in, demand);
-  get_meters(in, hold.meters);
+  get_meters(in, version, hold.meters);
   for_each_amount(hold.estimate, [&](std::int64_t& number) { number = in.number(); });
   hold.estimate.usd_micros = in.number();
   hold.estimate.tool_calls = in.number();
@@ -236,6 +286,8 @@ bool decode_hold(std::string_view bytes, DecisionHold& hold) {
   }
   for_each_price(hold.price, version, [&]<class Number>(Number& number) { number = static_cast<Number>(in.number()); });
   hold.admitted = in.text();
+  if (version > kWithoutTools) get_tools(in, hold);
+  hold.tools.resize(hold.meters.size());
   return in.done();
 }
 
@@ -251,13 +303,44 @@ std::int64_t priced(const Price& price, const MeterAmounts& amounts) {
   return price == Price{} ? 0 : cost_usd_micros(price, usage_of(amounts));
 }
 
+bool count_tools(const std::vector<std::string>& names, std::vector<std::pair<std::string, std::int64_t>>& out) {
+  for (const std::string& name : names) {
+    std::string tool = canonical_tool_name(name);
+    if (tool.empty()) return false;
+    const auto known = std::find_if(out.begin(), out.end(), [&](const auto& each) { return each.first == tool; });
+    if (known != out.end()) {
+      ++known->second;
+    } else {
+      out.emplace_back(std::move(tool), 1);
+    }
+  }
+  return true;
+}
+
+void use_tools(const MeterAmounts& estimate, const std::optional<std::vector<std::string>>& named,
+               MeterAmounts& usage) {
+  usage.tools.clear();
+  if (named) {
+    for (const std::string& name : *named) count_tools({name}, usage.tools);
+    if (!usage.tool_calls) usage.tool_calls = static_cast<std::int64_t>(named->size());
+    return;
+  }
+  if (!usage.tool_calls) usage.tool_calls = estimate.tool_calls;
+  usage.tools = estimate.tools;
+  const std::int64_t calls = usage.tool_calls.value_or(0);
+  if (calls == 0) usage.tools.clear();
+  if (usage.tools.size() == 1) usage.tools.front().second = calls;
+}
+
 std::vector<std::int64_t> actual_units(const DecisionHold& hold, const MeterAmounts& usage) {
   __extension__ using Wide = __int128;
   std::vector<std::int64_t> out;
-  for (const std::vector<MeterTerm>& terms : hold.meters) {
+  const std::vector<std::string> all;
+  for (std::size_t i = 0; i < hold.meters.size(); ++i) {
+    const std::vector<std::string>& tools = i < hold.tools.size() ? hold.tools[i] : all;
     Wide sum = 0;
-    for (const MeterTerm& term : terms) {
-      const std::int64_t amount = amount_of(term, usage, hold.estimate);
+    for (const MeterTerm& term : hold.meters[i]) {
+      const std::int64_t amount = amount_of(term, tools, usage, hold.estimate);
       sum += static_cast<Wide>(std::clamp<std::int64_t>(amount, 0, kMaxAmount)) * term.weight;
     }
     out.push_back(sum > kMaxAmount ? kMaxAmount : static_cast<std::int64_t>(sum));

@@ -23,10 +23,11 @@ namespace weir {
 
 struct DecisionHold {
   HeldReservation held;
-  std::vector<std::vector<MeterTerm>> meters;  // by demand
-  MeterAmounts estimate;                       // usd_micros is set
-  Price price;                                 // all 0: no model was named
-  std::string admitted;                        // body of the answer to the admission
+  std::vector<std::vector<MeterTerm>> meters;   // by demand
+  std::vector<std::vector<std::string>> tools;  // by demand: whose calls it counts; none: all calls
+  MeterAmounts estimate;                        // usd_micros and tool_calls are set
+  Price price;                                  // all 0: no model was named
+  std::string admitted;                         // body of the answer to the admission
 };
 
 std::string encode_hold(const DecisionHold& hold);
@@ -36,7 +37,12 @@ bool decode_hold(std::string_view bytes, DecisionHold& hold);
 // What the price says a call costs.
 std::int64_t priced(const Price& price, const MeterAmounts& amounts);
 Usage usage_of(const MeterAmounts& amounts);
-// What each demand really cost. Custom meters that `usage` leaves out cost what was estimated.
+// What each demand really cost. Custom meters that `usage` leaves out cost what was estimated; its `tools` and
+// `tool_calls` are set (use_tools).
+// What `usage` says of tools, with what it leaves out as it was admitted; `named` are those that settle lists.
+void use_tools(const MeterAmounts& estimate, const std::optional<std::vector<std::string>>& named, MeterAmounts& usage);
+// Calls by tool, in order of appearance; names as limits compare them. False: one of them cannot be a tool's name.
+bool count_tools(const std::vector<std::string>& names, std::vector<std::pair<std::string, std::int64_t>>& out);
 std::vector<std::int64_t> actual_units(const DecisionHold& hold, const MeterAmounts& usage);
 
 }  // namespace weir

@@ -1,5 +1,7 @@
 #include "api/decision_operations.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -43,6 +45,20 @@ std::string admit_answer(const DecisionCall& call, const Decision& decision, Tim
   json.key("limits").raw(limits);
   json.end_object();
   return out;
+}
+
+Reply denied_reply(const DecisionCall& call) {
+  const std::string tool = call.denied->per.empty() ? std::string() : call.denied->per.front().second;
+  Reply reply = error_reply(
+      ErrorShape::kProblem,
+      {.kind = ErrorKind::kAbnormal,
+       .status = 429,
+       .message = fmt::format("Tool `{}` may not be used here: the `tools` of the caller's tier or key deny it.", tool),
+       .param = {},
+       .request_id = call.request_id,
+       .refusal = &*call.denied});
+  append_header(reply.headers, "x-should-retry", "false");
+  return reply;
 }
 
 void DecisionDesk::Operation::finish(Reply reply) {
@@ -99,7 +115,8 @@ void DecisionDesk::Admit::on_decision(CountersStatus status, const Decision& dec
 
 bool DecisionDesk::Admit::hold(const Decision& decision, std::span<const Effect> effects) {
   const DecisionCall& call = *call_;
-  DecisionHold hold{.held = {.id = id_}, .estimate = call.body.estimate, .price = call.price};
+  DecisionHold hold{
+      .held = {.id = id_}, .tools = call.counted_tools, .estimate = call.body.estimate, .price = call.price};
   services_.counters->held(id_, hold.held);
   hold.held.deadline = services_.now + call.body.hold;
   for (const PlannedLimit& limit : call.plan.limits()) hold.meters.push_back(limit.rule->meter);
@@ -174,7 +191,7 @@ void DecisionDesk::Close::on_settled(CountersStatus, Outcome, std::span<const Ef
   row.settled = cancelled ? Settled::kNone : Settled::kUsage;
   row.usage = cancelled ? Usage{} : usage_of(used_);
   row.usd_micros = cancelled ? 0 : used_.usd_micros.value_or(0);
-  row.tool_calls = static_cast<std::int32_t>(std::min<std::int64_t>(tools_, INT32_MAX));
+  row.tool_calls = static_cast<std::int32_t>(std::min<std::int64_t>(used_.tool_calls.value_or(0), INT32_MAX));
   if (!cancelled && entry.state != Entry::State::kExpired)
     services_.metrics->usage(row.model, row.usage, row.usd_micros);
   entry.answer = settle_answer(row, used_, late);

@@ -58,12 +58,8 @@ class DecisionDesk::Admit final : public Operation {
 class DecisionDesk::Close final : public Operation {
  public:
   Close(DecisionDesk& desk, Services& services, Hash128 id, ClosedHow how, DecisionHold hold, MeterAmounts used,
-        std::int64_t tools, Done done)
-      : Operation(desk, services, id, std::move(done)),
-        how_(how),
-        hold_(std::move(hold)),
-        used_(std::move(used)),
-        tools_(tools) {}
+        Done done)
+      : Operation(desk, services, id, std::move(done)), how_(how), hold_(std::move(hold)), used_(std::move(used)) {}
   void start() override;
 
  private:
@@ -73,8 +69,10 @@ class DecisionDesk::Close final : public Operation {
   ClosedHow how_;
   DecisionHold hold_;
   MeterAmounts used_;
-  std::int64_t tools_;
 };
+
+// Of a call that names a tool its caller may not use.
+Reply denied_reply(const DecisionCall& call);
 
 // The body of an admission's 200; `id` is empty for check.
 std::string admit_answer(const DecisionCall& call, const Decision& decision, TimeNs now, std::string_view id);

@@ -182,22 +182,25 @@ void read_attributes(BodyReader& reader, const element& value, AskedAttributes& 
                                                              {"run", &out.run},
                                                              {"agent", &out.agent},
                                                              {"task", &out.task},
+                                                             {"tool", &out.tool},
+                                                             {"server", &out.server},
                                                              {"key", &out.key},
                                                              {"tenant", &out.tenant},
                                                              {"user", &out.user},
                                                              {"tier", &out.tier}};
-  reader.members(value, "`attributes`",
-                 "conversation, run, agent, task, depth, and for `kind: service` keys key, tenant, user, tier",
-                 [&](std::string_view name, const element& each) {
-                   if (name == "depth") {
-                     std::int64_t depth = 0;
-                     if (reader.whole(name, each, depth)) out.depth = std::to_string(depth);
-                     return true;
-                   }
-                   const auto found =
-                       std::find_if(std::begin(texts), std::end(texts), [&](const auto& t) { return t.first == name; });
-                   return found != std::end(texts) && reader.text(name, each, *found->second);
-                 });
+  reader.members(
+      value, "`attributes`",
+      "conversation, run, agent, task, depth, tool, server, and for `kind: service` keys key, tenant, user, tier",
+      [&](std::string_view name, const element& each) {
+        if (name == "depth") {
+          std::int64_t depth = 0;
+          if (reader.whole(name, each, depth)) out.depth = std::to_string(depth);
+          return true;
+        }
+        const auto found =
+            std::find_if(std::begin(texts), std::end(texts), [&](const auto& t) { return t.first == name; });
+        return found != std::end(texts) && reader.text(name, each, *found->second);
+      });
 }
 
 void read_hold(BodyReader& reader, const element& value, DurationNs& out) {
@@ -241,7 +244,7 @@ Call<SettleBody> read_settle(std::string_view body) {
   BodyReader reader;
   reader.read(body, "id, usage, tools", [&](std::string_view name, const element& value) {
     if (name == "id") return reader.id(value, out.id);
-    if (name == "tools") return reader.names(name, value, out.tools);
+    if (name == "tools") return reader.names(name, value, out.tools.emplace());
     if (name != "usage") return false;
     has_usage = true;
     return reader.amounts(name, value, out.usage);

@@ -38,7 +38,7 @@ using Call = std::expected<T, CallFault>;
 
 // Facts about the request that the caller of admit asserts. Empty: not given.
 struct AskedAttributes {
-  std::string conversation, run, agent, task, depth;
+  std::string conversation, run, agent, task, depth, tool, server;
   std::string key, tenant, user, tier;  // the end consumer of a `kind: service` key
   bool names_consumer() const { return !key.empty() || !tenant.empty() || !user.empty() || !tier.empty(); }
 };
@@ -51,8 +51,10 @@ struct MeterAmounts {
   std::int64_t cached_tokens = 0, cache_write_tokens = 0;  // of the input
   std::int64_t reasoning_tokens = 0;                       // of the output
   std::int64_t bytes_in = 0, bytes_out = 0;
-  std::optional<std::int64_t> usd_micros;  // absent: by the price of the model
-  std::optional<std::int64_t> tool_calls;  // absent: as many as tools are named
+  std::optional<std::int64_t> usd_micros;                   // absent: by the price of the model
+  std::optional<std::int64_t> tool_calls;                   // absent: as many as tools are named
+  std::int64_t runs = 0;                                    // counted by itself
+  std::vector<std::pair<std::string, std::int64_t>> tools;  // calls by tool, canonical names; each once
   std::vector<std::pair<std::string, std::int64_t>> custom;
 };
 
@@ -68,7 +70,7 @@ struct AdmitBody {
 struct SettleBody {
   std::string id;
   MeterAmounts usage;
-  std::vector<std::string> tools;
+  std::optional<std::vector<std::string>> tools;  // absent: as admitted
 };
 
 struct CountBody {

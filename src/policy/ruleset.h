@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -75,6 +76,9 @@ class Plan {
   std::size_t subject_count_ = 0, demand_count_ = 0;
 };
 
+// True if the limit matches or groups by `tool`: it counts calls of named tools only.
+bool names_tools(const LimitRule& rule);
+
 struct PlanFault {
   enum class Kind : std::uint8_t { kTooManyLimits, kMissingAttribute } kind = Kind::kTooManyLimits;
   std::string message;  // names the limits, or the limit and its attribute
@@ -93,6 +97,12 @@ class Ruleset {
   // Fills `plan` with every limit that applies. A demand's cost is its held cost, but never more than the amount when
   // the certain part alone fits (a cap beyond the amount holds the amount). `requests` is spent, all else held.
   std::optional<PlanFault> plan(const Attributes& attributes, const Costs& costs, TimeNs now, Plan& plan) const;
+
+  // Adds to a plan what another part of the same admission costs, such as a further tool call: counters that the plan
+  // has already are asked for the sum. Bits of the demands that this part counts in; after a fault the plan is as it
+  // was.
+  std::expected<std::uint32_t, PlanFault> plan_also(const Attributes& attributes, const Costs& costs, TimeNs now,
+                                                    Plan& plan) const;
 
   // What each demand really cost, for settle(): `actual` holds the real numbers in `held`.
   void actuals(const Plan& plan, const Costs& actual, std::span<std::int64_t> out) const;

@@ -39,13 +39,15 @@ Listed listed(const Consumer& consumer, std::string_view list, std::string_view 
 
 }  // namespace
 
+bool names_tools(const LimitRule& rule) {
+  return matches_tool(rule) || std::find(rule.per.begin(), rule.per.end(), "tool") != rule.per.end();
+}
+
 ToolUse tool_use_of(const LimitRule& rule) {
-  const bool matches = matches_tool(rule);
-  const bool groups = std::find(rule.per.begin(), rule.per.end(), "tool") != rule.per.end();
   ToolUse out;
-  out.calls_in_flight = has_meter(rule, MeterKind::kConcurrency) && matches;
+  out.calls_in_flight = has_meter(rule, MeterKind::kConcurrency) && matches_tool(rule);
   out.counts = out.calls_in_flight || has_meter(rule, MeterKind::kToolCalls);
-  out.by_name = matches || groups;
+  out.by_name = names_tools(rule);
   return out;
 }
 
@@ -65,6 +67,40 @@ void CountedTools::add(const LimitRule& rule) {
 bool CountedTools::contains(std::string_view tool) const {
   return all_ || these_.matches(tool) ||
          std::any_of(all_but_.begin(), all_but_.end(), [&](const ToolPatterns& t) { return !t.matches(tool); });
+}
+
+std::expected<std::uint32_t, PlanFault> Ruleset::plan_also(const Attributes& attributes, const Costs& costs, TimeNs now,
+                                                           Plan& plan) const {
+  Plan more;
+  if (auto fault = this->plan(attributes, costs, now, more)) return std::unexpected(std::move(*fault));
+  Plan merged = plan;
+  std::uint32_t counted = 0;
+  for (std::size_t i = 0; i < more.demand_count_; ++i) {
+    Demand demand = more.demands_[i];
+    const Subject& subject = more.subjects_[demand.subject];
+    std::size_t s = 0;
+    while (s < merged.subject_count_ && merged.subjects_[s].key != subject.key) ++s;
+    std::size_t d = 0;
+    while (d < merged.demand_count_ &&
+           (merged.demands_[d].counter != demand.counter || merged.demands_[d].subject != s))
+      ++d;
+    if (d == kMaxDemands) {
+      return std::unexpected(PlanFault{PlanFault::Kind::kTooManyLimits, "more than " + std::to_string(kMaxDemands) +
+                                                                            " limits apply, the last of them `" +
+                                                                            more.limits_[i].rule->name + "`"});
+    }
+    counted |= std::uint32_t{1} << d;
+    if (d < merged.demand_count_) {
+      merged.demands_[d].cost = std::min(kMaxAmount, merged.demands_[d].cost + demand.cost);
+      continue;
+    }
+    if (s == merged.subject_count_) merged.subjects_[merged.subject_count_++] = subject;
+    demand.subject = static_cast<std::uint8_t>(s);
+    merged.demands_[merged.demand_count_] = demand;
+    merged.limits_[merged.demand_count_++] = more.limits_[i];
+  }
+  plan = merged;
+  return counted;
 }
 
 bool Ruleset::limits_tool(std::string_view tool) const {
