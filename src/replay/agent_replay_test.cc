@@ -217,5 +217,18 @@ TEST(AgentReplay, TranscriptsAreJudgedLikeEvents) {
   EXPECT_EQ(told.lines[1].step, 4);
 }
 
+// Some providers number the calls of each turn from zero.
+TEST(AgentReplay, CallIdsThatAreUsedAgainMakeNoLoop) {
+  std::string run = R"({"trace":"t","messages":[{"role":"user","content":"go"})";
+  for (int i = 0; i < 8; ++i) {
+    run += R"(,{"role":"assistant","content":null,"tool_calls":[{"id":"call_0","type":"function","function":)"
+           R"({"name":"look","arguments":"{\"q\":)" +
+           std::to_string(i) + R"(}"}}]},{"role":"tool","tool_call_id":"call_0","content":")" +
+           std::string(i < 4 ? "ok" : std::to_string(i)) + "\"}";
+  }
+  EXPECT_EQ(replay_agents(policy_from("limits: []"), run + "]}").words(),
+            "allow allow allow allow allow allow allow allow");
+}
+
 }  // namespace
 }  // namespace weir
