@@ -23,7 +23,7 @@ struct Judgement {
 
   // The gravest is told; of equals the first.
   void add(AgentDecision more, std::string_view by, std::string_view reason) {
-    static constexpr std::array kGravity = {0, 1, 4, 3, 2};  // by AgentDecision
+    static constexpr std::array kGravity = {0, 1, 4, 2, 3};  // by AgentDecision
     if (kGravity[static_cast<std::size_t>(more)] <= kGravity[static_cast<std::size_t>(decision)]) return;
     decision = more;
     guard = by;

@@ -230,5 +230,29 @@ TEST(AgentReplay, CallIdsThatAreUsedAgainMakeNoLoop) {
             "allow allow allow allow allow allow allow allow");
 }
 
+TEST(AgentReplay, AnAnomalyIsToldAlsoWhereALimitRefusesTheCall) {
+  const auto policy = policy_from(
+      "limits: [{ name: mails, per: tool, meter: tool_calls, allow: 0/1h, match: { tool: mail } }]\n"
+      "profiles: { sensitive: [pay, mail], warmup: 5 }");
+  EXPECT_EQ(replay_agents(policy, judged_run("mail", "1"), ordinary_runs(5)).words(), "allow anomaly");
+  EXPECT_EQ(replay_agents(policy, judged_run("mail", "1"), ordinary_runs(4)).words(), "allow refuse");
+}
+
+TEST(AgentReplay, TracesTogetherLastAtMostTwoCenturies) {
+  AgentReplay replay(policy_from("limits: []"), nullptr);
+  replay.begin_file(false);
+  const AgentNames names;
+  Result<void> added;
+  int traces = 0;
+  for (; added && traces < 100; ++traces) {
+    const std::string trace = std::to_string(traces);
+    AgentEvent event{.trace = trace, .begins = true, .time = kMaxTraceTime, .names = &names};
+    added = replay.add(event);
+  }
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().message, "the traces together are longer than two centuries");
+  EXPECT_EQ(traces, 20);
+}
+
 }  // namespace
 }  // namespace weir

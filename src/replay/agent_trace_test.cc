@@ -96,6 +96,22 @@ TEST(AgentEvents, AResultAnswersTheOldestOpenCallOfItsTool) {
   EXPECT_NE(read.events[5].result.content, read.events[6].result.content) << "unknown contents are never the same";
 }
 
+TEST(AgentEvents, OnlyTheNewestOpenCallsWaitForTheirResults) {
+  std::string text;
+  const auto line = [&](std::size_t step, std::string_view kind, std::string_view tool) {
+    text += R"({"trace":"a","step":)" + std::to_string(step) + R"(,"kind":")" + std::string(kind) + R"(","tool":")" +
+            std::string(tool) + "\"}\n";
+  };
+  line(0, "tool_call", "oldest");
+  for (std::size_t i = 0; i < kMaxCallsInTurn; ++i) line(i + 1, "tool_call", "f");
+  line(600, "tool_result", "oldest");
+  line(601, "tool_result", "f");
+  const Read read = read_agents(text);
+  ASSERT_EQ(read.events.size(), kMaxCallsInTurn + 3);
+  EXPECT_EQ(read.events[kMaxCallsInTurn + 1].result.call_id, "") << "forgotten";
+  EXPECT_EQ(read.events[kMaxCallsInTurn + 2].result.call_id, read.events[1].call.id);
+}
+
 TEST(AgentEvents, TheFirstNameHoldsForTheWholeTrace) {
   const Read read = read_agents(R"({"trace":"a","step":0,"kind":"llm_call","model":"m1"}
 {"trace":"a","step":1,"kind":"llm_call","agent":"bot","tenant":null,"model":"m2"}
