@@ -185,7 +185,7 @@ class Events final : public AgentTrace {
   static Result<void> take_time(const JsonLines& lines, Value value, Fields& fields) {
     double seconds = 0;
     if (value.get_double().get(seconds) || !std::isfinite(seconds) || seconds < 0 ||
-        seconds > static_cast<double>(kMaxTraceTime / kSecond)) {
+        seconds > static_cast<double>(kMaxTraceTime) / 1e9) {
       return lines.fault("`t` is not seconds since the trace began, from 0 to ten years");
     }
     fields.time = std::llround(seconds * 1e9);
