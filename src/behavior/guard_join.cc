@@ -145,12 +145,14 @@ Guard::Impl::Target Guard::Impl::find_target(const Arrival& arrival, const std::
     return target;
   }
   target.id = new_id(stripe_of(arrival.owner));
+  target.fresh = true;
   return target;
 }
 
 Run* Guard::Impl::open_run(Stripe& stripe, Target& target, const Arrival& arrival, const BehaviorRules& rules,
                            TimeNs now) {
-  Run* run = target.ref ? stripe.runs.at(target.ref) : stripe.runs.find(target.id);
+  Run* run = nullptr;
+  if (!target.fresh) run = target.ref ? stripe.runs.at(target.ref) : stripe.runs.find(target.id);
   if (run == nullptr && target.ref) {
     // It went between two looks: like one that was never there.
     target.joined = target.continues = false;
