@@ -74,15 +74,18 @@ class FailedPrompts {
 //   - it ended well: as many as like may be in flight;
 //   - it failed: failures within the window and requests in flight together stay below the threshold, so the upstream
 //     sees at most `unlinked_failed.count` of them;
-//   - none has ended yet: likewise, but on a model's routes any number (parallel samples of one prompt are ordinary).
-// A client that repeats one failing request in sequence is therefore cut off at exactly the threshold, one that sends
-// all at once too, except to a model, where those pass that arrive before the first failure is known.
+//   - none has ended yet: likewise, of those that began within kPatience (streams that last are no failures); but on a
+//     model's routes any number (parallel samples of one prompt are ordinary).
+// A client that repeats one failing request in sequence is therefore cut off at exactly the threshold. One that sends
+// all at once too, but for an upstream that takes longer than kPatience to fail, and for a model, where those pass that
+// arrive before the first failure is known.
 class Unlinked {
  public:
   static constexpr std::size_t kMaxPerCaller = 64;          // fingerprints
   static constexpr std::size_t kMaxFingerprints = 131'072;  // of all callers
   static constexpr std::size_t kMaxCounted = 1024;          // a higher threshold acts like this
   static constexpr std::size_t kStripes = 16;
+  static constexpr DurationNs kPatience = 10 * kSecond;
   static constexpr DurationNs kBusy = kSecond;  // told to come back when the ones in flight may have ended
 
   struct Options {

@@ -203,6 +203,17 @@ TEST(Unlinked, ManyEqualPromptsAtOnceAreOrdinaryUntilOneFails) {
   EXPECT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, 0).trip) << "one ended well since";
 }
 
+TEST(Unlinked, StreamsThatLastAreNotTakenForFailures) {
+  Unlinked unlinked({});
+  const BreakerRules rules;
+  for (int i = 0; i < 40; ++i) {
+    const TimeNs now = i * Unlinked::kPatience / 5;
+    EXPECT_FALSE(unlinked.enter(kCaller, kPost, kHttp, rules, now).trip) << i;
+  }
+  EXPECT_TRUE(unlinked.enter(kCaller, kPost, kHttp, rules, 40 * Unlinked::kPatience / 5 - 1).trip)
+      << "too many at once";
+}
+
 TEST(Unlinked, PollingThatSucceedsIsRefusedByRepeatsOnlyAndOnlyOutsideModels) {
   Unlinked unlinked({});
   const BreakerRules rules;

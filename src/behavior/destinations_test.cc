@@ -175,6 +175,20 @@ TEST(Destinations, ArgumentsPromptAndNumberOfDestinationsAreBounded) {
   EXPECT_EQ(classify(R"({"to":"Bob"})", std::string(kMaxPrompt, ' ') + "Bob "), kOutside);
 }
 
+TEST(PromptText, WhatIsSoughtIsBoundedInLengthAndPlaces) {
+  const std::string most(PromptText::kMaxSought, 'a');
+  const std::string twice = most + "a " + most;
+  EXPECT_TRUE(PromptText(twice).has_words(most));
+  const std::string longer = most + "a";
+  EXPECT_FALSE(PromptText(longer).has_words(longer));
+  std::string places;
+  for (std::size_t i = 1; i < PromptText::kMaxTries; ++i) places += "xBob ";
+  const std::string last = places + "Bob";
+  EXPECT_TRUE(PromptText(last).has_words("Bob"));
+  const std::string more = places + "xBob Bob";
+  EXPECT_FALSE(PromptText(more).has_words("Bob"));
+}
+
 RC_GTEST_PROP(Destinations, AnyBytesAreTakenWithoutHarm, (const std::string& arguments, const std::string& prompt)) {
   classify(arguments, prompt);
   classify("{\"to\":" + arguments, prompt);

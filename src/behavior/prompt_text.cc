@@ -1,6 +1,7 @@
 #include "behavior/prompt_text.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/strings.h"
 
@@ -47,11 +48,18 @@ bool host_after(std::string_view text, std::size_t at) {
   return word_after(text, at) || text[at] == '@';
 }
 
+// Linear in the text, whatever the two look like: memmem() is, and of the places that do not fit only so many are
+// tried.
 template <class Fits>
 bool occurs(std::string_view text, std::string_view sought, Fits fits) {
-  if (sought.empty()) return false;
-  for (std::size_t at = text.find(sought); at != std::string_view::npos; at = text.find(sought, at + 1)) {
+  if (sought.empty() || sought.size() > PromptText::kMaxSought) return false;
+  std::size_t at = 0;
+  for (std::size_t tries = 0; tries < PromptText::kMaxTries && at < text.size(); ++tries) {
+    const void* found = memmem(text.data() + at, text.size() - at, sought.data(), sought.size());
+    if (found == nullptr) return false;
+    at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
     if (fits(at, at + sought.size())) return true;
+    ++at;
   }
   return false;
 }
@@ -167,13 +175,12 @@ bool PromptText::has_iban(std::string_view iban) const {
   for (std::size_t at = lower_.find(sought[0]); at != std::string::npos; at = lower_.find(sought[0], at + 1)) {
     if (word_before(lower_, at)) continue;
     std::size_t place = at, matched = 0;
-    while (place < lower_.size() && matched < sought.size()) {
+    for (; place < lower_.size() && matched < sought.size(); ++place) {
       if (lower_[place] == sought[matched]) {
         ++matched;
-      } else if (lower_[place] != ' ' || matched == 0) {
+      } else if (lower_[place] != ' ' || lower_[place - 1] == ' ') {  // between groups there is one space
         break;
       }
-      ++place;
     }
     if (matched == sought.size() && !word_after(lower_, place)) return true;
   }

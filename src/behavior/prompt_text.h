@@ -9,6 +9,7 @@
 // compared without case, other letters exactly; what touches it on either side must not belong to it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ bool looks_like_iban(std::string_view text);  // also in groups; without its che
 
 class PromptText {
  public:
+  static constexpr std::size_t kMaxSought = 2048;   // bytes; what is longer is not found
+  static constexpr std::size_t kMaxTries = 10'000;  // places that look like it
+
   explicit PromptText(std::string_view text);
 
   bool has_email(std::string_view email) const;

@@ -44,9 +44,23 @@ struct Print {
   HalfOpen breaker;
   bool opened_by_repeats = false;
   LastEnd last = LastEnd::kNone;
-  std::int64_t in_flight = 0;
+  std::int64_t in_flight = 0, lately = 0;  // … and of those that began since `lately_since`
+  TimeNs lately_since = 0;
   TimeNs told_until = 0;
   Times repeats, failures;
+
+  void begin(TimeNs now) {
+    ++in_flight;
+    if (now - lately_since >= Unlinked::kPatience) {
+      lately_since = now;
+      lately = 0;
+    }
+    ++lately;
+  }
+  std::int64_t may_fail(TimeNs now) const {
+    if (last == LastEnd::kFailed) return in_flight;
+    return now - lately_since < Unlinked::kPatience ? std::min(in_flight, lately) : 0;
+  }
 };
 
 struct Caller {
@@ -118,13 +132,14 @@ std::optional<BreakerTrip> too_busy(Print& print, bool model_route, const Breake
   if (rules.unlinked_failed.count <= 0 || print.last == LastEnd::kGood) return std::nullopt;
   if (print.last == LastEnd::kNone && model_route) return std::nullopt;
   const std::int64_t failures = print.failures.count(rules.unlinked_failed.within, now);
-  if (failures + print.in_flight < enough(rules.unlinked_failed)) return std::nullopt;
+  const std::int64_t in_flight = print.may_fail(now);
+  if (failures + in_flight < enough(rules.unlinked_failed)) return std::nullopt;
   BreakerTrip trip{.meter = "errors",
                    .allowed = rules.unlinked_failed.count,
-                   .used = failures + print.in_flight,
+                   .used = failures + in_flight,
                    .retry_after = Unlinked::kBusy};
-  trip.evidence = fmt::format("{} of the same request are in flight, {} failed and none has ended well since",
-                              print.in_flight, failures);
+  trip.evidence =
+      fmt::format("{} of the same request are in flight, {} failed and none has ended well since", in_flight, failures);
   return trip;
 }
 
@@ -170,7 +185,7 @@ BreakerGate Unlinked::enter(Hash128 caller, std::uint64_t fingerprint, bool mode
     if (!model_route && repeated_enough(print, rules, now))
       return {.trip = opened(print, rules, std::max(rules.cooldown, kMillisecond))};
   }
-  ++print.in_flight;
+  print.begin(now);
   return {.trip = std::nullopt, .probe = probe};
 }
 
