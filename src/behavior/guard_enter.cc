@@ -22,15 +22,17 @@ TimeNs since(TimeNs now, DurationNs within) {
   return within > 0 ? now - within : 0;
 }
 
-// What makes two requests the same prompt: the words, all that came before, and the results that came with it. 0: it
-// cannot be told (results without ids: equal ones may be of different rounds).
+// What makes two requests the same prompt: the words, all that came before, and the results that came with it. Ids
+// alone do not tell rounds apart: some providers number the calls of each turn from zero. 0: it cannot be told (results
+// without ids: equal ones may be of different rounds).
 std::uint64_t prompt_of(const AgentFacts* facts) {
   if (facts == nullptr || facts->prompt == 0) return 0;
   std::uint64_t hash = hash_pair(facts->prompt, facts->turn);
   for (const ToolResult& result : facts->results) {
     if (result.call_id.empty()) return 0;
-    hash = hash64(result.call_id, hash);
+    hash = hash_pair(hash64(result.call_id, hash), result.content);
   }
+  for (const ToolCall& call : facts->calls) hash = hash_pair(hash, call.signature);
   return hash;
 }
 
