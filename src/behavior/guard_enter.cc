@@ -15,7 +15,7 @@ constexpr std::int64_t kMaxSamePrompts = PromptLog::kMaxPrompts * 3 / 4;
 std::string task_name(const Arrival& arrival) {
   if (!arrival.task.empty()) return std::string(arrival.task);
   if (arrival.facts == nullptr || arrival.facts->task == 0) return {};
-  return "t_" + run_name({arrival.facts->task, 0}).substr(4, 16);
+  return "t_" + hex_of(arrival.facts->task);
 }
 
 TimeNs since(TimeNs now, DurationNs within) {
@@ -310,7 +310,8 @@ void Guard::Impl::enter_caller(Entry& entry, const Arrival& arrival, TimeNs now)
     place.prompts_probe = place.prompts && gate.probe;
     if (entry.trip) return;
   }
-  if (!place.named && !place.joined && arrival.fingerprint != 0) {
+  // A run that nothing was admitted to is no earlier one, whatever its name: naming each request does not help.
+  if ((!place.joined || entry.begins) && arrival.fingerprint != 0) {
     const bool model = arrival.kind == Arrival::Kind::kModel;
     const BreakerGate gate = unlinked.enter(arrival.caller, arrival.fingerprint, model, rules, now);
     place.unlinked = act("unlinked", gate);

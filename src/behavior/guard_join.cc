@@ -96,7 +96,13 @@ std::optional<Link> Guard::Impl::find_by_links(const Arrival& arrival) const {
       without_ids = true;
       continue;
     }
-    const auto link = find_link(link_key(arrival.owner, LinkKind::kCallId, result.call_id));
+    // With its turn first: some providers number the calls of each turn from zero, in every run.
+    const std::uint64_t key = link_key(arrival.owner, LinkKind::kCallId, result.call_id);
+    if (facts.turn != 0) {
+      const auto exact = find_link(hash_pair(key, facts.turn));
+      if (alive(exact)) return exact;
+    }
+    const auto link = find_link(key);
     if (alive(link)) return link;
   }
   if (!facts.previous.empty()) {

@@ -46,8 +46,9 @@ void take_out(RunList& list, int which, std::uint32_t slot, At at) {
   }
 }
 
-void append_hex(std::string& out, std::uint64_t value) {
-  for (int shift = 60; shift >= 0; shift -= 4) out += kHex[(value >> shift) & 15];
+char* put_hex(char* at, std::uint64_t value) {
+  for (int shift = 60; shift >= 0; shift -= 4) *at++ = kHex[(value >> shift) & 15];
+  return at;
 }
 
 }  // namespace
@@ -61,12 +62,16 @@ Activity& Run::act() {
 }
 
 std::string run_name(const Hash128& id) {
-  std::string name;
-  name.reserve(kPrefix.size() + 32);
-  name += kPrefix;
-  append_hex(name, id.high);
-  append_hex(name, id.low);
-  return name;
+  char text[kPrefix.size() + 32];
+  char* const digits = std::copy(kPrefix.begin(), kPrefix.end(), text);
+  put_hex(put_hex(digits, id.high), id.low);
+  return std::string(text, sizeof text);
+}
+
+std::string hex_of(std::uint64_t value) {
+  char text[16];
+  put_hex(text, value);
+  return std::string(text, sizeof text);
 }
 
 std::optional<Hash128> run_id_from(std::string_view name) {

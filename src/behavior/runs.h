@@ -74,6 +74,7 @@ struct Run {
 // "run_" and 32 hex digits.
 std::string run_name(const Hash128& id);
 std::optional<Hash128> run_id_from(std::string_view name);
+std::string hex_of(std::uint64_t value);  // 16 digits
 
 class Runs {
  public:
