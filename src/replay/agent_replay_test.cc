@@ -206,10 +206,10 @@ TEST(AgentReplay, TranscriptsAreJudgedLikeEvents) {
   std::string run = R"({"trace":"t","messages":[{"role":"user","content":"go"})";
   for (int i = 0; i < 6; ++i) {
     const std::string id = std::to_string(i);
-    run += R"(,{"role":"assistant","content":null,"tool_calls":[{"id":"c)" + id +
-           R"(","type":"function","function":{"name":"look","arguments":"{\"q\":1}"}}]})"
-           R"(,{"role":"tool","tool_call_id":"c)" +
-           id + R"(","content":")" + id + "\"}";
+    run.append(R"(,{"role":"assistant","content":null,"tool_calls":[{"id":"c)").append(id);
+    run.append(R"(","type":"function","function":{"name":"look","arguments":"{\"q\":1}"}}]})");
+    run.append(R"(,{"role":"tool","tool_call_id":"c)").append(id);
+    run.append(R"(","content":")").append(id).append("\"}");
   }
   const AgentsTold told = replay_agents(policy_from("limits: []"), run + "]}");
   EXPECT_EQ(told.words(), "allow allow warn warn break break");
