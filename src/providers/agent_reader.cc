@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/hash.h"
 #include "providers/agent_results.h"
 #include "providers/call_reader.h"
@@ -59,11 +57,11 @@ bool AgentReader::refuse(std::string message, std::string param) {
   return false;
 }
 
-void AgentReader::system(std::uint64_t hash) {
+void AgentReader::add_system(std::uint64_t hash) {
   system_ = combined(system_, hash);
 }
 
-void AgentReader::user(std::uint64_t hash) {
+void AgentReader::add_user(std::uint64_t hash) {
   facts_.prompt = hash;
   conversation_ = combined(conversation_, hash);
   facts_.turn = conversation_;
@@ -82,21 +80,21 @@ bool AgentReader::take(Member member, std::string_view key, const element& value
     case Member::kToolChoice:
       return choice(key, value);
     case Member::kPrompts:
-      user(user_hash(content_hash(value)));
+      add_user(user_hash(content_hash(value)));
       return true;
     case Member::kText:
-      if (key == "prompt") user(user_hash(content_hash(value)));
-      if (key == "system" || key == "instructions") system(content_hash(value));
+      if (key == "prompt") add_user(user_hash(content_hash(value)));
+      if (key == "system" || key == "instructions") add_system(content_hash(value));
       return true;
     case Member::kSystem:
-      system(content_hash(value));
+      add_system(content_hash(value));
       return true;
     case Member::kSystemInstruction:
-      if (object content; value.get_object().get(content) == simdjson::SUCCESS) system(message_hash(content));
+      if (object content; value.get_object().get(content) == simdjson::SUCCESS) add_system(message_hash(content));
       return true;
     case Member::kPromptTemplate:
       if (object fields; value.get_object().get(fields) == simdjson::SUCCESS) {
-        system(content_hash(string_at(fields, "id")));
+        add_system(content_hash(string_at(fields, "id")));
         template_ = json_hash(value);
       }
       return true;
@@ -142,8 +140,7 @@ bool AgentReader::tool(std::string_view key, std::size_t index, const object& de
     std::string name = canonical_tool_name(raw);
     good &= !name.empty();
     const std::uint64_t hash = hash64(name);
-    if (name.empty() || std::find(tool_hashes_.begin(), tool_hashes_.end(), hash) != tool_hashes_.end()) return;
-    tool_hashes_.push_back(hash);
+    if (name.empty() || !tool_hashes_.insert(hash).second) return;
     names_ += hash_pair(hash, 0);
     facts_.tools.push_back(std::move(name));
   });
@@ -165,7 +162,7 @@ bool AgentReader::choice(std::string_view key, const element& value) {
 
 bool AgentReader::finish() {
   if (!conversation()) return false;
-  if (facts_.prompt == 0 && template_ != 0) user(user_hash(template_));
+  if (facts_.prompt == 0 && template_ != 0) add_user(user_hash(template_));
   if (facts_.turn != 0 && context_ != 0) facts_.turn = hash_pair(context_, facts_.turn);
   match_results();
   // The same for tools in another order; without system prompt and tools there is no task to tell from others.
@@ -176,7 +173,7 @@ bool AgentReader::finish() {
 bool AgentReader::conversation() {
   if (!messages_) return true;
   if (messages_->is_string()) {
-    user(user_hash(content_hash(*messages_)));
+    add_user(user_hash(content_hash(*messages_)));
     return true;
   }
   const Outline outline = this->outline(*messages_);
@@ -202,7 +199,7 @@ AgentReader::Outline AgentReader::outline(const element& list) {
     opening &= speaker == Speaker::kSystem;
     if (opening) {
       const std::uint64_t hash = message_hash(message);
-      system(hash);
+      add_system(hash);
       conversation_ = combined(conversation_, hash);
       outline.opening_end = index + 1;
     }
@@ -230,7 +227,7 @@ bool AgentReader::message(const object& message, std::size_t index, const Outlin
   if (index >= outline.opening_end && index < outline.user_end) {
     const std::uint64_t hash = message_hash(message);
     if (index + 1 == outline.user_end) {
-      user(hash);
+      add_user(hash);
     } else {
       conversation_ = combined(conversation_, hash);
     }

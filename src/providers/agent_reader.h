@@ -13,9 +13,9 @@
 #include <simdjson.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "providers/request.h"
 #include "providers/request_members.h"
@@ -45,8 +45,8 @@ class AgentReader {
 
   bool refuse(std::string message, std::string param);
   void previous(const element& value);
-  void system(std::uint64_t hash);
-  void user(std::uint64_t hash);
+  void add_system(std::uint64_t hash);
+  void add_user(std::uint64_t hash);
   bool tools(std::string_view key, const element& value);
   bool tool(std::string_view key, std::size_t index, const object& declared);
   bool choice(std::string_view key, const element& value);
@@ -66,7 +66,7 @@ class AgentReader {
   std::uint64_t names_ = 0;    // sum over the declared tools' names
   std::uint64_t conversation_ = 0;
   std::uint64_t template_ = 0;  // of a prompt template's variables: the user's words if there are no others
-  std::vector<std::uint64_t> tool_hashes_;
+  std::set<std::uint64_t> tool_hashes_;
 };
 
 }  // namespace weir

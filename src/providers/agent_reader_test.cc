@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "providers/request.h"
+#include "providers/tool_list.h"
 
 namespace weir {
 namespace {
@@ -410,6 +411,18 @@ TEST(AgentBounds, AnIdTooLongIsAsGoodAsNone) {
   EXPECT_EQ(facts.calls.at(0).id, "");
   EXPECT_EQ(facts.results.at(0).call_id, "");
   EXPECT_EQ(facts.results.at(0).name, "f");
+}
+
+TEST(AgentBounds, AToolOfGeminiHasAtMostSoManyMembers) {
+  const auto body = [](std::size_t members) {
+    std::string text = R"({"contents":[{}],"tools":[{)";
+    for (std::size_t i = 0; i < members; ++i) text += (i == 0 ? "\"t" : ",\"t") + std::to_string(i) + "\":{}";
+    return text + "}]}";
+  };
+  const auto full = read_request(Operation::kGenerate, body(kMaxToolMembers), {}, "g");
+  ASSERT_TRUE(full.has_value());
+  EXPECT_EQ(full->agent.tools.size(), kMaxToolMembers);
+  EXPECT_FALSE(read_request(Operation::kGenerate, body(kMaxToolMembers + 1), {}, "g").has_value());
 }
 
 TEST(AgentBounds, OperationsThatGenerateNothingHaveNoFacts) {

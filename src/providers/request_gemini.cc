@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "providers/request_reader.h"
+#include "providers/tool_list.h"
 
 namespace weir {
 
@@ -90,6 +91,11 @@ bool RequestReader::gemini_tools(const element& value) {
     object fields;
     if (tool.get_object().get(fields) != simdjson::SUCCESS) {
       return refuse("Each of `tools` must be an object.", fmt::format("tools[{}]", facts_.tools));
+    }
+    if (fields.size() > kMaxToolMembers) {
+      return refuse(
+          fmt::format("Each of `tools` may have at most {} members; send more tools with fewer.", kMaxToolMembers),
+          fmt::format("tools[{}]", facts_.tools));
     }
     element declared;
     const Found found = either("tools", fields, "functionDeclarations", "function_declarations", declared);

@@ -30,14 +30,9 @@ void named_tool(const object& tool, const NameVisit& visit) {
   if (!type.empty() && type != "function" && type != "custom") visit(type);
 }
 
-// One tool has at most a handful of members; a provider refuses those that it does not know.
-constexpr std::size_t kMaxToolMembers = 32;
-
 void gemini_tool(const object& tool, const NameVisit& visit) {
-  std::size_t members = 0;
   for (auto it = tool.begin(); it != tool.end(); ++it) {
     const std::string_view key = it.key();
-    if (++members > kMaxToolMembers) return;
     if (key != "functionDeclarations" && key != "function_declarations") {
       visit(key);
       continue;

@@ -9,12 +9,16 @@
 
 #include <simdjson.h>
 
+#include <cstddef>
 #include <functional>
 #include <string_view>
 
 #include "providers/operation.h"
 
 namespace weir {
+
+// Of one of Gemini's tools, where each is a tool by itself; a request with more is refused.
+inline constexpr std::size_t kMaxToolMembers = 32;
 
 using NameVisit = std::function<void(std::string_view)>;
 
