@@ -6,6 +6,8 @@
 #include "app/policy_file.h"
 #include "base/json_writer.h"
 #include "journal/recovery.h"
+#include "model/agent.h"
+#include "policy/behavior_words.h"
 #include "policy/ruleset.h"
 
 namespace weir {
@@ -13,7 +15,7 @@ namespace {
 
 struct ExplainOptions {
   StoreChoice store;
-  std::string key, model;
+  std::string key, model, tool;
   bool json = false;
 };
 
@@ -40,6 +42,7 @@ void fill(Attributes& attributes, const Policy& policy, const Consumer& consumer
   set_if(Attribute::kKind, to_string(consumer.kind));
   set_if(Attribute::kCaller, consumer.user.empty() ? consumer.name : consumer.user);
   set_if(Attribute::kModel, options.model);
+  set_if(Attribute::kTool, options.tool);
   if (const ModelRule* rule = options.model.empty() ? nullptr : policy.find_model(options.model)) {
     attributes.set(Attribute::kProvider, rule->provider);
   }
@@ -52,7 +55,36 @@ void load_counters(const std::string& dir, Limiter& limiter) {
   }
 }
 
-int run_explain(const ExplainOptions& options, const CommandContext& context) {
+void print_sentences(const std::vector<std::string>& sentences, std::string_view name, bool json) {
+  for (const std::string& sentence : sentences) {
+    if (json) {
+      std::string line;
+      JsonWriter(line).begin_object().key(name).string(sentence).end_object();
+      std::cout << line << "\n";
+    } else {
+      std::cout << sentence << "\n";
+    }
+  }
+}
+
+// Who may use which tools: of the one tool that was asked about, or what the lists say.
+std::vector<std::string> tools_in_words(const Ruleset& rules, const Attributes& attributes, const std::string& tool) {
+  if (!tool.empty()) {
+    const bool denied = rules.denies_tool(attributes, tool);
+    return {"tools: " + tool + (denied ? " is denied by the lists of the tier or key" : " may be used")};
+  }
+  for (const Tier& tier : rules.policy().tiers) {
+    if (tier.name == attributes[Attribute::kTier]) return tool_lists_in_words(tier.tools, "tier " + tier.name);
+  }
+  return {};
+}
+
+int run_explain(ExplainOptions options, const CommandContext& context) {
+  if (!options.tool.empty()) {
+    const std::string tool = canonical_tool_name(options.tool);
+    if (tool.empty()) return report(std::cerr, kExitNo, "--tool must be 1 to 256 bytes without control characters");
+    options.tool = tool;
+  }
   const Result<LoadedPolicy> loaded = load_policy_file(options.store.config);
   if (!loaded) return report(std::cerr, kExitCouldNotRun, loaded.error().message);
   if (!loaded->policy) {
@@ -84,15 +116,10 @@ int run_explain(const ExplainOptions& options, const CommandContext& context) {
   if (const auto fault = rules->plan(attributes, Costs{}, now, plan)) return report(std::cerr, kExitNo, fault->message);
   Decision state;
   limiter.peek({.subjects = plan.subjects(), .demands = plan.demands(), .now = now}, state);
-  for (const std::string& sentence : rules->explain(plan, attributes, options.key.empty() ? nullptr : &state, now)) {
-    if (options.json) {
-      std::string line;
-      JsonWriter(line).begin_object().key("limit").string(sentence).end_object();
-      std::cout << line << "\n";
-    } else {
-      std::cout << sentence << "\n";
-    }
-  }
+  print_sentences(rules->explain(plan, attributes, options.key.empty() ? nullptr : &state, now), "limit", options.json);
+  if (options.tool.empty()) print_sentences(tool_limits_in_words(policy), "limit", options.json);
+  print_sentences(tools_in_words(*rules, attributes, options.tool), "rule", options.json);
+  print_sentences(behavior_in_words(policy.behavior), "rule", options.json);
   return kExitDone;
 }
 
@@ -110,6 +137,7 @@ void add_check_commands(CLI::App& app, int& exit_code, const CommandContext& con
   explain->add_option("--data", options->store.data, "data folder");
   explain->add_option("--key", options->key, "name of a key; shows its usage too");
   explain->add_option("--model", options->model, "model asked for");
+  explain->add_option("--tool", options->tool, "tool called");
   explain->add_flag("--json", options->json, "one object per line");
   explain->callback([options, &exit_code, &context] { exit_code = run_explain(*options, context); });
 

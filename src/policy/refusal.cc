@@ -1,3 +1,4 @@
+#include "policy/behavior_words.h"
 #include "policy/calendar.h"
 #include "policy/compiled.h"
 
@@ -164,6 +165,8 @@ std::vector<std::string> Ruleset::explain(const Plan& plan, const Attributes& at
                        window_in_words(limits[i], plan.demands()[i].quota.rate, zone) + who_in_words(rule);
     if (state != nullptr && i < state->count) line += state_in_words(limits[i], state->verdicts[i], now, zone);
     line += ladder_in_words(rule, limits[i].amount, plan.demands()[i].quota.amount);
+    line += beyond_in_words(rule);
+    if (rule.contextual) line += " (scaled by the caller's trust)";
     if (rule.shadow) line += " (shadow: refuses nothing)";
     out.push_back(std::move(line));
   }

@@ -16,7 +16,7 @@ const messages = [{ role: 'user', content: 'Hello there' }];
 const post = (path, key, body) => fetch(`${weir.url}${path}`, { method: 'POST', body: JSON.stringify(body),
   headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } });
 
-test('twenty requests a minute, then a refusal that says why', async () => {
+test('twenty runs a minute, then a refusal that says why', async () => {
   const key = await weir.createKey('sixty-seconds');
   const statuses = [];
   let last;
@@ -26,8 +26,8 @@ test('twenty requests a minute, then a refusal that says why', async () => {
   }
   assert.deepEqual(statuses, [...Array(20).fill(200), 429]);
   const { error } = await last.json();
-  assert.deepEqual([error.weir.limit, error.weir.allowed, error.weir.window, error.weir.used], ['requests', 20, '1m', 20]);
-  assert.match(error.message, /requests/);
+  assert.deepEqual([error.weir.limit, error.weir.allowed, error.weir.window, error.weir.used], ['runs', 20, '1m', 20]);
+  assert.match(error.message, /runs/);
 });
 
 test('sim speaks both dialects, streams, and reports usage', async () => {

@@ -93,8 +93,11 @@ test('check: a good file is 0; faults have file, line, column and a suggestion',
     ['limts: []\n', /:1:1: .*limts.*limits/],
     ['limits:\n  - { name: r, per: key, meter: request, allow: 5/1m }\n', /:2:\d+: .*request.*requests/],
     ['limits:\n  - { name: r, per: key, meter: requests, allow: 5/1parsec }\n', /:2:\d+: /],
-    ['limits:\n  - { name: r, per: key, meter: tool_calls, allow: 5/1h }\n', /not available in this version/],
-    ['breaker: { cooldown: 30s }\n', /not available in this version/],
+    ['limits:\n  - { name: r, per: key, meter: tool_calls, allow: 5/1h, soft: true }\n', /not available in this version/],
+    ['limits:\n  - { name: r, per: key, meter: requests, allow: 5/1h, on_exceed: strip_tool }\n', /:2:\d+: .*strip_tool.*tool_calls/],
+    ['breaker: { repeats: { warn: 6, break: 5 } }\n', /:1:29: .*warn.*break/],
+    ['runs: { max_toolcalls: 5 }\n', /:1:9: .*max_toolcalls.*max_tool_calls/],
+    ['guards: {}\n', /not available in this version/],
     ['zone: Mars/Olympus\n', /:1:\d+: .*Mars/],
     ['limits: [\n', /candidate\.yaml:\d+:\d+: /],
   ]) {
@@ -110,6 +113,8 @@ test('explain says in words which limits apply', async () => {
   assert.equal(result.code, 0, result.stderr);
   assert.match(result.stdout, /requests.*100/);
   assert.match(result.stdout, /spend.*\$10.*Europe\/Berlin/);
+  assert.match(result.stdout, /^runs: one run has at most 200 tool calls/m);
+  assert.match(result.stdout, /^breaker: refused for 30 seconds after 5 equal tool calls/m);
 });
 
 test('schema and version', async () => {
