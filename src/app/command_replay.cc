@@ -10,6 +10,7 @@
 
 #include "app/policy_file.h"
 #include "base/strings.h"
+#include "replay/agent_report.h"
 #include "replay/replay.h"
 #include "replay/report.h"
 
@@ -29,8 +30,11 @@ class DecisionFile {
     return check();
   }
   void add(const ReplayedRow& row) {
-    if (path_.empty()) return;
-    append_decision(buffer_, row);
+    if (!path_.empty()) append_decision(buffer_, row);
+    if (buffer_.size() >= kDecisionsBuffered) flush();
+  }
+  void add(const JudgedEvent& judged) {
+    if (!path_.empty()) append_judged(buffer_, judged);
     if (buffer_.size() >= kDecisionsBuffered) flush();
   }
   Result<void> close() {
@@ -74,27 +78,80 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
-Result<void> replay_file(const std::string& path, Replay& replay) {
-  const auto text = read_file(path);
-  if (!text) return std::unexpected(text.error());
-  auto trace = open_trace(*text, path);
-  if (!trace) return std::unexpected(trace.error());
-  replay.begin_trace(**trace);
-  TraceRow row;
-  while (true) {
-    const auto more = (*trace)->next(row);
-    if (!more) return std::unexpected(more.error());
-    if (!*more) return {};
-    if (auto added = replay.add(row); !added) {
-      return fail(path + ":" + std::to_string(row.line) + ": " + added.error().message);
+// Rows and agents have little in common but the policy, so one command replays one sort of trace.
+class Replays {
+ public:
+  Replays(std::shared_ptr<const Policy> policy, ReplayOptions options, DecisionFile& decisions)
+      : policy_(std::move(policy)), options_(std::move(options)), decisions_(decisions) {}
+
+  // `ordinary`: given with --train.
+  Result<void> add(const std::string& path, bool ordinary) {
+    const auto text = read_file(path);
+    if (!text) return std::unexpected(text.error());
+    if (is_agent_trace(*text)) return add_agents(path, *text, ordinary);
+    if (ordinary) {
+      auto rows = open_trace(*text, path);
+      if (!rows) return std::unexpected(rows.error());
+      return fail(path + ":1: is no agent trace; --train teaches what agents ordinarily do, load rows teach nothing");
+    }
+    return add_rows(path, *text);
+  }
+
+  void finish() {
+    if (rows_) rows_->finish();
+    if (agents_) agents_->finish();
+  }
+
+  const AgentReplay* agents() const { return agents_.get(); }
+  const Replay& rows() const { return *rows_; }
+
+ private:
+  Result<void> add_rows(const std::string& path, std::string_view text) {
+    auto trace = open_trace(text, path);
+    if (!trace) return std::unexpected(trace.error());
+    if (agents_) return fail(path + ":1: has load rows, the traces before it agents; replay them by themselves");
+    if (!rows_) {
+      rows_ = std::make_unique<Replay>(policy_, options_, [this](const ReplayedRow& row) { decisions_.add(row); });
+    }
+    rows_->begin_trace(**trace);
+    TraceRow row;
+    while (true) {
+      const auto more = (*trace)->next(row);
+      if (!more) return std::unexpected(more.error());
+      if (!*more) return {};
+      if (auto added = rows_->add(row); !added) return at_line(path, row.line, added.error());
     }
   }
-}
+
+  Result<void> add_agents(const std::string& path, std::string_view text, bool ordinary) {
+    auto trace = open_agent_trace(text, path);
+    if (!trace) return std::unexpected(trace.error());
+    if (rows_) return fail(path + ":1: is an agent trace, those before it are load rows; replay them by themselves");
+    if (!agents_) {
+      agents_ = std::make_unique<AgentReplay>(policy_, [this](const JudgedEvent& judged) { decisions_.add(judged); });
+    }
+    agents_->begin_file(ordinary);
+    AgentEvent event;
+    while (true) {
+      const auto more = (*trace)->next(event);
+      if (!more) return std::unexpected(more.error());
+      if (!*more) return {};
+      if (auto added = agents_->add(event); !added) return at_line(path, event.line, added.error());
+    }
+  }
+
+  static Result<void> at_line(const std::string& path, std::size_t line, const Error& error) {
+    return fail(path + ":" + std::to_string(line) + ": " + error.message);
+  }
+
+  std::shared_ptr<const Policy> policy_;
+  ReplayOptions options_;
+  DecisionFile& decisions_;
+  std::unique_ptr<Replay> rows_;
+  std::unique_ptr<AgentReplay> agents_;
+};
 
 Result<ReplayOptions> options_of(const ReplayCommand& command) {
-  if (!command.train.empty()) {
-    return fail("--train teaches from agent traces, which are not available in this version; leave it out");
-  }
   ReplayOptions options;
   if (!command.mode.empty()) {
     if (command.mode != "reserve" && command.mode != "estimate") {
@@ -158,6 +215,24 @@ void print_table(std::ostream& out, const ReplaySummary& sums, DurationNs wall) 
   print_refusals("TENANT", sums.refusals_by_tenant, kTenantsShown);
 }
 
+void print_table(std::ostream& out, const AgentSummary& sums, DurationNs wall) {
+  TextTable table({{"REPLAYED"}, {"", true}, {""}});
+  const std::int64_t lines = sums.allowed + sums.warned + sums.broken + sums.refused + sums.anomalies;
+  const auto add = [&](std::string_view name, std::int64_t count) {
+    const double share = lines == 0 ? 0 : 100.0 * static_cast<double>(count) / static_cast<double>(lines);
+    table.add({std::string(name), std::to_string(count), fmt::format("{:.1f}%", share)});
+  };
+  table.add({"traces", std::to_string(sums.traces), ""});
+  table.add({"events", std::to_string(sums.events), ""});
+  add("allow", sums.allowed);
+  add("warn", sums.warned);
+  add("break", sums.broken);
+  add("refuse", sums.refused);
+  add("anomaly", sums.anomalies);
+  table.add({"wall time", fmt::format("{:.3f}", static_cast<double>(wall) / 1e9), "s"});
+  table.print(out);
+}
+
 Result<void> run(const ReplayCommand& command, const CommandContext& context) {
   const TimeNs began = context.now();
   const auto options = options_of(command);
@@ -166,24 +241,30 @@ Result<void> run(const ReplayCommand& command, const CommandContext& context) {
   if (!policy) return std::unexpected(policy.error());
   DecisionFile decisions;
   if (auto opened = decisions.open(command.decisions); !opened) return opened;
-  Replay replay(*policy, *options, [&](const ReplayedRow& row) { decisions.add(row); });
-  for (const std::string& path : command.traces) {
-    if (auto replayed = replay_file(path, replay); !replayed) return replayed;
+  Replays replays(*policy, *options, decisions);
+  for (const std::string& path : command.train) {
+    if (auto taught = replays.add(path, true); !taught) return taught;
   }
-  replay.finish();
+  for (const std::string& path : command.traces) {
+    if (auto replayed = replays.add(path, false); !replayed) return replayed;
+  }
+  replays.finish();
   if (auto closed = decisions.close(); !closed) return closed;
   std::ostream& out = output(context);
-  if (command.json) {
-    out << summary_json(replay.summary()) << '\n';
+  const DurationNs wall = context.now() - began;
+  if (const AgentReplay* agents = replays.agents()) {
+    command.json ? void(out << summary_json(agents->summary()) << '\n') : print_table(out, agents->summary(), wall);
   } else {
-    print_table(out, replay.summary(), context.now() - began);
+    const ReplaySummary& sums = replays.rows().summary();
+    command.json ? void(out << summary_json(sums) << '\n') : print_table(out, sums, wall);
   }
   return {};
 }
 
 constexpr std::string_view kFooter =
     "Traces are load rows (CSV with the columns timestamp_s,tenant,session,turn,model,input_tokens,output_tokens)\n"
-    "or lines of `weir usage --json`; several are replayed one after the other. Every row is a stream.\n"
+    "or lines of `weir usage --json`, or of agents: events (JSON Lines with trace,step,kind,...) and transcripts\n"
+    "(JSON Lines with trace,messages). Several are replayed one after the other. Every load row is a stream.\n"
     "Limits per key or caller take the tenant of a load row for both (`trace` if it has none), in the default tier;\n"
     "rows of a ledger have their own key, user and tier.";
 
@@ -197,15 +278,17 @@ int run_replay(const ReplayCommand& command, const CommandContext& context) {
 void add_replay_command(CLI::App& app, int& exit_code, const CommandContext& context) {
   auto command = std::make_shared<ReplayCommand>();
   CLI::App* replay = app.add_subcommand("replay", "what a policy would have done to recorded traffic, in virtual time");
-  replay->add_option("TRACE", command->traces, "files of load rows or ledger lines, in order")->required();
+  replay->add_option("TRACE", command->traces, "files of load rows, ledger lines or agent traces, in order")
+      ->required();
   replay->add_option("-c,--config", command->config, "weir.yaml (default: the built-in policy)");
   replay->add_option("--policy", command->policy, "weir.yaml to try instead of -c");
-  replay->add_option("--train", command->train, "ordinary agent traces (not available in this version)");
+  replay->add_option("--train", command->train, "agent trace that teaches what is ordinary; repeatable")
+      ->allow_extra_args(false);
   replay->add_option("--mode", command->mode, "reserve | estimate (default: reservation.mode of the policy)");
   replay->add_option("--service-time", command->service_time, "seconds an answer takes")->capture_default_str();
   replay->add_option("--max-tokens", command->max_tokens, "cap of a row, unless its output is larger")
       ->capture_default_str();
-  replay->add_option("--decisions", command->decisions, "file for one JSON line per row");
+  replay->add_option("--decisions", command->decisions, "file for one JSON line per row or tool call");
   replay->add_flag("--json", command->json, "sums as one JSON object");
   replay->footer(std::string(kFooter));
   replay->callback([command, &exit_code, context] { exit_code = run_replay(*command, context); });

@@ -296,6 +296,20 @@ TEST_F(Prompting, ALongRunWithResultsIsNoRepetition) {
   }
 }
 
+TEST_F(Prompting, IdsThatEveryTurnUsesAgainAreNoRepetition) {
+  for (int i = 0; i < 20; ++i) {
+    agent.now += kSecond;
+    Entry entry = agent.admit(agent.model("r", &facts));
+    ASSERT_FALSE(entry.trip) << i;
+    ASSERT_TRUE(entry.unseen.empty()) << i;
+    const ToolCall call = test_call("search", std::to_string(i), "call_0");
+    agent.call(entry, call);
+    agent.leave(entry);
+    facts.calls = {call};
+    facts.results = {test_result("call_0", std::to_string(i / 5))};
+  }
+}
+
 TEST_F(Prompting, APromptThatALimitRefusedWasNotSent) {
   for (int i = 0; i < 20; ++i) {
     Entry entry = agent.enter(agent.model("r", &facts));

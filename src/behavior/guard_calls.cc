@@ -210,7 +210,11 @@ CallVerdict Guard::call(Entry& entry, const ToolCall& call, Destination destinat
   if (!executed) {
     using Kind = Impl::LinkKind;
     const auto depth = static_cast<std::uint32_t>(entry.depth);
-    if (!call.id.empty()) impl_->put_link(impl_->link_key(place.owner, Kind::kCallId, call.id), place.run, depth);
+    if (!call.id.empty()) {
+      const std::uint64_t key = impl_->link_key(place.owner, Kind::kCallId, call.id);
+      impl_->put_link(key, place.run, depth);
+      if (place.turn != 0) impl_->put_link(hash_pair(key, place.turn), place.run, depth);
+    }
     if (place.turn != 0) impl_->put_link(impl_->link_key(place.owner, Kind::kTurn, place.turn), place.run, depth);
     impl_->put_link(impl_->link_key(place.owner, Kind::kCall, call.signature), place.run, depth);
   }

@@ -15,22 +15,24 @@ constexpr std::int64_t kMaxSamePrompts = PromptLog::kMaxPrompts * 3 / 4;
 std::string task_name(const Arrival& arrival) {
   if (!arrival.task.empty()) return std::string(arrival.task);
   if (arrival.facts == nullptr || arrival.facts->task == 0) return {};
-  return "t_" + run_name({arrival.facts->task, 0}).substr(4, 16);
+  return "t_" + hex_of(arrival.facts->task);
 }
 
 TimeNs since(TimeNs now, DurationNs within) {
   return within > 0 ? now - within : 0;
 }
 
-// What makes two requests the same prompt: the words, all that came before, and the results that came with it. 0: it
-// cannot be told (results without ids: equal ones may be of different rounds).
+// What makes two requests the same prompt: the words, all that came before, and the results that came with it. Ids
+// alone do not tell rounds apart: some providers number the calls of each turn from zero. 0: it cannot be told (results
+// without ids: equal ones may be of different rounds).
 std::uint64_t prompt_of(const AgentFacts* facts) {
   if (facts == nullptr || facts->prompt == 0) return 0;
   std::uint64_t hash = hash_pair(facts->prompt, facts->turn);
   for (const ToolResult& result : facts->results) {
     if (result.call_id.empty()) return 0;
-    hash = hash64(result.call_id, hash);
+    hash = hash_pair(hash64(result.call_id, hash), result.content);
   }
+  for (const ToolCall& call : facts->calls) hash = hash_pair(hash, call.signature);
   return hash;
 }
 
@@ -308,7 +310,8 @@ void Guard::Impl::enter_caller(Entry& entry, const Arrival& arrival, TimeNs now)
     place.prompts_probe = place.prompts && gate.probe;
     if (entry.trip) return;
   }
-  if (!place.named && !place.joined && arrival.fingerprint != 0) {
+  // A run that nothing was admitted to is no earlier one, whatever its name: naming each request does not help.
+  if ((!place.joined || entry.begins) && arrival.fingerprint != 0) {
     const bool model = arrival.kind == Arrival::Kind::kModel;
     const BreakerGate gate = unlinked.enter(arrival.caller, arrival.fingerprint, model, rules, now);
     place.unlinked = act("unlinked", gate);

@@ -86,6 +86,7 @@ struct Guard::Impl {
     bool named = false;      // by lineage or name
     bool joined = false;     // by a link, or to a run that was there
     bool continues = false;  // returns results or names an answer of the run
+    bool fresh = false;      // by nothing: its id is new
     std::uint32_t depth = 0;
     std::string_view name;  // as asserted
   };

@@ -96,7 +96,13 @@ std::optional<Link> Guard::Impl::find_by_links(const Arrival& arrival) const {
       without_ids = true;
       continue;
     }
-    const auto link = find_link(link_key(arrival.owner, LinkKind::kCallId, result.call_id));
+    // With its turn first: some providers number the calls of each turn from zero, in every run.
+    const std::uint64_t key = link_key(arrival.owner, LinkKind::kCallId, result.call_id);
+    if (facts.turn != 0) {
+      const auto exact = find_link(hash_pair(key, facts.turn));
+      if (alive(exact)) return exact;
+    }
+    const auto link = find_link(key);
     if (alive(link)) return link;
   }
   if (!facts.previous.empty()) {
@@ -145,12 +151,14 @@ Guard::Impl::Target Guard::Impl::find_target(const Arrival& arrival, const std::
     return target;
   }
   target.id = new_id(stripe_of(arrival.owner));
+  target.fresh = true;
   return target;
 }
 
 Run* Guard::Impl::open_run(Stripe& stripe, Target& target, const Arrival& arrival, const BehaviorRules& rules,
                            TimeNs now) {
-  Run* run = target.ref ? stripe.runs.at(target.ref) : stripe.runs.find(target.id);
+  Run* run = nullptr;
+  if (!target.fresh) run = target.ref ? stripe.runs.at(target.ref) : stripe.runs.find(target.id);
   if (run == nullptr && target.ref) {
     // It went between two looks: like one that was never there.
     target.joined = target.continues = false;

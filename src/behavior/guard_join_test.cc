@@ -67,6 +67,22 @@ TEST(Joining, ResultsJoinTheRunOfTheirCall) {
   EXPECT_TRUE(next.unseen.empty());
 }
 
+TEST(Joining, IdsThatEveryRunUsesAgainAreToldApartByTheirTurn) {
+  TestAgent agent;
+  AgentFacts first, second;
+  first.turn = 1;
+  second.turn = 2;
+  const std::string a = announce(agent, agent.model("", &first), test_call("search", "{}", "call_0"));
+  const std::string b = announce(agent, agent.model("", &second), test_call("search", "{}", "call_0"));
+  AgentFacts facts = returning("call_0");
+  facts.turn = 1;
+  EXPECT_EQ(agent.admit(agent.model("", &facts)).run, a);
+  facts.turn = 2;
+  EXPECT_EQ(agent.admit(agent.model("", &facts)).run, b);
+  facts.turn = 3;
+  EXPECT_EQ(agent.admit(agent.model("", &facts)).run, b) << "the user said more: by the id alone";
+}
+
 TEST(Joining, AnotherOwnersIdsLeadNowhere) {
   TestAgent agent;
   const std::string run = announce(agent, agent.model(), test_call("search", "{}", "call_1"));

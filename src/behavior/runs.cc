@@ -46,8 +46,9 @@ void take_out(RunList& list, int which, std::uint32_t slot, At at) {
   }
 }
 
-void append_hex(std::string& out, std::uint64_t value) {
-  for (int shift = 60; shift >= 0; shift -= 4) out += kHex[(value >> shift) & 15];
+char* put_hex(char* at, std::uint64_t value) {
+  for (int shift = 60; shift >= 0; shift -= 4) *at++ = kHex[(value >> shift) & 15];
+  return at;
 }
 
 }  // namespace
@@ -61,12 +62,16 @@ Activity& Run::act() {
 }
 
 std::string run_name(const Hash128& id) {
-  std::string name;
-  name.reserve(kPrefix.size() + 32);
-  name += kPrefix;
-  append_hex(name, id.high);
-  append_hex(name, id.low);
-  return name;
+  char text[kPrefix.size() + 32];
+  char* const digits = std::copy(kPrefix.begin(), kPrefix.end(), text);
+  put_hex(put_hex(digits, id.high), id.low);
+  return std::string(text, sizeof text);
+}
+
+std::string hex_of(std::uint64_t value) {
+  char text[16];
+  put_hex(text, value);
+  return std::string(text, sizeof text);
 }
 
 std::optional<Hash128> run_id_from(std::string_view name) {
@@ -82,9 +87,12 @@ std::optional<Hash128> run_id_from(std::string_view name) {
 
 Run* Runs::find(const Hash128& id) {
   if (index_.empty()) return nullptr;
+  const std::uint32_t print = print_of(id);
   for (std::size_t at = index_home(id);; at = (at + 1) & (index_.size() - 1)) {
-    if (index_[at] == kNone) return nullptr;
-    if (Run& run = in_slot(index_[at]); run.id == id) return &run;
+    const IndexEntry entry = index_[at];
+    if (entry.slot == kNone) return nullptr;
+    if (entry.print != print) continue;
+    if (Run& run = in_slot(entry.slot); run.id == id) return &run;
   }
 }
 
@@ -214,32 +222,34 @@ std::uint32_t Runs::new_slot() {
 
 void Runs::index_add(std::uint32_t slot) {
   if (index_.empty() || size_ * 3 > index_.size() * 2) {
-    index_.assign(index_.empty() ? 16 : index_.size() * 2, kNone);
+    index_.assign(index_.empty() ? 16 : index_.size() * 2, {});
     for (std::uint32_t known = 0; known < used_; ++known) {
       if (known != slot && in_slot(known).owner != nullptr) index_add(known);
     }
   }
-  std::size_t at = index_home(in_slot(slot).id);
-  while (index_[at] != kNone) at = (at + 1) & (index_.size() - 1);
-  index_[at] = slot;
+  const Hash128& id = in_slot(slot).id;
+  std::size_t at = index_home(id);
+  while (index_[at].slot != kNone) at = (at + 1) & (index_.size() - 1);
+  index_[at] = {slot, print_of(id)};
 }
 
 void Runs::index_remove(const Hash128& id) {
   const std::size_t mask = index_.size() - 1;
+  const std::uint32_t print = print_of(id);
   std::size_t hole = index_home(id);
-  while (in_slot(index_[hole]).id != id) hole = (hole + 1) & mask;
+  while (index_[hole].print != print || in_slot(index_[hole].slot).id != id) hole = (hole + 1) & mask;
   // What was pushed on by the removed one moves back, so that no search ends too early.
-  for (std::size_t at = (hole + 1) & mask; index_[at] != kNone; at = (at + 1) & mask) {
-    const std::size_t home = index_home(in_slot(index_[at]).id);
+  for (std::size_t at = (hole + 1) & mask; index_[at].slot != kNone; at = (at + 1) & mask) {
+    const std::size_t home = index_home(in_slot(index_[at].slot).id);
     if (((at - home) & mask) < ((at - hole) & mask)) continue;
     index_[hole] = index_[at];
     hole = at;
   }
-  index_[hole] = kNone;
+  index_[hole] = {};
 }
 
 std::size_t Runs::bytes() const {
-  std::size_t total = chunks_.size() * kChunk * sizeof(Run) + index_.capacity() * sizeof(std::uint32_t) +
+  std::size_t total = chunks_.size() * kChunk * sizeof(Run) + index_.capacity() * sizeof(IndexEntry) +
                       owners_.size() * (sizeof(Owner) + 48);
   for (std::uint32_t slot = 0; slot < used_; ++slot) {
     const Run& run = chunks_[slot / kChunk][slot % kChunk];

@@ -23,13 +23,10 @@
 #include "behavior/activity.h"
 #include "behavior/guard.h"
 #include "behavior/links.h"
+#include "behavior/striped.h"
 #include "weir/types.h"
 
 namespace weir {
-
-struct Hash128Hash {
-  std::size_t operator()(const Hash128& hash) const { return hash.high ^ (hash.low * 0x9e3779b97f4a7c15ULL); }
-};
 
 // The ends of a list through the runs: [0] idle runs of a single plain call, [1] the others.
 struct RunList {
@@ -77,6 +74,7 @@ struct Run {
 // "run_" and 32 hex digits.
 std::string run_name(const Hash128& id);
 std::optional<Hash128> run_id_from(std::string_view name);
+std::string hex_of(std::uint64_t value);  // 16 digits
 
 class Runs {
  public:
@@ -118,6 +116,12 @@ class Runs {
 
   void index_add(std::uint32_t slot);
   void index_remove(const Hash128& id);
+  // Beside the slot a part of the id's hash, so that a search looks at no run but the one it finds.
+  struct IndexEntry {
+    std::uint32_t slot = RunList::kNone;
+    std::uint32_t print = 0;
+  };
+  static std::uint32_t print_of(const Hash128& id) { return static_cast<std::uint32_t>(Hash128Hash()(id) >> 32); }
   std::size_t index_home(const Hash128& id) const { return Hash128Hash()(id) & (index_.size() - 1); }
 
   std::uint16_t stripe_;
@@ -127,7 +131,7 @@ class Runs {
   std::uint32_t free_ = kNone;  // chained by `newer`
   std::uint32_t generation_ = 0;
   std::vector<std::unique_ptr<Run[]>> chunks_;
-  std::vector<std::uint32_t> index_;  // open addressing
+  std::vector<IndexEntry> index_;  // open addressing
   std::unordered_map<Hash128, Owner, Hash128Hash> owners_;
   RunList list_;
 };

@@ -53,16 +53,13 @@ class Ledger final : public TraceReader {
   Result<void> check_format() {
     const std::size_t begin = at_, line = line_;
     if (auto found = next_line(); !found) return std::unexpected(found.error());
-    bool trace = false, step = false, time = false;
+    bool time = false;
     const auto read = each_field([&](std::string_view name, simdjson::ondemand::value) -> Result<void> {
-      trace |= name == "trace";
-      step |= name == "step";
       time |= name == "time";
       return {};
     });
-    if (trace && step) return fault("agent events (trace, step, kind) are not available in this version");
     if (!read) return std::unexpected(read.error());
-    if (!time) return fault("is neither load rows (CSV with a header) nor a line of `weir usage --json`");
+    if (!time) return fault("is none of load rows (CSV), lines of `weir usage --json`, agent events, transcripts");
     at_ = begin;
     line_ = line;
     return {};

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "policy/llm_costs.h"
 #include "replay/clockwork.h"
+#include "replay/fixed_secret.h"
 #include "replay/requests.h"
 #include "tokens/output_history.h"
 #include "tokens/output_hold.h"
@@ -14,19 +15,6 @@ namespace weir {
 namespace {
 
 constexpr TimeNs kEndOfTime = std::numeric_limits<TimeNs>::max();
-
-std::uint64_t mixed(std::uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9u;
-  value = (value ^ (value >> 27)) * 0x94D049BB133111EBu;
-  return value ^ (value >> 31);
-}
-
-// Counters of a replay live in memory only, so their hashes need no secret; they need to be the same every time.
-SubjectSecret fixed_secret() {
-  SubjectSecret secret{};
-  for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<unsigned char>(mixed(i + 1));
-  return secret;
-}
 
 OutputRule output_rule(const Policy& policy, const ReplayOptions& options) {
   const Reservation& r = policy.reservation;

@@ -226,11 +226,9 @@ RC_GTEST_PROP(TraceProperties, AnyBytesAreReadOrRefusedWithALine, ()) {
   RC_ASSERT(line <= 1 + std::count(text.begin(), text.end(), '\n'));
 }
 
-TEST(OtherTraces, AreNamedForWhatTheyAre) {
-  EXPECT_EQ(read_all(R"({"trace":"a","step":0,"kind":"llm_call","in_tok":5})").error,
-            "t.csv:1: agent events (trace, step, kind) are not available in this version");
+TEST(OtherTraces, AreRefusedWithTheFormatsThatAreKnown) {
   EXPECT_EQ(read_all(R"({"hello":1})").error,
-            "t.csv:1: is neither load rows (CSV with a header) nor a line of `weir usage --json`");
+            "t.csv:1: is none of load rows (CSV), lines of `weir usage --json`, agent events, transcripts");
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ test('what is wrong with a trace is said in one line with file and line, exit 2'
     [`${kHeader}2,t,,,m,1,99999999999\n`, /^weir: \S*bad\.csv:2: output_tokens is more than 10000000\n$/],
     ['a,b\n1,2\n', /^weir: \S*bad\.csv:1: the column timestamp_s is missing/],
     ['', /^weir: \S*bad\.csv:1: is empty/],
-    ['{"trace":"x","step":0,"kind":"llm_call"}\n', /^weir: \S*bad\.csv:1: agent events .* not available in this version\n$/],
+    ['{"input_tokens":1}\n', /^weir: \S*bad\.csv:1: is none of load rows .*, agent events, transcripts\n$/],
   ];
   for (const [text, expected] of cases) {
     const result = await runWeir(['replay', await file('bad.csv', text), '--json']);
@@ -166,7 +166,7 @@ test('what is wrong with the command is said too, exit 2', async () => {
     [['replay', trace, '--mode', 'guess'], /choose reserve or estimate/],
     [['replay', trace, '--service-time', 'fast'], /0\.5\+0\.02\*out/],
     [['replay', trace, '--max-tokens', '-1'], /--max-tokens/],
-    [['replay', trace, '--train', trace], /--train .*not available in this version/],
+    [['replay', trace, '--train', trace], /fine\.csv:1: is no agent trace; --train teaches what agents ordinarily do/],
     [['replay', trace, '--policy', invalid], /policy\.yaml:1:\d+: error: this limit needs `per`/],
     [['replay', trace, '--policy', path.join(folder, 'absent.yaml')], /cannot read \S*absent\.yaml/],
     [['replay', trace, '--decisions', path.join(folder, 'no', 'such', 'file')], /cannot write \S*file/],
