@@ -56,8 +56,10 @@ void Exchange::begin() {
     if (!prepare_llm()) return;
   } else {
     prepare_upstream();
+    if (request_.target.upstream->kind == UpstreamKind::kMcp && !prepare_mcp()) return;
   }
   fill_attributes(request_.identity, request_.head->headers, attributes_);
+  if (mcp_ && !pass_tool_lists()) return;
   ask();
 }
 
@@ -217,11 +219,11 @@ TimeNs Exchange::reservation_deadline() const {
 
 void Exchange::reject(ErrorKind kind, int status, std::string message, std::string param, DurationNs retry_after) {
   services_.metrics->request(request_.target.route, "reject", "entry");
-  Reply reply = error_reply(request_.shape, {.kind = kind,
-                                             .status = status,
-                                             .message = std::move(message),
-                                             .param = std::move(param),
-                                             .request_id = request_.request_id});
+  Reply reply = error_answer({.kind = kind,
+                              .status = status,
+                              .message = std::move(message),
+                              .param = std::move(param),
+                              .request_id = request_.request_id});
   if (status == 503 || status == 429) {
     append_retry_after(
         retry_after > 0 ? retry_after + jittered(kMillisecond, request_.id) : jittered(kSecond, request_.id),
@@ -289,6 +291,11 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
   }
   seen_.reset();
   if (!row_.degraded.empty()) note_degraded(services_, row_, rules_->policy().version);
+  if (mcp_ && admit_batch(effects)) return;
+  open_record(effects);
+}
+
+void Exchange::open_record(std::span<const Effect> effects) {
   services_.journal->open(request_.id, row_, effects);
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
@@ -326,9 +333,7 @@ void Exchange::refuse(const Decision& decision) {
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
   audit_refusal(services_, refusal, row_.key, request_.request_id);
   end_probe();
-  if (client_) {
-    client_->reply(refusal_reply(request_.shape, plan_, decision, refusal, request_.request_id, services_.now));
-  }
+  if (client_) client_->reply(refusal_answer(decision, refusal));
   finish();
 }
 
@@ -340,11 +345,10 @@ void Exchange::on_written(bool ok) {
   if (phase_ != Phase::kOpening) return;
   if (!ok) {
     services_.metrics->journal_failures.add(1);
-    final_reply_ = error_reply(request_.shape, {.kind = ErrorKind::kOverloaded,
-                                                .status = 503,
-                                                .message = "The journal cannot be written, so nothing is forwarded; "
-                                                           "see /readyz.",
-                                                .request_id = request_.request_id});
+    final_reply_ = error_answer({.kind = ErrorKind::kOverloaded,
+                                 .status = 503,
+                                 .message = "The journal cannot be written, so nothing is forwarded; see /readyz.",
+                                 .request_id = request_.request_id});
     append_retry_after(jittered(5 * kSecond, request_.id), final_reply_->headers);
     row_.status = 503;
     end_probe();

@@ -26,10 +26,12 @@
 #include "gateway/identity.h"
 #include "gateway/inflate.h"
 #include "gateway/llm_call.h"
+#include "gateway/mcp_call.h"
 #include "gateway/ports.h"
 #include "gateway/reply.h"
 #include "gateway/services.h"
 #include "gateway/target.h"
+#include "gateway/tool_asks.h"
 
 namespace weir {
 
@@ -76,6 +78,8 @@ class Exchange final : private AdmissionEvents,
   void client_left();     // the connection is gone; no call to the client follows
   void client_drained();  // what was unsent has left
   void client_woken();    // the instant given to ClientSide::wake_at() has come
+  // A stream that a server of MCP may fill for hours: its client opens another when it ends.
+  bool is_standing_stream() const { return mcp_ && mcp_->is_long_lived() && phase_ == Phase::kRelaying; }
 
  private:
   enum class Phase : std::uint8_t {
@@ -119,6 +123,7 @@ class Exchange final : private AdmissionEvents,
   void fill_row();
   void hold_in_row();
   void on_admitted(const Decision& decision, std::span<const Effect> effects);
+  void open_record(std::span<const Effect> effects);
   void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) override;
   void on_written(bool ok) override;
 
@@ -167,6 +172,26 @@ class Exchange final : private AdmissionEvents,
   void read_custom_meters();
   bool provider_refused() const { return call_ && head_seen_ && parser_->head().status >= 400; }
 
+  // exchange_mcp.cc: an MCP server
+  bool prepare_mcp();
+  bool pass_tool_lists();
+  Reply refusal_answer(const Decision& decision, const Refusal& refusal) const;
+  Reply error_answer(const ErrorFacts& facts) const;
+  void answer_now(Reply reply, const char* decision, std::string_view layer);
+  bool admit_batch(std::span<const Effect> effects);
+  void on_batch_asked(const std::vector<ToolAsks::Answer>& answers);
+  void refuse_message(std::size_t i, const Refusal& refusal, const std::string& words);
+  bool choose_mcp_mode();
+  void relay_mcp(std::string_view bytes);
+  bool take_mcp_event();
+  void pass_mcp_event();
+  bool end_mcp_answer();
+  void edit_mcp_body();
+  bool find_hidden();
+  void on_hidden_found();
+  bool is_hidden(std::string_view tool) const;
+  void end_broken_mcp(const std::string& message);
+
   // exchange_settle.cc: what it cost
   std::span<const std::int64_t> amounts_of(const Usage& usage, bool nothing, Amounts& out) const;
   std::span<const std::int64_t> amounts_used(const Usage& usage, bool nothing, Amounts& out) const;
@@ -176,6 +201,7 @@ class Exchange final : private AdmissionEvents,
   std::int64_t billable(std::int64_t counted) const;
   bool saw_nothing() const;
   void settle(Settled how, const Usage& usage);
+  void settle_request(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
   void settle_answer();
   void close_row(std::span<const Effect> effects);
@@ -192,7 +218,8 @@ class Exchange final : private AdmissionEvents,
   Mode mode_ = Mode::kBuffer;
 
   // facts and plan
-  std::optional<LlmCall> call_;  // of a model; otherwise the request goes to an HTTP upstream
+  std::optional<LlmCall> call_;  // of a model; otherwise the request goes to an upstream
+  std::optional<McpCall> mcp_;   // an MCP server
   bool stream_ = false;
   Costs costs_;
   Attributes attributes_;
@@ -244,6 +271,16 @@ class Exchange final : private AdmissionEvents,
   bool decoded_ = false;     // the client gets the text, because a secret had to be taken out
   std::int64_t copied_ = 0;  // bytes of text, also of a stream
 
+  // an MCP server
+  ProviderTimeouts mcp_timeouts_;
+  std::unique_ptr<ToolAsks> asks_;
+  std::vector<std::size_t> batch_calls_;  // messages of a batch that were asked about
+  std::optional<StreamCutter> cutter_;
+  std::string event_;                      // under way
+  std::vector<std::string> looked_tools_;  // tools of a list whose limits are looked at
+  std::vector<std::string> hidden_;        // tools that the list leaves out
+  bool finding_ = false;                   // inside find_hidden()
+
   // top-ups of a stream
   std::int64_t output_reserved_ = 0;  // tokens of output that are held
   std::int64_t relayed_ = 0;          // tokens of output that the client has
@@ -251,7 +288,7 @@ class Exchange final : private AdmissionEvents,
   bool relaying_ = false;             // inside relay()
   bool complete_later_ = false;       // the answer's end came meanwhile
   StreamPosition position_;           // before the event under way
-  std::string backlog_;               // bytes that came meanwhile
+  std::string backlog_;               // bytes that came meanwhile, also while an MCP server's tools are looked at
   std::int64_t asked_ = 0;            // tokens of the top-up under way
   int unjournalled_ = 0;              // top-ups
   std::int64_t unjournalled_tokens_ = 0, unjournalled_usd_ = 0;

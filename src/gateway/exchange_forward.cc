@@ -43,6 +43,7 @@ const char* words_for(UpstreamFailure failure) {
 }  // namespace
 
 const ProviderTimeouts& Exchange::timeouts() const {
+  if (mcp_) return mcp_timeouts_;
   return call_ ? call_->provider().timeouts : request_.target.upstream->timeouts;
 }
 
@@ -57,9 +58,9 @@ std::string Exchange::upstream_head(std::size_t body_size) const {
     head.credential_name = call_->credential_header();
     if (!head.credential_name.empty()) head.credential = call_->credential();
   } else {
-    head.target = url->path + std::string(client.path);
+    head.target = mcp_ ? mcp_->upstream_path(client.path) : url->path + std::string(client.path);
     head.keep_authorization = request_.target.upstream->pass_authorization;
-    head.identity_only = !request_.target.upstream->meters.empty();
+    head.identity_only = !request_.target.upstream->meters.empty() || (mcp_ && mcp_->is_post());
   }
   if (client.query.data() != nullptr) head.target.append("?").append(client.query);
   const std::string host = host_field(*url);
@@ -192,9 +193,11 @@ void Exchange::broken(const std::string& message, bool produced, AttemptFailure 
                          .message = name + ": " + message + ".",
                          .request_id = request_.request_id};
   if (!answer_begun_) {
-    final_reply_ = error_reply(request_.shape, facts);
+    final_reply_ = error_answer(facts);
     row_.status = facts.status;
     if (try_again(failure, !free)) return;
+  } else if (mcp_) {
+    end_broken_mcp(facts.message);
   } else if (mode_ == Mode::kStream) {
     const Usage seen = free ? Usage{} : counted_usage(false);
     held_ += stream_error_end(request_.target.operation, framing_, facts, &seen,

@@ -56,6 +56,8 @@ void Exchange::on_answer_head() {
                                                needs_rewrite(call_->operation(), call_->facts()),
                                                static_cast<GeneratedText*>(this));
     }
+  } else if (mcp_) {
+    if (!choose_mcp_mode()) return;
   } else {
     const std::vector<MeterSource>& meters = request_.target.upstream->meters;
     const bool reads_json =
@@ -63,6 +65,7 @@ void Exchange::on_answer_head() {
     mode_ = reads_json && request_.head->method != "HEAD" && is_json(head.headers) ? Mode::kBuffer : Mode::kPass;
   }
   if (mode_ != Mode::kBuffer) begin_client_answer();
+  if (mcp_ && mode_ == Mode::kStream) send_answer(mcp_->refusal_events());
 }
 
 void Exchange::on_body(std::string_view bytes) {
@@ -72,7 +75,9 @@ void Exchange::on_body(std::string_view bytes) {
   bytes_out_ += static_cast<std::int64_t>(bytes.size());
   if (inflate_) read_copy(bytes);
   if (mode_ == Mode::kStream) {
-    if (topping_up_) {
+    if (mcp_) {
+      relay_mcp(bytes);
+    } else if (topping_up_) {
       backlog_ += bytes;
     } else {
       relay(bytes);
@@ -82,6 +87,10 @@ void Exchange::on_body(std::string_view bytes) {
   if (mode_ == Mode::kBuffer) {
     answer_ += bytes;
     if (answer_.size() <= kMaxBuffered) return;
+    if (mcp_ && mcp_->edits_answer()) {
+      broken("sent an answer of more than 8 MB, of which a part must not pass", true, AttemptFailure::kOther, 502);
+      return;
+    }
     mode_ = Mode::kPass;  // too long to hold: pass it on, count what is seen of it
     begin_client_answer();
     pass_answer(std::exchange(answer_, {}));
@@ -330,7 +339,7 @@ void Exchange::client_drained() {
 }
 
 void Exchange::on_answer_complete() {
-  complete_later_ = topping_up_;
+  complete_later_ = topping_up_ || (asks_ && asks_->busy());
   if (complete_later_) return;
   upstream_complete_ = true;
   if (!head_seen_) on_answer_head();
@@ -353,7 +362,7 @@ void Exchange::on_answer_complete() {
   if (phase_ == Phase::kRelaying) {
     if (settled_) {
       deliver();
-    } else {
+    } else if (!mcp_ || end_mcp_answer()) {
       settle_answer();
     }
   }

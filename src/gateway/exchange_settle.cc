@@ -114,6 +114,8 @@ std::span<const std::int64_t> Exchange::amounts_of(const Usage& usage, bool noth
     const std::int64_t in = costs_.certain[static_cast<std::size_t>(MeterKind::kBytesIn)];
     actual.set(MeterKind::kBytesIn, in, in);
     actual.set(MeterKind::kBytesOut, bytes_out_, bytes_out_);
+    const std::int64_t calls = costs_.certain[static_cast<std::size_t>(MeterKind::kToolCalls)];
+    actual.set(MeterKind::kToolCalls, calls, calls);
     actual.custom = custom_actual_.empty() ? costs_.custom : custom_actual_;
   }
   rules_->actuals(plan_, actual, amounts);
@@ -144,6 +146,18 @@ void Exchange::settle(Settled how, const Usage& usage) {
     close_row({});
     return;
   }
+  if (asks_) {
+    asks_->stop();
+    asks_->settle(how != Settled::kNone, [this, how, usage] {
+      unjournalled_effects_ = asks_->take_effects();
+      settle_request(how, usage);
+    });
+    return;
+  }
+  settle_request(how, usage);
+}
+
+void Exchange::settle_request(Settled how, const Usage& usage) {
   Amounts amounts{};
   services_.counters->settle(reservation_, amounts_used(usage, how == Settled::kNone, amounts), services_.now, *this);
 }

@@ -352,6 +352,10 @@ void Session::close() {
 
 void Session::close_if_idle() {
   if (state_ == State::kIdle && !parser_.started()) close();
+  if (exchange_ != nullptr && exchange_->is_standing_stream()) {
+    on_closed();
+    port_.abort();
+  }
 }
 
 void Session::on_eof() {

@@ -37,7 +37,8 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
   void on_deadline();
 
   bool idle() const { return state_ == State::kIdle; }
-  void close_if_idle();  // draining: a connection between requests ends, others after their answer
+  void close_if_idle();  // draining: a connection between requests or with a standing stream ends, others after their
+                         // answer
 
  private:
   enum class State : std::uint8_t {

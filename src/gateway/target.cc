@@ -8,6 +8,7 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kGet = "GET, HEAD, OPTIONS";
+constexpr std::string_view kMcp = "GET, POST, DELETE, OPTIONS";
 constexpr std::string_view kPost = "POST, OPTIONS";
 
 constexpr std::pair<TargetKind, std::string_view> kDecisionRoutes[] = {{TargetKind::kAdmit, "/weir/v1/admit"},
@@ -55,7 +56,10 @@ Target find_target(const Policy& policy, std::string_view method, std::string_vi
   if (path == "/readyz") return own(TargetKind::kReady, "/readyz");
   if (path == "/schema.json") return own(TargetKind::kSchema, "/schema.json");
   if (const Upstream* upstream = policy.find_upstream(path)) {
-    return {.kind = TargetKind::kUpstream, .upstream = upstream, .route = upstream->path};
+    return {.kind = TargetKind::kUpstream,
+            .upstream = upstream,
+            .route = upstream->path,
+            .allow = upstream->kind == UpstreamKind::kMcp ? kMcp : std::string_view()};
   }
   return {};
 }
