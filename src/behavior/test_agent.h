@@ -49,7 +49,8 @@ class TestAgent {
   Entry admit(const Arrival& arrival) {
     Entry entry = enter(arrival);
     if (entry.trip) {
-      guard.refused(entry, now + entry.trip->retry_after, now);
+      const DurationNs wait = entry.trip->retry_after;
+      guard.refused(entry, wait == kNever ? kNever : now + wait, now);
     } else {
       began = guard.begin(entry, now);
     }
