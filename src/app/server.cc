@@ -162,6 +162,7 @@ Result<void> Server::open_workers() {
   if (!consumers) return std::unexpected(consumers.error());
   const auto kills = load_kills();
   if (!kills) return std::unexpected(kills.error());
+  make_guard();
   resolver_ = std::make_unique<Resolver>();
   admin_ = std::make_unique<AdminWork>([this] {
     if (background_) background_->wake();
@@ -178,15 +179,22 @@ Result<void> Server::open_workers() {
                                                                         .worker = static_cast<std::uint32_t>(i),
                                                                         .strict = policy_->strict_durability},
                                                    *sequence_, disk_);
-    WorkerShared shared{*clock_,           *resolver_,        *counters_, *auth_failures_, failures,
-                        secrets_.subjects, secrets_.key_hash, audit_sum_, metrics_,        health_,
-                        buffers_,          learned_,          api_,       decisions_,      seed};
+    WorkerShared shared{*clock_,           *resolver_, *counters_, *auth_failures_, failures, secrets_.subjects,
+                        secrets_.key_hash, audit_sum_, metrics_,   health_,         buffers_, learned_,
+                        *guard_,           budgets_,   api_,       decisions_,      seed};
     workers_.push_back(std::make_unique<Worker>(shared, static_cast<int>(i), std::move(journal), rules, *consumers));
     workers_.back()->use_kills(*kills);
     workers_.back()->listen(listeners_[i], Session::Listener::kData);
   }
   workers_.front()->listen(admin_listener_, Session::Listener::kAdmin);
   return restore_decisions();
+}
+
+void Server::make_guard() {
+  Guard::Options options;
+  WEIR_CHECK(system_entropy({reinterpret_cast<unsigned char*>(&options.seed), sizeof options.seed}));
+  options.lineage_secret = "lineage " + secrets_.key_hash;  // tokens stay good over a restart
+  guard_ = std::make_unique<Guard>(options);
 }
 
 // Holds of the decision API go on where the process before left them, and its answers of the last hour are known.
@@ -323,6 +331,7 @@ bool Server::tick() {
     next_poll_ = now + 250 * kMillisecond;
     poll_directory();
     poll_config();
+    watch_agents();
     limiter_->expire(now, kMaxExpired, [this](Hash128 id) { decisions_.expired(id); });
     limiter_->sweep(now, kMaxSwept);
     auth_failures_->sweep(now, kMaxSwept);
@@ -350,6 +359,18 @@ void Server::note_faults() {
   note("journal", journal_reason_, journal);
   note("ledger", ledger_reason_, drain_->reason());
   note("snapshot", snapshot_reason_, snapshots_->error());
+}
+
+// Runs that are idle end, and accounts that were throttled too often are told on.
+void Server::watch_agents() {
+  constexpr std::size_t kMaxEnded = 20'000;
+  const std::shared_ptr<const Policy> policy = current_policy();
+  guard_->sweep(policy->behavior, clock_->now(), kMaxEnded);
+  std::vector<std::pair<HeldRunBudget, RunUse>> ended;
+  for (const Guard::EndedBudget& run : guard_->take_ended_budgets()) {
+    if (auto budget = budgets_.take(run.tag)) ended.emplace_back(std::move(*budget), run.used);
+  }
+  if (!ended.empty()) workers_.front()->end_budgets(std::move(ended));
 }
 
 void Server::poll_directory() {

@@ -61,6 +61,7 @@ class Server {
   Result<void> recover_journal();
   Result<void> make_first_keys();
   Result<void> open_workers();
+  void make_guard();
   Result<void> restore_decisions();
   std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before);
   std::shared_ptr<const Policy> current_policy() const;
@@ -68,6 +69,7 @@ class Server {
   void start_background();
   bool tick();
   void note_faults();
+  void watch_agents();
   void poll_directory();
   Result<std::shared_ptr<const KillSwitches>> load_kills();
   void poll_config();
@@ -105,6 +107,8 @@ class Server {
   Health health_;
   BufferBudget buffers_;
   Learned learned_;
+  std::unique_ptr<Guard> guard_;
+  RunBudgets budgets_;
   AuditSum audit_sum_;
   std::unique_ptr<AdminWork> admin_;
   ApiOptions api_;

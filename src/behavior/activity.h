@@ -74,6 +74,7 @@ struct CallSeen {
 };
 
 struct RunBudget {
+  Hash128 tag;                              // of whoever holds it
   std::int64_t tokens = 0, usd_micros = 0;  // 0: none
 };
 

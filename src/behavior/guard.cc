@@ -154,7 +154,8 @@ std::vector<Guard::Escalation> Guard::take_escalations() {
   return std::exchange(impl_->escalations, {});
 }
 
-bool Guard::set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::optional<std::int64_t> usd_micros) {
+bool Guard::set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::optional<std::int64_t> usd_micros,
+                       Hash128 tag) {
   if (entry.place == nullptr || !entry.place->run) return true;
   Impl::Stripe& stripe = *impl_->stripes[entry.place->run.stripe];
   const std::lock_guard lock(stripe.mutex);
@@ -162,6 +163,7 @@ bool Guard::set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::op
   if (run == nullptr) return true;
   if ((tokens && run->used.tokens > *tokens) || (usd_micros && run->used.usd_micros > *usd_micros)) return false;
   RunBudget& budget = run->act().budget;
+  budget.tag = tag;
   // 0 would mean "none"; a budget of nothing admits nothing that costs anything.
   if (tokens) budget.tokens = std::max<std::int64_t>(*tokens, 1);
   if (usd_micros) budget.usd_micros = std::max<std::int64_t>(*usd_micros, 1);
@@ -169,7 +171,16 @@ bool Guard::set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::op
   return true;
 }
 
+std::vector<Guard::EndedBudget> Guard::take_ended_budgets() {
+  const std::lock_guard lock(impl_->escalations_mutex);
+  return std::exchange(impl_->ended_budgets, {});
+}
+
 void Guard::Impl::end_run(Run& run, TimeNs now) {
+  if (run.activity != nullptr && run.activity->budget.tag) {
+    const std::lock_guard lock(escalations_mutex);
+    ended_budgets.push_back({run.activity->budget.tag, run.used});
+  }
   if (!run.has(Run::kBegun) || (run.has(Run::kTainted) && !run.has(Run::kOrdinary))) return;
   static const RunUses kNothing;
   profiles.learn({run.owner->id, run.profile}, run.activity != nullptr ? run.activity->uses : kNothing, now);

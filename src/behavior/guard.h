@@ -80,6 +80,7 @@ struct Arrival {
   const ToolCall* call = nullptr;     // kTool: joins the run in which this key was announced the same call
   std::uint64_t fingerprint = 0;      // of method, path and body; 0: not watched by `unlinked`
   RunUse held;                        // what the request may use at most, as far as is known
+  std::optional<RunUse> certain;      // … and at least; then it holds no more than its run has left. None: all of it
   bool ordinary = false;              // declared so (training): teaches, is never judged
 };
 
@@ -141,6 +142,7 @@ class Guard {
   void refused(Entry& entry, TimeNs until, TimeNs now);
   void leave(Entry& entry, const Leave& leave, TimeNs now);
 
+  // The next call of this tool may be stopped by call(): its name must not leave before that is known.
   bool hangs_on_arguments(const Entry& entry, std::string_view tool) const;
   CallVerdict call(Entry& entry, const ToolCall& call, Destination destination, TimeNs now);
   void uncall(Entry& entry, const ToolCall& call, TimeNs now);
@@ -156,9 +158,17 @@ class Guard {
   // Tenant, or the key's own name without one: who may use a lineage token.
   static std::string lineage_scope(std::string_view tenant, std::string_view key);
 
-  // A whole run's budget is held by limits (X-Weir-Run-Budget): bounds what the run may use from now on. False: the run
-  // has used more already.
-  bool set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::optional<std::int64_t> usd_micros);
+  // A whole run's budget is held by limits (X-Weir-Run-Budget), under the name `tag`: bounds what the run may use from
+  // now on. False: the run has used more already.
+  bool set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::optional<std::int64_t> usd_micros,
+                  Hash128 tag = {});
+
+  // Runs with a budget that have ended since the last call, and what they used of it.
+  struct EndedBudget {
+    Hash128 tag;
+    RunUse used;
+  };
+  std::vector<EndedBudget> take_ended_budgets();
 
   // Ends idle runs: ordinary ones teach their profile. At most `most` runs a call; false: more are waiting.
   bool sweep(const BehaviorRules& rules, TimeNs now, std::size_t most);

@@ -160,8 +160,14 @@ bool Guard::hangs_on_arguments(const Entry& entry, std::string_view tool) const 
   const std::lock_guard lock(stripe.mutex);
   const Run* run = stripe.runs.at(entry.place->run);
   if (run == nullptr || run->activity == nullptr) return rules.breaker.repeats.count <= 1;
+  const Activity& activity = *run->activity;
+  // What breaks whatever the arguments are breaks the whole call.
+  const RunRules& bounds = rules.runs;
+  const bool over = bounds.max_tool_calls > 0 && run->tool_calls >= bounds.max_tool_calls;
+  if (over || activity.errors.is_open() || activity.stale_results() >= Activity::kStale) return true;
+  if (bounds.burst.count > 0 && activity.nth_last(std::min(bounds.burst.count, kMaxCounted))) return true;
   // Fewer earlier calls of this tool than it takes: no arguments can be the repetition that breaks.
-  return run->activity->calls_of(tool_hash(tool)) + 1 >= rules.breaker.repeats.count;
+  return activity.calls_of(tool_hash(tool)) + 1 >= rules.breaker.repeats.count;
 }
 
 CallVerdict Guard::call(Entry& entry, const ToolCall& call, Destination destination, TimeNs now) {

@@ -88,6 +88,19 @@ bool Guard::Impl::stopped_by_switch(Entry& entry, const Arrival& arrival) const 
   return true;
 }
 
+// The same results again, as a retry sends them, are of this run: they were counted.
+void Guard::Impl::link_reported(const Visit& visit, const ToolResult& result) {
+  const std::uint64_t turn = visit.arrival.facts->turn;
+  const RunRef ref = visit.stripe.runs.ref(visit.run);
+  const auto depth = static_cast<std::uint32_t>(visit.entry.depth);
+  if (result.call_id.empty()) {
+    if (turn != 0) put_link(link_key(visit.place.owner, LinkKind::kTurn, turn), ref, depth);
+    return;
+  }
+  const std::uint64_t key = link_key(visit.place.owner, LinkKind::kCallId, result.call_id);
+  put_link(turn != 0 ? hash_pair(key, turn) : key, ref, depth);
+}
+
 void Guard::Impl::take_one_result(Visit& visit, std::size_t index) {
   const AgentFacts& facts = *visit.arrival.facts;
   const ToolResult& result = facts.results[index];
@@ -119,6 +132,7 @@ void Guard::Impl::take_one_result(Visit& visit, std::size_t index) {
                        .tool = tool,
                        .flags = exempt ? std::uint8_t{CallSeen::kExempt} : std::uint8_t{0}});
     call = activity.find_call(id);
+    link_reported(visit, result);
   }
   if (!known || call->has(CallSeen::kUnpaid)) {
     visit.entry.unseen.emplace_back(name.empty() ? "unknown_tool" : name);
@@ -164,10 +178,17 @@ bool Guard::Impl::judge_bounds(Visit& visit) {
     if (own.tokens > 0) tokens = tokens > 0 ? std::min(tokens, own.tokens) : own.tokens;
     if (own.usd_micros > 0) usd = usd > 0 ? std::min(usd, own.usd_micros) : own.usd_micros;
   }
-  const RunUse& held = visit.arrival.held;
-  return over("tokens", "has used or holds tokens:", run.used.tokens + run.held.tokens, held.tokens, tokens) ||
-         over("usd", "has used or holds micro-dollars:", run.used.usd_micros + run.held.usd_micros, held.usd_micros,
-              usd);
+  const std::int64_t tokens_taken = run.used.tokens + run.held.tokens;
+  const std::int64_t usd_taken = run.used.usd_micros + run.held.usd_micros;
+  const RunUse least = visit.arrival.certain.value_or(visit.arrival.held);
+  visit.held = visit.arrival.held;
+  // A cap beyond what the run has left holds what is left.
+  if (tokens > 0) visit.held.tokens = std::min(visit.held.tokens, std::max(tokens - tokens_taken, least.tokens));
+  if (usd > 0) {
+    visit.held.usd_micros = std::min(visit.held.usd_micros, std::max(usd - usd_taken, least.usd_micros));
+  }
+  return over("tokens", "has used or holds tokens:", tokens_taken, visit.held.tokens, tokens) ||
+         over("usd", "has used or holds micro-dollars:", usd_taken, visit.held.usd_micros, usd);
 }
 
 bool Guard::Impl::judge_children(Visit& visit, const std::optional<Lineage>& lineage) {
@@ -259,9 +280,9 @@ void Guard::Impl::judge_run(Visit& visit, const std::optional<Lineage>& lineage)
     ++run.llm_calls;
     visit.place.counted_call = true;
   }
-  run.held.tokens += visit.arrival.held.tokens;
-  run.held.usd_micros += visit.arrival.held.usd_micros;
-  visit.place.held = visit.arrival.held;
+  visit.place.held = judged ? visit.held : visit.arrival.held;
+  run.held.tokens += visit.place.held.tokens;
+  run.held.usd_micros += visit.place.held.usd_micros;
 }
 
 void Guard::Impl::enter_run(Visit& visit, const std::optional<Lineage>& lineage) {

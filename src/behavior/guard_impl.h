@@ -115,11 +115,13 @@ struct Guard::Impl {
     const Arrival& arrival;
     const Target& target;
     TimeNs now;
+    RunUse held{};  // what the run holds for it
   };
   bool stopped_by_switch(Entry& entry, const Arrival& arrival) const;
   void enter_run(Visit& visit, const std::optional<Lineage>& lineage);
   void take_results(Visit& visit);
   void take_one_result(Visit& visit, std::size_t index);
+  void link_reported(const Visit& visit, const ToolResult& result);
   void judge_run(Visit& visit, const std::optional<Lineage>& lineage);
   bool judge_bounds(Visit& visit);
   bool judge_children(Visit& visit, const std::optional<Lineage>& lineage);
@@ -158,6 +160,7 @@ struct Guard::Impl {
   std::mutex sweep_mutex;
   std::mutex escalations_mutex;
   std::vector<Escalation> escalations;
+  std::vector<EndedBudget> ended_budgets;  // as many as there are budgets
   Profiles profiles;
   Rates rates;
   mutable Trust trust;

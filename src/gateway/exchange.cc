@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "gateway/http_tool.h"
 #include "gateway/refusal_audit.h"
 
 namespace weir {
@@ -34,9 +35,11 @@ Exchange::Exchange(Services& services, ClientSide& client, ExchangeRequest reque
       client_(&client),
       request_(std::move(request)),
       rules_(request_.rules),
-      reservation_(request_.id) {}
+      reservation_(request_.id),
+      tool_limits_(services, *this, request_.id) {}
 
 Exchange::~Exchange() {
+  leave_run();
   services_.buffers->used.fetch_sub(static_cast<std::int64_t>(request_.body.capacity()), std::memory_order_relaxed);
   services_.journal->forget(*this);
   services_.counters->forget(static_cast<AdmissionEvents*>(this));
@@ -60,7 +63,12 @@ void Exchange::begin() {
   }
   fill_attributes(request_.identity, request_.head->headers, attributes_);
   if (mcp_ && !pass_tool_lists()) return;
-  ask();
+  if (!enter()) return;
+  if (call_) {
+    look_at_tools();
+  } else {
+    ask();
+  }
 }
 
 bool Exchange::prepare_llm() {
@@ -81,9 +89,12 @@ bool Exchange::prepare_llm() {
 }
 
 void Exchange::prepare_upstream() {
-  for (const MeterSource& meter : request_.target.upstream->meters) {
-    costs_.custom.emplace_back(meter.name, meter.estimate);
-  }
+  const Upstream& upstream = *request_.target.upstream;
+  for (const MeterSource& meter : upstream.meters) costs_.custom.emplace_back(meter.name, meter.estimate);
+  if (upstream.tool.empty()) return;
+  executed_ = http_tool_call(upstream.tool, *request_.head, request_.body);
+  costs_.set(MeterKind::kToolCalls, 1, 1);
+  attributes_.set(Attribute::kTool, executed_->name);
 }
 
 // Finds the first of the model and its fallbacks that may be called; otherwise answers.
@@ -123,9 +134,12 @@ void Exchange::aim_attributes() {
 std::optional<PlanFault> Exchange::plan_fitting() {
   if (call_) call_->hold(call_->output_held(), costs_);
   auto fault = rules_->plan(attributes_, costs_, services_.now, plan_);
-  if (fault || !call_ || !call_->fit(plan_, costs_)) return fault;
-  call_->hold(call_->output_held(), costs_);
-  return rules_->plan(attributes_, costs_, services_.now, plan_);
+  if (!fault && call_ && call_->fit(plan_, costs_)) {
+    call_->hold(call_->output_held(), costs_);
+    fault = rules_->plan(attributes_, costs_, services_.now, plan_);
+  }
+  if (!fault) pay_from_budget();
+  return fault;
 }
 
 bool Exchange::plan() {
@@ -138,7 +152,12 @@ bool Exchange::plan() {
 
 // Plans, looks first where a look can change what is asked, and asks.
 void Exchange::ask() {
+  phase_ = Phase::kPeeking;
   if (!plan()) return;
+  if (wants_budget()) {
+    ask_for_budget();
+    return;
+  }
   if (!call_ || looked_ || (!rules_->has_ladder(plan_) && !call_->countable())) {
     admit();
     return;
@@ -190,6 +209,7 @@ void Exchange::amounts_with(std::int64_t input, Amounts& out) const {
   Costs costs = costs_;
   call_->hold(input, call_->output_held(), costs);
   rules_->actuals(plan_, costs, std::span(out).first(plan_.demands().size()));
+  leave_to_budget(std::span(out));
 }
 
 void Exchange::degrade(const Degradation& change) {
@@ -231,6 +251,7 @@ void Exchange::reject(ErrorKind kind, int status, std::string message, std::stri
   } else if (status >= 500) {
     append_header(reply.headers, "x-should-retry", "false");
   }
+  give_back_place(0);
   end_probe();
   if (client_) client_->reply(std::move(reply));
   finish();
@@ -246,6 +267,7 @@ void Exchange::fill_row() {
   row_.tier = who.tier;
   row_.kind = who.kind;
   row_.conversation = who.conversation;
+  row_.run = entry_.run;
   row_.agent = who.agent;
   row_.route = request_.target.route;
 }
@@ -271,6 +293,10 @@ void Exchange::on_decision(CountersStatus status, const Decision& decision, std:
     on_readmission(decision, effects);
     return;
   }
+  if (status == CountersStatus::kOk && phase_ == Phase::kBudgeting) {
+    on_budget(decision, effects);
+    return;
+  }
   if (status != CountersStatus::kOk) {
     reject(ErrorKind::kOverloaded, 503, "The counter store cannot be reached; try again shortly.");
   } else if (phase_ == Phase::kPeeking) {
@@ -290,6 +316,8 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
     rules_->remember(seen_ ? seen_->plan : plan_, seen_ ? seen_->state : decision, services_.learned->ladders);
   }
   seen_.reset();
+  began_ = services_.guard->begin(entry_, services_.now);
+  if (executed_) count_call(executed_->name);
   if (!row_.degraded.empty()) note_degraded(services_, row_, rules_->policy().version);
   if (mcp_ && admit_batch(effects)) return;
   open_record(effects);
@@ -297,6 +325,8 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
 
 void Exchange::open_record(std::span<const Effect> effects) {
   services_.journal->open(request_.id, row_, effects);
+  if (!budget_effects_.empty()) services_.journal->top_up(request_.id, std::exchange(budget_effects_, {}));
+  count_reported_calls();
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
     row_.status = 499;
@@ -322,6 +352,7 @@ void Exchange::keep_attributes() {
 }
 
 void Exchange::refuse(const Decision& decision) {
+  if (queue(decision)) return;
   Refusal refusal;
   if (decision.table_full) {
     services_.metrics->table_full.add(1);
@@ -330,11 +361,34 @@ void Exchange::refuse(const Decision& decision) {
   } else {
     refusal = rules_->refusal(plan_, decision, attributes_, services_.now);
   }
+  refuse_with(plan_, decision, refusal);
+}
+
+void Exchange::refuse_with(const Plan& plan, const Decision& decision, const Refusal& refusal) {
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
-  audit_refusal(services_, refusal, row_.key, request_.request_id);
+  note_refusal(AuditEvent::kRefused, refusal);
+  give_back_place(decision.retry_after);
   end_probe();
-  if (client_) client_->reply(refusal_answer(decision, refusal));
+  if (client_) client_->reply(refusal_answer(plan, decision, refusal));
   finish();
+}
+
+// Waits for room, where every limit that refuses says so and the wait is short enough.
+bool Exchange::queue(const Decision& decision) {
+  constexpr DurationNs kLook = 50 * kMillisecond;  // nobody tells when a place of concurrency becomes free
+  const DurationNs most = Ruleset::queue_for(plan_, decision);
+  if (most <= queued_ || client_ == nullptr || services_.queued >= Services::kMaxQueued) return false;
+  const DurationNs wait = std::min({most - queued_, std::max(decision.retry_after, kMillisecond), kSecond});
+  bool in_flight = false;
+  for (std::size_t i = 0; i < decision.count; ++i) {
+    in_flight |= decision.verdicts[i].refuses && plan_.limits()[i].window->kind == WindowKind::kConcurrency;
+  }
+  const DurationNs pause = in_flight ? std::min(wait, kLook) : wait;
+  phase_ = Phase::kQueueing;
+  queued_ += pause;
+  ++services_.queued;
+  client_->wake_at(services_.now + pause);
+  return true;
 }
 
 void Exchange::on_written(bool ok) {

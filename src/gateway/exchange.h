@@ -32,6 +32,8 @@
 #include "gateway/services.h"
 #include "gateway/target.h"
 #include "gateway/tool_asks.h"
+#include "gateway/tool_limits.h"
+#include "providers/tool_calls.h"
 
 namespace weir {
 
@@ -64,7 +66,8 @@ class Exchange final : private AdmissionEvents,
                        private JournalEvents,
                        private UpstreamEvents,
                        private BodySink,
-                       private GeneratedText {
+                       private GeneratedText,
+                       private ToolLimitEvents {
  public:
   static constexpr std::size_t kMaxBuffered = 8 << 20;  // of a JSON answer read whole
   static constexpr std::size_t kHighWater = 256 << 10;  // unsent bytes at which the provider is not read further
@@ -83,8 +86,11 @@ class Exchange final : private AdmissionEvents,
 
  private:
   enum class Phase : std::uint8_t {
+    kLooking,    // at the limits of the tools that the request declares
+    kBudgeting,  // holding a budget for its whole run
     kPeeking,
     kAdmitting,
+    kQueueing,  // for room
     kOpening,
     kForwarding,
     kRelaying,
@@ -120,12 +126,53 @@ class Exchange final : private AdmissionEvents,
   void keep_attributes();
   void reject(ErrorKind kind, int status, std::string message, std::string param = {}, DurationNs retry_after = 0);
   void refuse(const Decision& decision);
+  void refuse_with(const Plan& plan, const Decision& decision, const Refusal& refusal);
+  bool queue(const Decision& decision);
   void fill_row();
   void hold_in_row();
   void on_admitted(const Decision& decision, std::span<const Effect> effects);
   void open_record(std::span<const Effect> effects);
   void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) override;
   void on_written(bool ok) override;
+
+  // exchange_agent.cc: whose request it is, and with which tools
+  bool enter();
+  bool enter_call();
+  void deny_tool();
+  void name_agent();
+  void note_signals();
+  bool asks_too_much(const Trip& trip) const;
+  void refuse_trip(const Trip& trip);
+  void give_back_place(DurationNs wait);
+  void leave_run();
+  void look_at_tools();
+  bool read_budget();
+  bool wants_budget();
+  void pay_from_budget();
+  void ask_for_budget();
+  void on_budget(const Decision& decision, std::span<const Effect> effects);
+  void give_back_budget();
+  void leave_to_budget(std::span<std::int64_t> amounts) const;
+  void note_refusal(AuditEvent event, const Refusal& refusal);
+  void strip(const std::string& tool, const Refusal& refusal);
+  void count_reported_calls();
+  void release_answered_calls();
+  void count_call(std::string_view tool);
+  Hash128 reservation_of_call(std::string_view call_id) const;
+  void append_agent_fields(std::string& out) const;
+
+  // exchange_calls.cc: the calls that an answer announces
+  Destination destination_of(const ToolCall& call);
+  bool may_use(const std::string& tool);
+  bool passes_guard(const ToolCall& call, bool cuttable);
+  bool ask_for_call(const ToolCall& call);
+  bool admits_call(const ToolCall& call, bool noted);
+  bool judge_answer();
+  bool filter_event();
+  CallFilter::Ruling judge_name(const ToolCall& call);
+  CallFilter::Ruling judge_call(const ToolCall& call);
+  void count_passed_calls();
+  void on_tool_limit() override;
 
   // exchange_forward.cc: the provider
   void forward(bool fresh);
@@ -159,7 +206,10 @@ class Exchange final : private AdmissionEvents,
   void send_answer(std::string_view bytes);
   void pass_answer(std::string_view bytes);
   void relay(std::string_view bytes);
-  void let_go();
+  bool let_go();
+  void hand_over();
+  void go_on_relaying();
+  void finish_events();
   bool holds_whole_cap() const;
   bool keeps_to_cap(std::int64_t counted) const;
   bool is_covered() const;
@@ -175,7 +225,9 @@ class Exchange final : private AdmissionEvents,
   // exchange_mcp.cc: an MCP server
   bool prepare_mcp();
   bool pass_tool_lists();
-  Reply refusal_answer(const Decision& decision, const Refusal& refusal) const;
+  Reply refusal_answer(const Plan& plan, const Decision& decision, const Refusal& refusal) const;
+  void watch_mcp();
+  Reply trip_answer(const Trip& trip, const Refusal& refusal) const;
   Reply error_answer(const ErrorFacts& facts) const;
   void answer_now(Reply reply, const char* decision, std::string_view layer);
   bool admit_batch(std::span<const Effect> effects);
@@ -235,6 +287,38 @@ class Exchange final : private AdmissionEvents,
   Decision decision_;
   Hash128 reservation_;  // of this attempt
   UsageRow row_;
+
+  // the agent
+  Entry entry_;
+  std::shared_ptr<const KillSwitches> kills_;
+  Hash128 owner_;
+  std::string depth_;
+  std::optional<ToolCall> executed_;  // the request is itself a tool call
+  bool noted_ = false;                // … that the guard counts
+  bool resulted_ = false;             // … whose result it knows
+  bool entered_ = false;              // Guard::refused() or leave() is due
+  bool began_ = false;                // this request is what its run is counted by
+  bool broke_ = false;                // the answer broke off
+  std::optional<RunBudgetAsk> budget_ask_;
+  std::optional<HeldRunBudget> budget_;  // held by this request for its run
+  std::vector<Effect> budget_effects_;   // of that
+  Covered covered_;                      // demands that the run's budget pays
+  DurationNs queued_ = 0;                // waited for room
+  std::string warning_, answer_id_;
+  ToolLimits tool_limits_;
+  std::size_t tool_at_ = 0;  // of the declared tools
+  bool looking_ = false;     // at the limits of that one
+  std::vector<std::string> stripped_;
+
+  // calls that the answer announces
+  std::unique_ptr<CallFilter> filter_;
+  CallFilter::Asks question_ = CallFilter::Asks::kNothing;
+  std::string filtered_;                        // the event under way, without what was cut
+  std::optional<std::vector<ToolCall>> calls_;  // of an answer read whole
+  std::vector<bool> cut_;                       // those judged so far
+  bool judging_ = false;                        // the limits have yet to answer
+  bool counted_here_ = false;                   // the call under way, not where it is executed
+  std::optional<std::string> prompt_;           // the words that destinations are looked for in
 
   // attempts
   Attempts attempts_;

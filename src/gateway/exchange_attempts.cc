@@ -70,7 +70,12 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
 }
 
 void Exchange::client_woken() {
-  if (phase_ == Phase::kWaiting) go_again();
+  if (phase_ == Phase::kWaiting) {
+    go_again();
+  } else if (phase_ == Phase::kQueueing) {
+    --services_.queued;
+    ask();
+  }
 }
 
 // What the attempt may have used is settled, and the next one admitted anew; one that used nothing lends its
@@ -107,7 +112,7 @@ void Exchange::readmit() {
     return;
   }
   // One request, however often it is tried; but a fallback's own limits see it for the first time.
-  plan_.waive([&](const Demand& demand, const Subject& subject) {
+  plan_.waive([&](const Demand& demand, const Subject& subject, const PlannedLimit&) {
     return !demand.hold && std::find(spent_at_once_.begin(), spent_at_once_.end(),
                                      std::pair(demand.counter, subject.key)) != spent_at_once_.end();
   });

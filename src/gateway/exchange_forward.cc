@@ -78,6 +78,7 @@ void Exchange::forward(bool fresh) {
   inflate_.reset();
   copy_.clear();
   copied_ = 0;
+  broke_ = false;
   final_reply_.reset();
   ++row_.attempts;
   sent_at_ = services_.now;
@@ -185,6 +186,7 @@ void Exchange::broken(const std::string& message, bool produced, AttemptFailure 
     return;
   }
   report(ProviderHealth::Answer::kFailed);
+  broke_ = true;
   const bool free = !produced || provider_refused();
   const std::string name =
       call_ ? "Provider `" + call_->provider().name + "`" : "Upstream `" + request_.target.upstream->path + "`";

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "gateway/exchange.h"
 #include "gateway/refusal_audit.h"
+#include "gateway/trips.h"
 
 namespace weir {
 namespace {
@@ -49,7 +50,7 @@ bool Exchange::prepare_mcp() {
   if (const ToolCall* tool = mcp_->single_call()) {
     attributes_.set(Attribute::kTool, tool->name);
     costs_.set(MeterKind::kToolCalls, 1, 1);
-    row_.tool_calls = 1;
+    executed_ = *tool;
   }
   return true;
 }
@@ -86,17 +87,52 @@ void Exchange::refuse_message(std::size_t i, const Refusal& refusal, const std::
   if (row_.request_id.empty()) fill_row();
   const McpMessage& message = mcp_->messages()[i];
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
-  audit_refusal(services_, refusal, row_.key, request_.request_id);
+  note_refusal(AuditEvent::kRefused, refusal);
   mcp_->refuse(i, tool_error_message(message.id, mcp_->asker().modern, words, &refusal));
 }
 
-Reply Exchange::refusal_answer(const Decision& decision, const Refusal& refusal) const {
+Reply Exchange::refusal_answer(const Plan& plan, const Decision& decision, const Refusal& refusal) const {
   if (!mcp_ || !mcp_->is_post()) {
-    return refusal_reply(request_.shape, plan_, decision, refusal, request_.request_id, services_.now);
+    return refusal_reply(request_.shape, plan, decision, refusal, request_.request_id, services_.now);
   }
-  const ToolCall* call = is_tool_cap(refusal, plan_) ? mcp_->single_call() : nullptr;
+  const ToolCall* call = is_tool_cap(refusal, plan) ? mcp_->single_call() : nullptr;
   Reply reply = mcp_refusal_reply(mcp_->asker(), call != nullptr ? std::string_view(call->name) : std::string_view(),
-                                  plan_, decision, refusal, services_.now);
+                                  plan, decision, refusal, services_.now);
+  append_header(reply.headers, "x-weir-request-id", request_.request_id);
+  return reply;
+}
+
+// What the guard asks of an answer, and says of it.
+void Exchange::watch_mcp() {
+  mcp_->hooks = {
+      .on_result =
+          [this](const ToolCall&, const ToolResult& result) {
+            resulted_ = true;
+            services_.guard->result(entry_, result, services_.now);
+          },
+      .on_tools = [this](const std::vector<std::string>& tools) { services_.guard->serves(owner_, tools); },
+      .hides = [this](std::string_view tool) { return kills_->find(KillSwitch::Kind::kTool, tool) != nullptr; },
+      .judge = [this](const ToolCall& call) -> std::optional<Refusal> {
+        const CallVerdict verdict = services_.guard->call(entry_, call, Destination::kNone, services_.now);
+        note_signals();
+        if (!verdict.trip) return std::nullopt;
+        return refusal_of(*verdict.trip, entry_, request_.identity, call.name, services_.now);
+      },
+      .unjudge = [this](const ToolCall& call) { services_.guard->uncall(entry_, call, services_.now); }};
+}
+
+// A breaker tells the model, where a model asked.
+Reply Exchange::trip_answer(const Trip& trip, const Refusal& refusal) const {
+  if (!mcp_ || !mcp_->is_post()) {
+    return breaker_reply(request_.shape, refusal, message_of(trip), request_.request_id, asks_too_much(trip));
+  }
+  const McpAsker& asker = mcp_->asker();
+  Reply reply = mcp_->single_call() != nullptr && !asker.ids.empty()
+                    ? rpc_reply(200,
+                                tool_error_message(asker.ids.front(), asker.modern,
+                                                   message_of(trip) + " Do not repeat it; go on without it.", &refusal),
+                                asker.events_only)
+                    : rpc_error_reply(asker, 429, kRpcAbnormal, message_of(trip), &refusal);
   append_header(reply.headers, "x-weir-request-id", request_.request_id);
   return reply;
 }
@@ -134,7 +170,7 @@ void Exchange::on_batch_asked(const std::vector<ToolAsks::Answer>& answers) {
     const std::size_t i = batch_calls_[k];
     const ToolAsks::Answer& answer = answers[k];
     if (answer.admitted) {
-      ++row_.tool_calls;
+      count_call(mcp_->messages()[i].call.name);
       continue;
     }
     refuse_message(

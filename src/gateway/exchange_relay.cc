@@ -55,6 +55,7 @@ void Exchange::on_answer_head() {
       reader_ = std::make_unique<StreamReader>(call_->operation(), framing_,
                                                needs_rewrite(call_->operation(), call_->facts()),
                                                static_cast<GeneratedText*>(this));
+      if (generates(call_->operation())) filter_ = std::make_unique<CallFilter>(call_->operation(), framing_);
     }
   } else if (mcp_) {
     if (!choose_mcp_mode()) return;
@@ -77,7 +78,7 @@ void Exchange::on_body(std::string_view bytes) {
   if (mode_ == Mode::kStream) {
     if (mcp_) {
       relay_mcp(bytes);
-    } else if (topping_up_) {
+    } else if (topping_up_ || judging_) {
       backlog_ += bytes;
     } else {
       relay(bytes);
@@ -111,8 +112,12 @@ void Exchange::read_copy(std::string_view bytes) {
     copied_ <= static_cast<std::int64_t>(kMaxBuffered) ? void(copy_ += text) : copy_.clear();
     return;
   }
-  relay_.clear();
-  reader_->feed(text, relay_);  // not for the client, who has the bytes as they came
+  // Not for the client, who has the bytes as they came.
+  for (std::string_view rest = text;; relay_.clear()) {
+    relay_.clear();
+    if (!reader_->next(rest, relay_)) break;
+    if (filter_) count_passed_calls();
+  }
   relayed_ = counter_->tokens();
 }
 
@@ -136,20 +141,44 @@ void Exchange::relay(std::string_view bytes) {
       }
       if (upstream_ == nullptr) break;  // cut
     }
-    let_go();
+    if (!let_go()) {
+      backlog_ = bytes;
+      upstream_->want_read(false);
+      break;
+    }
   }
   relaying_ = false;
 }
 
-// The event under way is paid for: it goes to the client, or waits for the journal if it is the last.
-void Exchange::let_go() {
+// The event under way is paid for: it goes to the client, as far as its tool calls may. False: the limits have yet to
+// answer about one.
+bool Exchange::let_go() {
   relayed_ = counter_->tokens();
+  if (filter_ && !filter_event()) return false;
+  hand_over();
+  return true;
+}
+
+// The event leaves, or waits for the journal if it is the last.
+void Exchange::hand_over() {
+  const std::string& event = filter_ ? filtered_ : relay_;
   if (!reader_->ended()) {
-    send_answer(relay_);
+    send_answer(event);
     return;
   }
-  held_ += relay_;
+  held_ += event;
   settle_answer();
+}
+
+// What the limits were asked is answered: the event under way, and what came meanwhile.
+void Exchange::go_on_relaying() {
+  if (upstream_ == nullptr) return;
+  if (!filter_event()) return;
+  hand_over();
+  if (!upstream_paused_ && upstream_) upstream_->want_read(true);
+  const std::string rest = std::exchange(backlog_, {});
+  relay(rest);
+  if (complete_later_ && !topping_up_ && !judging_ && upstream_ != nullptr) on_answer_complete();
 }
 
 bool Exchange::holds_whole_cap() const {
@@ -206,11 +235,11 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
     return;
   }
   if (relaying_) return;  // relay() goes on
-  if (!upstream_paused_) upstream_->want_read(true);
-  let_go();
+  if (!let_go()) return;
+  if (!upstream_paused_ && upstream_) upstream_->want_read(true);
   const std::string rest = std::exchange(backlog_, {});
   relay(rest);
-  if (complete_later_ && !topping_up_ && upstream_ != nullptr) on_answer_complete();
+  if (complete_later_ && !topping_up_ && !judging_ && upstream_ != nullptr) on_answer_complete();
 }
 
 void Exchange::journal_top_ups() {
@@ -234,7 +263,7 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
   const Refusal refusal = rules_->refusal(planned ? asked : plan_, decision, attributes_, services_.now);
   services_.metrics->request(request_.target.route, "cut", refusal.layer);
   services_.metrics->streams_cut.add(1);
-  audit_refusal(services_, refusal, row_.key, request_.request_id);
+  note_refusal(AuditEvent::kRefused, refusal);
   const ErrorFacts facts{
       .kind = decision.retry_after > kMinute ? ErrorKind::kQuota : ErrorKind::kRateLimited,
       .status = 429,
@@ -282,6 +311,7 @@ std::string Exchange::answer_fields() const {
   }
   append_header(out, "x-weir-request-id", request_.request_id);
   if (!row_.degraded.empty()) append_header(out, "x-weir-degraded", row_.degraded);
+  append_agent_fields(out);
   append_limit_state(request_.shape, plan_, decision_, services_.now, out);
   return out;
 }
@@ -335,11 +365,22 @@ void Exchange::client_drained() {
   if (!upstream_paused_ || upstream_ == nullptr) return;
   upstream_paused_ = false;
   upstream_->set_deadline(answer_deadline());
-  if (!topping_up_) upstream_->want_read(true);
+  if (!topping_up_ && !judging_) upstream_->want_read(true);
+}
+
+// What is left of a stream at its end.
+void Exchange::finish_events() {
+  if (!filter_ || settled_) {
+    held_ += relay_;
+    return;
+  }
+  if (!relay_.empty() && filter_event()) held_ += filtered_;
+  judging_ = false;  // a call that never became whole leaves nobody
+  filter_->finish(held_);
 }
 
 void Exchange::on_answer_complete() {
-  complete_later_ = topping_up_ || (asks_ && asks_->busy());
+  complete_later_ = topping_up_ || judging_ || (asks_ && asks_->busy());
   if (complete_later_) return;
   upstream_complete_ = true;
   if (!head_seen_) on_answer_head();
@@ -357,7 +398,7 @@ void Exchange::on_answer_complete() {
   if (reader_) {
     relay_.clear();
     reader_->finish(relay_);
-    if (mode_ == Mode::kStream) held_ += relay_;
+    if (mode_ == Mode::kStream) finish_events();
   }
   if (phase_ == Phase::kRelaying) {
     if (settled_) {

@@ -9,6 +9,11 @@ namespace {
 
 using namespace stage;
 
+// The same request is sent again and again here, and providers are watched, not callers.
+std::string patient() {
+  return policy_with("breaker: { unlinked: { failed: 1000 }, failed_prompts: { break: 1000 } }\n");
+}
+
 std::string retrying(
     std::string_view models = R"(  gpt-4o: { provider: openai, price: { input: 2.50, output: 10.00 } })") {
   std::string out = policy_with("retry: { attempts: 3, within: 10s }", "retry:");
@@ -203,7 +208,7 @@ TEST(ExchangeRetry, AnOpenBreakerWithoutFallbackIs503AndFree) {
 }
 
 TEST(ExchangeRetry, TwentyFailuresOpenTheBreaker) {
-  World world;  // one attempt each
+  World world(patient());  // one attempt each
   for (int i = 0; i < 20; ++i) {
     Connection client(world);
     client.say(chat_request(world.agent));
@@ -225,7 +230,7 @@ TEST(ExchangeRetry, TwentyFailuresOpenTheBreaker) {
 }
 
 TEST(ExchangeRetry, RefusalsOfTheProviderOpenNoBreaker) {
-  World world;  // one attempt each
+  World world(patient());  // one attempt each
   for (int i = 0; i < 40; ++i) {
     Connection client(world);
     client.say(chat_request(world.agent));

@@ -89,6 +89,8 @@ void Exchange::settle_answer() {
   } else if (mode_ == Mode::kBuffer) {
     facts = read_answer(call_->operation(), answer_);
   }
+  answer_id_ = facts.id;
+  if (mode_ == Mode::kBuffer && generates(call_->operation()) && !judge_answer()) return;
   call_->priced_as(facts.model, facts.service_tier);
   const bool whole = reader_ ? reader_->ended() : !inflate_ || inflate_->state() == Inflate::State::kEnd;
   if (facts.usage && whole) {
@@ -108,6 +110,7 @@ std::span<const std::int64_t> Exchange::amounts_of(const Usage& usage, bool noth
   const std::span<std::int64_t> amounts = std::span(out).first(plan_.demands().size());
   Costs actual;
   const std::int64_t requests = costs_.certain[static_cast<std::size_t>(MeterKind::kRequests)];
+  actual.set(MeterKind::kRuns, began_ ? 1 : 0, began_ ? 1 : 0);
   actual.set(MeterKind::kRequests, requests, requests);  // kept whatever the provider says; counts in weighted meters
   if (!nothing) {
     if (call_) call_->use(usage, actual);
@@ -119,6 +122,7 @@ std::span<const std::int64_t> Exchange::amounts_of(const Usage& usage, bool noth
     actual.custom = custom_actual_.empty() ? costs_.custom : custom_actual_;
   }
   rules_->actuals(plan_, actual, amounts);
+  leave_to_budget(amounts);
   return amounts;
 }
 
@@ -128,6 +132,7 @@ std::span<const std::int64_t> Exchange::amounts_held(std::int64_t output, Amount
   Costs held = costs_;
   call_->hold(output, held);
   rules_->actuals(plan_, held, amounts);
+  leave_to_budget(amounts);
   return amounts;
 }
 
@@ -189,6 +194,7 @@ void Exchange::on_settled(CountersStatus, Outcome, std::span<const Effect> effec
 }
 
 void Exchange::close_row(std::span<const Effect> effects) {
+  leave_run();
   services_.journal->settle(request_.id, row_, effects);
   phase_ = Phase::kClosing;
   if (client_ == nullptr) {
@@ -258,9 +264,17 @@ void Exchange::deliver_whole() {
 void Exchange::client_left() {
   client_ = nullptr;
   switch (phase_) {
+    case Phase::kLooking:
+    case Phase::kBudgeting:
     case Phase::kPeeking:
     case Phase::kAdmitting:
       keep_attributes();
+      return;
+    case Phase::kQueueing:
+      --services_.queued;
+      give_back_place(0);
+      end_probe();
+      finish();
       return;
     case Phase::kReleasing:
     case Phase::kReadmitting:
@@ -298,6 +312,7 @@ void Exchange::client_left() {
         return;
       }
       row_.status = 499;
+      if (judging_ && mode_ == Mode::kBuffer) return;  // settled once its calls are judged
       if (counter_) relayed_ = counter_->tokens();
       settle_counted(!reader_ || !head_seen_);
       return;

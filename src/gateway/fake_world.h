@@ -146,6 +146,8 @@ class World {
     services.health = &health;
     services.buffers = &buffers;
     services.learned = &learned;
+    services.guard = &guard;
+    services.budgets = &budgets;
     services.endpoints = &endpoints_;
     services.next_id = [this] { return Hash128{7, ++ids_}; };
   }
@@ -204,6 +206,8 @@ class World {
   Health health;
   BufferBudget buffers;
   Learned learned;
+  Guard guard{Guard::Options{}};
+  RunBudgets budgets;
   std::unique_ptr<LateCounters> late;
 
  private:

@@ -87,6 +87,8 @@ class World final : private Dialer {
     services.health = &health;
     services.buffers = &buffers;
     services.learned = &learned;
+    services.guard = &guard;
+    services.budgets = &budgets;
     services.endpoints = &endpoints;
     services.next_id = [this] { return Hash128{1, ++ids_}; };
     agent = add_key({.name = "agent-1", .tenant = "acme", .tier = "free"});
@@ -187,6 +189,8 @@ class World final : private Dialer {
   Health health;
   BufferBudget buffers;
   Learned learned;
+  Guard guard{Guard::Options{}};
+  RunBudgets budgets;
   FakeEndpoints endpoints;
   Services services;
   bool disk_ok = true;

@@ -78,7 +78,9 @@ void read_assertions(const Policy& policy, const Headers& headers, Identity& ide
   if (identity.consumer) {
     if (read_assertion(headers, "x-weir-user", identity.user, identity)) identity.user_asserted = true;
     read_assertion(headers, "x-weir-conversation", identity.conversation, identity);
-    read_assertion(headers, "x-weir-agent", identity.agent, identity);  // a label of the ledger row
+    read_assertion(headers, "x-weir-agent", identity.agent, identity);
+    read_assertion(headers, "x-weir-run", identity.run, identity);
+    read_assertion(headers, "x-weir-task", identity.task, identity);
   }
   if (service) {
     read_assertion(headers, "x-weir-tenant", identity.tenant, identity);
@@ -181,6 +183,18 @@ std::string history_owner(const Identity& identity) {
   return !identity.tenant.empty() ? "tenant " + identity.tenant : "caller " + identity.caller;
 }
 
+Hash128 owner_of(const Identity& identity, const SubjectSecret& secret) {
+  SubjectHasher hasher(secret);
+  hasher.begin("owner");
+  if (identity.consumer) return hasher.add("key").add(std::to_string(identity.consumer->id)).finish();
+  return hasher.add("ip").add(identity.ip).finish();
+}
+
+Hash128 caller_of(const Identity& identity, const SubjectSecret& secret) {
+  SubjectHasher hasher(secret);
+  return hasher.begin("who is counted").add(identity.consumer ? identity.tenant : "ip").add(identity.caller).finish();
+}
+
 void set_caller(Identity& identity) {
   const bool service = identity.consumer && identity.consumer->kind == ConsumerKind::kService;
   if (!identity.user.empty() && (!identity.user_asserted || service)) {
@@ -245,6 +259,7 @@ void fill_attributes(const Identity& identity, const Headers& headers, Attribute
   set_if(Attribute::kKind, identity.kind);
   set_if(Attribute::kIp, identity.ip);
   set_if(Attribute::kConversation, identity.conversation);
+  set_if(Attribute::kAgent, identity.agent);
   if (identity.consumer) {
     out.set(Attribute::kKey, identity.consumer->name);
     set_if(Attribute::kTeam, metadata_value(*identity.consumer, "team"));

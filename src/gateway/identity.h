@@ -27,11 +27,12 @@ struct Identity {
   std::string problem;                       // for the caller, when not kOk
   DurationNs retry_after = 0;                // kBlocked
   std::shared_ptr<const Consumer> consumer;  // null: anonymous
-  std::string ip, user, tenant, tier, kind, caller, conversation, agent;
+  std::string ip, user, tenant, tier, kind, caller, conversation, agent, run, task;
   bool user_asserted = false;
 };
 
-// Looks up the key and reads X-Weir-User, -Tenant, -Tier, -Conversation. Wrong keys count against the address.
+// Looks up the key and reads X-Weir-User, -Tenant, -Tier, -Conversation, -Agent, -Run, -Task. Wrong keys count against
+// the address.
 Identity identify(Services& services, const Headers& headers, std::string_view peer);
 
 // As if `consumer` itself had asked: for `kind: service` keys that name an end consumer.
@@ -42,10 +43,15 @@ void set_caller(Identity& identity);
 // Whose history a call belongs to: the tenant's, or the caller's own without one.
 std::string history_owner(const Identity& identity);
 
+// What the caller asserts is nested under this: the verified key, or the address.
+Hash128 owner_of(const Identity& identity, const SubjectSecret& secret);
+// Who is counted.
+Hash128 caller_of(const Identity& identity, const SubjectSecret& secret);
+
 // Takes the end user from the dialect's own field if no header asserted one. False (with `problem`) if it is unusable.
 void adopt_dialect_user(Identity& identity, const std::string& user);
 
-// Fills key tenant user caller tier kind ip team app conversation and header access.
+// Fills key tenant user caller tier kind ip team app conversation agent and header access.
 void fill_attributes(const Identity& identity, const Headers& headers, Attributes& out);
 
 }  // namespace weir

@@ -114,6 +114,7 @@ void LlmCall::degrade(const Degradation& change, std::string_view body) {
 BodyEdits LlmCall::edits() const {
   BodyEdits edits = degraded_;
   if (model() != facts_.model) edits.model = model();
+  edits.strip_tools = stripped_;
   return edits;
 }
 

@@ -61,6 +61,9 @@ class LlmCall {
   // Applies a ladder's changes; `body` is the client's.
   void degrade(const Degradation& change, std::string_view body);
 
+  // Takes these tools (canonical names) out of the request's list.
+  void strip_tools(std::vector<std::string> tools) { stripped_ = std::move(tools); }
+
   // --- amounts -----------------------------------------------------------------------------------------------------
   std::int64_t input() const { return input_; }              // tokens, an upper bound (or exact)
   std::int64_t output_held() const { return output_held_; }  // tokens
@@ -115,6 +118,7 @@ class LlmCall {
   std::string owner_;
   std::vector<Target> targets_;  // what was asked for (or a ladder's model), then its fallbacks
   std::size_t target_ = 0;
+  std::vector<std::string> stripped_;
   BodyEdits degraded_;  // but for the model, which is the target's
   Price price_;
   ServiceTier tier_ = ServiceTier::kStandard;

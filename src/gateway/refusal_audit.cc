@@ -21,6 +21,29 @@ std::string per_value(const Refusal& refusal, const char* attribute) {
   return {};
 }
 
+AuditRow row_of(const Services& services, AuditEvent event, const Refusal& refusal, const std::string& key,
+                const std::string& request_id) {
+  return {.time = services.now,
+          .request_id = request_id,
+          .key = key,
+          .event = event,
+          .layer = refusal.layer,
+          .limit = refusal.limit,
+          .per_json = per_json(refusal),
+          .used = refusal.used,
+          .reserved = refusal.reserved,
+          .requested = refusal.requested,
+          .allowed = refusal.allowed,
+          .retry_after_s = refusal.retry_after_s,
+          .count = 1,
+          .evidence = {},
+          .config_version = services.rules->policy().version,
+          .user = per_value(refusal, "user"),
+          .tool = per_value(refusal, "tool"),
+          .run = per_value(refusal, "run"),
+          .agent = per_value(refusal, "agent")};
+}
+
 void write(Services& services, std::vector<AuditRow>& rows) {
   for (const AuditRow& row : rows) services.journal->audit(row);
 }
@@ -29,27 +52,18 @@ void write(Services& services, std::vector<AuditRow>& rows) {
 
 void audit_refusal(Services& services, const Refusal& refusal, const std::string& key, const std::string& request_id) {
   std::vector<AuditRow> rows;
-  services.audit_sum->add({.time = services.now,
-                           .request_id = request_id,
-                           .key = key,
-                           .event = AuditEvent::kRefused,
-                           .layer = refusal.layer,
-                           .limit = refusal.limit,
-                           .per_json = per_json(refusal),
-                           .used = refusal.used,
-                           .reserved = refusal.reserved,
-                           .requested = refusal.requested,
-                           .allowed = refusal.allowed,
-                           .retry_after_s = refusal.retry_after_s,
-                           .count = 1,
-                           .evidence = {},
-                           .config_version = services.rules->policy().version,
-                           .user = per_value(refusal, "user"),
-                           .tool = per_value(refusal, "tool"),
-                           .run = per_value(refusal, "run"),
-                           .agent = per_value(refusal, "agent")},
-                          services.now, rows);
+  services.audit_sum->add(row_of(services, AuditEvent::kRefused, refusal, key, request_id), services.now, rows);
   write(services, rows);
+}
+
+void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const Identity& who,
+                 std::string_view run, const std::string& request_id, std::string evidence) {
+  AuditRow row = row_of(services, event, refusal, who.consumer ? who.consumer->name : std::string(), request_id);
+  row.evidence = std::move(evidence);
+  row.user = who.user;
+  row.agent = who.agent;
+  row.run = run;
+  audit_note(services, std::move(row));
 }
 
 void audit_note(Services& services, AuditRow row) {

@@ -4,12 +4,17 @@
 
 #include <string>
 
+#include "gateway/identity.h"
 #include "gateway/services.h"
 #include "model/refusal.h"
 
 namespace weir {
 
 void audit_refusal(Services& services, const Refusal& refusal, const std::string& key, const std::string& request_id);
+
+// Any event with the numbers of a refusal: a refusal, a warning, a break, a stripped tool. `run`: empty if none.
+void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const Identity& who,
+                 std::string_view run, const std::string& request_id, std::string evidence);
 
 // Any other event: warned, broken, stripped, trust. Summed under flood like refusals; the time and the policy's version
 // are filled in where the row has none.

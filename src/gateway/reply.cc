@@ -119,6 +119,11 @@ ErrorKind refusal_kind(bool never, const Decision& decision, bool table_full) {
   return decision.retry_after > kLongWait ? ErrorKind::kQuota : ErrorKind::kRateLimited;
 }
 
+void append_wait(DurationNs wait, std::string& out) {
+  append_header(out, "retry-after", ceil_seconds(wait));
+  append_header(out, "retry-after-ms", std::max<std::int64_t>(1, (wait + kMillisecond - 1) / kMillisecond));
+}
+
 // "55.4 s", "2 h 6 min", "3 d 4 h": as a person reads a wait.
 std::string wait_in_words(double seconds) {
   const auto whole = std::llround(seconds);
@@ -191,6 +196,20 @@ Reply refusal_reply(ErrorShape shape, const Plan& plan, const Decision& decision
   return reply;
 }
 
+Reply breaker_reply(ErrorShape shape, const Refusal& refusal, std::string message, const std::string& request_id,
+                    bool never) {
+  Reply reply = error_reply(shape, {.kind = never ? ErrorKind::kTooLarge : ErrorKind::kAbnormal,
+                                    .status = never ? 413 : 429,
+                                    .message = std::move(message),
+                                    .request_id = request_id,
+                                    .refusal = &refusal});
+  if (refusal.retry_after_s >= 0) {
+    append_wait(static_cast<DurationNs>(refusal.retry_after_s * 1e9), reply.headers);
+  }
+  append_header(reply.headers, "x-should-retry", "false");
+  return reply;
+}
+
 void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& decision, TimeNs now, std::string& out) {
   const std::size_t count = std::min<std::size_t>(decision.count, plan.limits().size());
   std::array<std::size_t, 2> tightest{kMaxDemands, kMaxDemands};
@@ -227,8 +246,7 @@ void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& deci
 }
 
 void append_retry_after(DurationNs wait, std::string& out) {
-  append_header(out, "retry-after", ceil_seconds(wait));
-  append_header(out, "retry-after-ms", std::max<std::int64_t>(1, (wait + kMillisecond - 1) / kMillisecond));
+  append_wait(wait, out);
   if (wait > kLongWait) append_header(out, "x-should-retry", "false");
 }
 

@@ -28,6 +28,11 @@ Reply error_reply(ErrorShape shape, const ErrorFacts& facts);
 Reply refusal_reply(ErrorShape shape, const Plan& plan, const Decision& decision, const Refusal& refusal,
                     const std::string& request_id, TimeNs now);
 
+// A breaker's refusal: 429, and no invitation to come back at once; `never`: 413, it asks for more than it can ever
+// get.
+Reply breaker_reply(ErrorShape shape, const Refusal& refusal, std::string message, const std::string& request_id,
+                    bool never = false);
+
 // RateLimit-Policy and RateLimit for the two limits with the smallest share left, and the dialect's own headers.
 void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& decision, TimeNs now, std::string& out);
 

@@ -9,10 +9,12 @@
 #include <unordered_set>
 #include <vector>
 
+#include "behavior/guard.h"
 #include "counters/counters.h"
 #include "gateway/learned.h"
 #include "gateway/metrics_book.h"
 #include "gateway/ports.h"
+#include "gateway/run_budgets.h"
 #include "journal/audit_sum.h"
 #include "journal/journal.h"
 #include "model/kill_switch.h"
@@ -39,7 +41,6 @@ struct Services {
   TimeNs now = 0;
   std::shared_ptr<const Ruleset> rules;
   std::shared_ptr<const ConsumerSnapshot> consumers;
-  std::shared_ptr<const KillSwitches> kills = std::make_shared<KillSwitches>();  // never null
   KeyHasher* key_hasher = nullptr;
   const SubjectSecret* secret = nullptr;
   Counters* counters = nullptr;
@@ -49,11 +50,16 @@ struct Services {
   AuditSum* audit_sum = nullptr;
   Dialer* dialer = nullptr;
   Learned* learned = nullptr;
+  Guard* guard = nullptr;
+  RunBudgets* budgets = nullptr;
+  std::shared_ptr<const KillSwitches> kills = std::make_shared<KillSwitches>();  // never null
   MetricsBook* metrics = nullptr;
   Health* health = nullptr;
   BufferBudget* buffers = nullptr;
   OwnEndpoints* endpoints = nullptr;
-  std::function<Hash128()> next_id;    // unique, unguessable enough to be a request id
+  std::function<Hash128()> next_id;  // unique, unguessable enough to be a request id
+  static constexpr std::size_t kMaxQueued = 10'000;
+  std::size_t queued = 0;              // exchanges that wait for room
   std::unordered_set<Exchange*> live;  // owned; see exchange.h
   std::vector<Exchange*> graveyard;    // done; the worker deletes them at the end of the turn
 };

@@ -107,6 +107,8 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
   services_.health = &shared_.health;
   services_.buffers = &shared_.buffers;
   services_.learned = &shared_.learned;
+  services_.guard = &shared_.guard;
+  services_.budgets = &shared_.budgets;
   services_.endpoints = &api_;
   services_.next_id = [this] { return next_id(); };
   shard_ = shared_.decisions.join(api_.desk(), services_, [this](auto work) { loop_.post(std::move(work)); });
@@ -155,6 +157,12 @@ void Worker::use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers) {
 
 void Worker::use_kills(std::shared_ptr<const KillSwitches> kills) {
   loop_.post([this, kills = std::move(kills)] { services_.kills = kills; });
+}
+
+void Worker::end_budgets(std::vector<std::pair<HeldRunBudget, RunUse>> ended) {
+  loop_.post([this, ended = std::move(ended)] {
+    for (const auto& [budget, used] : ended) end_run_budget(services_, budget, used);
+  });
 }
 
 void Worker::drain(TimeNs until) {

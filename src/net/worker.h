@@ -31,6 +31,8 @@ struct WorkerShared {
   Health& health;
   BufferBudget& buffers;
   Learned& learned;
+  Guard& guard;
+  RunBudgets& budgets;
   const ApiOptions& api;
   DecisionRouter& decisions;
   std::array<std::uint64_t, 2> id_seed;  // random; ids are unique across workers and hard to guess
@@ -53,6 +55,7 @@ class Worker {
   void use_rules(std::shared_ptr<const Ruleset> rules);
   void use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers);
   void use_kills(std::shared_ptr<const KillSwitches> kills);
+  void end_budgets(std::vector<std::pair<HeldRunBudget, RunUse>> ended);
   void drain(TimeNs until);  // stops accepting; ends when idle, at the latest at `until`
   void join();
   JournalWriter& journal() { return *journal_; }

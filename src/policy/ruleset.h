@@ -64,7 +64,14 @@ class Plan {
   template <class Paid>
   void waive(Paid paid) {
     for (std::size_t i = 0; i < demand_count_; ++i) {
-      if (paid(demands_[i], subjects_[demands_[i].subject])) demands_[i].cost = 0;
+      if (paid(demands_[i], subjects_[demands_[i].subject], limits_[i])) demands_[i].cost = 0;
+    }
+  }
+  // Another price for every demand.
+  template <class Price>
+  void price(Price price) {
+    for (std::size_t i = 0; i < demand_count_; ++i) {
+      price(demands_[i], subjects_[demands_[i].subject], limits_[i]);
     }
   }
 

@@ -85,6 +85,10 @@ CallBook::Asks CallBook::next() {
   return Asks::kNothing;
 }
 
+bool CallBook::holds_asked() const {
+  return calls_[questions_[question_].call].state == StreamedCall::State::kHeld;
+}
+
 const ToolCall& CallBook::asked() const {
   return calls_[question_ < questions_.size() ? questions_[question_].call : 0].call;
 }

@@ -93,6 +93,7 @@ class CallBook {
   // Goes on to the next question of the event; kNothing: all are answered.
   Asks next();
   const ToolCall& asked() const;
+  bool holds_asked() const;
   void rule(Ruling ruling);
 
   // Keeps an event of a call that is withheld; cuts the call when that is too much.

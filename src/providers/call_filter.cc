@@ -119,6 +119,10 @@ const ToolCall& CallFilter::asked() const {
   return impl_->book.asked();
 }
 
+bool CallFilter::holds_asked() const {
+  return impl_->book.holds_asked();
+}
+
 CallFilter::Asks CallFilter::rule(Ruling ruling, std::string& out) {
   if (impl_->asks == Asks::kNothing) return Asks::kNothing;
   impl_->book.rule(ruling);

@@ -70,6 +70,7 @@ class CallFilter {
 
   Asks take(std::string_view event, std::string& out);
   const ToolCall& asked() const;
+  bool holds_asked() const;  // kCall: its fragments were held
   Asks rule(Ruling ruling, std::string& out);
   // The stream is over, or is ended in the provider's stead: calls that never became complete were not announced; held
   // fragments are dropped.

@@ -1,0 +1,128 @@
+#include "gateway/tool_limits.h"
+
+#include <algorithm>
+
+namespace weir {
+namespace {
+
+Costs one_call() {
+  Costs costs;
+  costs.set(MeterKind::kToolCalls, 1, 1);
+  costs.tool_call_only = true;
+  return costs;
+}
+
+bool counts_in_flight(const Plan& plan) {
+  return std::any_of(plan.limits().begin(), plan.limits().end(),
+                     [](const PlannedLimit& limit) { return limit.window->kind == WindowKind::kConcurrency; });
+}
+
+}  // namespace
+
+// Journals what was charged; the answer itself is of no interest.
+class ToolLimits::Spender final : public AdmissionEvents {
+ public:
+  Spender(Services& services, Hash128 request) : services_(services), request_(request) {}
+  void on_decision(CountersStatus, const Decision&, std::span<const Effect> effects) override {
+    if (!effects.empty()) services_.journal->top_up(request_, effects);
+  }
+
+ private:
+  Services& services_;
+  Hash128 request_;
+};
+
+ToolLimits::~ToolLimits() {
+  services_.counters->forget(static_cast<AdmissionEvents*>(this));
+  services_.counters->forget(static_cast<SettlementEvents*>(this));
+  if (spender_) services_.counters->forget(spender_.get());
+}
+
+bool ToolLimits::look(const Ruleset& rules, const Attributes& attributes, std::string_view tool) {
+  return ask(rules, attributes, tool, false, {}, 0);
+}
+
+bool ToolLimits::admit(const Ruleset& rules, const Attributes& attributes, std::string_view tool, Hash128 call,
+                       TimeNs deadline) {
+  return ask(rules, attributes, tool, true, call, deadline);
+}
+
+bool ToolLimits::ask(const Ruleset& rules, const Attributes& attributes, std::string_view tool, bool charge,
+                     Hash128 call, TimeNs deadline) {
+  rules_ = &rules;
+  tool_ = tool;
+  attributes_ = attributes;
+  attributes_.set(Attribute::kTool, tool_);
+  answer_ = {};
+  decision_ = {};
+  answered_ = false;
+  if (rules.plan(attributes_, one_call(), services_.now, plan_) || plan_.demands().empty()) return true;
+  asking_ = true;
+  AdmitRequest request{.subjects = plan_.subjects(), .demands = plan_.demands(), .now = services_.now};
+  if (charge) {
+    if (counts_in_flight(plan_)) {
+      request.id = call;
+      request.deadline = deadline;
+      request.remember = false;
+    }
+    services_.counters->admit(request, *this);
+  } else {
+    services_.counters->peek(request, *this);
+  }
+  asking_ = false;
+  return answered_;
+}
+
+void ToolLimits::spend(const Ruleset& rules, const Attributes& attributes, std::string_view tool) {
+  Attributes with_tool = attributes;
+  with_tool.set(Attribute::kTool, tool);
+  Plan plan;
+  if (rules.plan(with_tool, one_call(), services_.now, plan) || plan.demands().empty()) return;
+  // It is not in flight any more.
+  plan.waive([](const Demand&, const Subject&, const PlannedLimit& limit) {
+    return limit.window->kind == WindowKind::kConcurrency;
+  });
+  if (!spender_) spender_ = std::make_unique<Spender>(services_, request_);
+  services_.counters->admit({.subjects = plan.subjects(), .demands = plan.demands(), .now = services_.now}, *spender_);
+}
+
+void ToolLimits::release(const Ruleset& rules, const Attributes& attributes, std::string_view tool, Hash128 call) {
+  Attributes with_tool = attributes;
+  with_tool.set(Attribute::kTool, tool);
+  Plan plan;
+  if (rules.plan(with_tool, one_call(), services_.now, plan) || !counts_in_flight(plan)) return;
+  std::array<std::int64_t, kMaxDemands> once{};
+  once.fill(1);
+  services_.counters->settle(call, once, services_.now, *this);
+}
+
+void ToolLimits::on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) {
+  if (!effects.empty()) services_.journal->top_up(request_, effects);
+  judge(status, decision);
+  answered_ = true;
+  if (!asking_) events_.on_tool_limit();
+}
+
+void ToolLimits::on_settled(CountersStatus, Outcome, std::span<const Effect> effects) {
+  if (!effects.empty()) services_.journal->top_up(request_, effects);
+}
+
+void ToolLimits::judge(CountersStatus status, const Decision& decision) {
+  decision_ = decision;
+  if (status != CountersStatus::kOk) {
+    answer_.unavailable = true;
+    answer_.admitted = std::none_of(plan_.limits().begin(), plan_.limits().end(), [](const PlannedLimit& limit) {
+      return !limit.rule->shadow && limit.rule->fail == FailMode::kClosed;
+    });
+    return;
+  }
+  answer_.admitted = decision.admitted;
+  if (decision.admitted) return;
+  answer_.retry_after = decision.retry_after;
+  answer_.refusal = rules_->refusal(plan_, decision, attributes_, services_.now);
+  for (const PlannedLimit& limit : plan_.limits()) {
+    if (limit.rule->name == answer_.refusal.limit) answer_.rule = limit.rule;
+  }
+}
+
+}  // namespace weir
