@@ -122,7 +122,10 @@ void Guard::Impl::take_one_result(Visit& visit, std::size_t index) {
       call = activity.find_call(id);
     }
   }
-  if (call == nullptr && (call = activity.find_executed(tool)) != nullptr) call->id = id;
+  if (call == nullptr) {
+    call = activity.find_executed(tool);
+    if (call != nullptr) call->id = id;
+  }
   const bool known = call != nullptr;
   if (!known) {
     const bool exempt = names_tool(visit.entry.rules->breaker.exempt, name);

@@ -60,7 +60,7 @@ class Profiles {
  public:
   static constexpr std::size_t kMaxTools = 32;
   static constexpr std::size_t kStripes = 16;
-  static constexpr std::int64_t kFewestRuns = 3;
+  static constexpr std::int64_t kFewestRuns = 4;
   static constexpr std::int64_t kEstablished = 8;
   static constexpr std::uint16_t kMaxRuns = 50'000;  // then all counts are halved, rounded up: nothing is unlearned
 

@@ -18,8 +18,8 @@ RunUses uses(std::initializer_list<std::pair<const char*, Destination>> tools) {
   return made;
 }
 
-void teach(Profiles& profiles, const ProfileKey& key, const RunUses& run, int times) {
-  for (int i = 0; i < times; ++i) profiles.learn(key, run, 0);
+void teach(Profiles& profiles, const ProfileKey& key, const RunUses& run, std::int64_t times) {
+  for (std::int64_t i = 0; i < times; ++i) profiles.learn(key, run, 0);
 }
 
 TEST(Profiles, JudgeNothingBeforeWarmup) {
@@ -42,13 +42,13 @@ TEST(Profiles, AToolThatNoOrdinaryRunUsedIsAnAnomalyAndSaysSo) {
 
 TEST(Profiles, AnOutsideDestinationIsNewOnlyWhereSeveralRunsHadNone) {
   Profiles profiles({});
-  teach(profiles, kTask, uses({{"send_email", Destination::kKnown}}), 2);
+  teach(profiles, kTask, uses({{"send_email", Destination::kKnown}}), Profiles::kFewestRuns - 1);
   teach(profiles, kTask, {}, 10);
-  EXPECT_FALSE(profiles.judge(kTask, "send_email", Destination::kOutside, kRules, 0)) << "two runs say too little";
+  EXPECT_FALSE(profiles.judge(kTask, "send_email", Destination::kOutside, kRules, 0)) << "three runs say too little";
   teach(profiles, kTask, uses({{"send_email", Destination::kKnown}}), 1);
   const auto anomaly = profiles.judge(kTask, "send_email", Destination::kOutside, kRules, 0);
   ASSERT_TRUE(anomaly);
-  EXPECT_NE(anomaly->sentence.find("3 of 13 ordinary runs"), std::string::npos) << anomaly->sentence;
+  EXPECT_NE(anomaly->sentence.find("4 of 14 ordinary runs"), std::string::npos) << anomaly->sentence;
   EXPECT_FALSE(profiles.judge(kTask, "send_email", Destination::kNone, kRules, 0));
   teach(profiles, kTask, uses({{"send_email", Destination::kOutside}}), 1);
   EXPECT_FALSE(profiles.judge(kTask, "send_email", Destination::kOutside, kRules, 0));
@@ -87,7 +87,7 @@ TEST(Profiles, ATaskOfMoreToolsThanFitTakesNoneForNew) {
   Profiles profiles({});
   for (std::size_t i = 0; i <= Profiles::kMaxTools; ++i) {
     const std::string name = "tool" + std::to_string(i);
-    teach(profiles, kTask, uses({{name.c_str(), Destination::kKnown}}), 3);
+    teach(profiles, kTask, uses({{name.c_str(), Destination::kKnown}}), Profiles::kFewestRuns);
   }
   EXPECT_FALSE(profiles.judge(kTask, "another", Destination::kOutside, kRules, 0));
   EXPECT_TRUE(profiles.judge(kTask, "tool0", Destination::kOutside, kRules, 0)) << "what fits is still judged";

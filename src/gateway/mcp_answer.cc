@@ -172,7 +172,7 @@ std::string without_tools(std::string_view body, const std::function<bool(std::s
   TextEdits edits;
   for (const TextRange& message : messages_of(body)) {
     const auto tools = result_member(body, message, "tools");
-    if (tools && body[tools->begin] == '[') edits.replace(*tools, kept_elements(body, *tools, hidden));
+    if (tools && tools->in(body).starts_with('[')) edits.replace(*tools, kept_elements(body, *tools, hidden));
   }
   return edits.apply(body);
 }
@@ -189,7 +189,7 @@ std::string with_answers(std::string_view body, const std::vector<std::string>& 
 
 std::string with_note(std::string_view message, std::string_view note) {
   const auto content = result_member(message, root_of(message), "content");
-  if (!content || message[content->begin] != '[') return std::string(message);
+  if (!content || !content->in(message).starts_with('[')) return std::string(message);
   std::string item = elements_of(message, *content).empty() ? "" : ",";
   item += R"({"type":"text","text":)";
   append_json_string(item, std::string("Weir: ").append(note));

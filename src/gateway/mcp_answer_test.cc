@@ -81,6 +81,13 @@ TEST(McpAnswer, ANoteIsOneMoreText) {
   EXPECT_EQ(with_note(R"({"id":1,"result":{}})", "x"), R"({"id":1,"result":{}})");
 }
 
+TEST(McpAnswer, WhatBreaksOffStaysAsItIsAndNothingBehindItIsRead) {
+  const std::string_view list = R"({"id":1,"result":{"tools":[]}})", result = R"({"id":1,"result":{"content":[]}})";
+  const std::string_view broken_list = list.substr(0, list.find('[')), broken = result.substr(0, result.find('['));
+  EXPECT_EQ(without_tools(broken_list, kHideMail), broken_list);
+  EXPECT_EQ(with_note(broken, "used up"), broken);
+}
+
 TEST(McpAnswer, EventsAreReadAndWrittenWithTheirOtherLines) {
   const std::string event = "id: 5\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n";
   const SseMessage read = read_event(event);

@@ -67,8 +67,9 @@ HeldRunBudget run_budget_plan(const RunBudgetAsk& ask, Plan& plan) {
 
 void RunBudgets::add(Hash128 run, HeldRunBudget budget) {
   const std::lock_guard lock(mutex_);
-  of_run_[run] = budget.reservation;
-  by_reservation_.insert_or_assign(budget.reservation, Held{run, std::move(budget)});
+  const Hash128 reservation = budget.reservation;
+  of_run_[run] = reservation;
+  by_reservation_.insert_or_assign(reservation, Held{run, std::move(budget)});
   size_.store(by_reservation_.size(), std::memory_order_relaxed);
 }
 

@@ -12,7 +12,6 @@
 namespace weir {
 namespace {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 using Visit = std::function<bool(const CallView&)>;
