@@ -38,7 +38,10 @@ std::optional<CallFault> DecisionCall::prepare(const Services& services, const O
   if (auto fault = take_tools()) return fault;
   if (auto fault = take_price()) return fault;
   fill_attributes_of(request);
-  deny_tools();
+  attributes.trust_permille = services.guard->trust_permille(caller_of(identity, *services.secret),
+                                                             rules->policy().behavior.trust, services.now);
+  deny_stopped(*services.kills);
+  if (!denied) deny_tools();
   if (denied) return std::nullopt;
   if (auto fault = make_plan(services.now)) return fault;
   fill_row(services.now);
@@ -117,6 +120,22 @@ std::optional<CallFault> DecisionCall::take_tools() {
   return std::nullopt;
 }
 
+// What an operator has stopped is stopped here too.
+void DecisionCall::deny_stopped(const KillSwitches& kills) {
+  using enum KillSwitch::Kind;
+  const auto look = [&](KillSwitch::Kind kind, const std::string& name) {
+    const KillSwitch* off = denied || name.empty() ? nullptr : kills.find(kind, name);
+    if (off == nullptr) return;
+    denied = Refusal{.limit = "killed", .layer = "breaker", .per = {{to_string(kind), name}}};
+    denied_because = fmt::format("The {} `{}` was stopped{}.", to_string(kind), name,
+                                 off->reason.empty() ? std::string() : ": " + off->reason);
+  };
+  if (identity.consumer) look(kKey, identity.consumer->name);
+  look(kAgent, identity.agent);
+  look(kRun, body.attributes.run);
+  for (const auto& [tool, calls] : body.estimate.tools) look(kTool, tool);
+}
+
 void DecisionCall::deny_tools() {
   for (const auto& [tool, calls] : body.estimate.tools) {
     if (!rules->denies_tool(attributes, tool)) continue;
@@ -130,6 +149,8 @@ void DecisionCall::deny_tools() {
                      .requested = std::to_string(calls),
                      .window = {},
                      .also = {}};
+    denied_because =
+        fmt::format("Tool `{}` may not be used here: the `tools` of the caller's tier or key deny it.", tool);
     return;
   }
 }

@@ -46,13 +46,15 @@ struct DecisionCall {
   std::string request_id;                               // of the HTTP request
   Hash128 id;                                           // of the reservation; none for check
   std::vector<std::vector<std::string>> counted_tools;  // by demand of the plan: whose calls it counts; none: all
-  std::optional<Refusal> denied;                        // a tool that the caller may not use; nothing is planned then
+  std::optional<Refusal> denied;  // a tool that the caller may not use, or a kill switch; nothing is planned then
+  std::string denied_because;     // in words
 
  private:
   std::optional<CallFault> take_consumer(const Services& services);
   std::optional<CallFault> take_price();
   std::optional<CallFault> check_meters() const;
   std::optional<CallFault> take_tools();
+  void deny_stopped(const KillSwitches& kills);
   void deny_tools();
   std::optional<CallFault> plan_tools(TimeNs now);
   std::optional<CallFault> plan_once(TimeNs now);

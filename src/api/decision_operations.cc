@@ -48,15 +48,12 @@ std::string admit_answer(const DecisionCall& call, const Decision& decision, Tim
 }
 
 Reply denied_reply(const DecisionCall& call) {
-  const std::string tool = call.denied->per.empty() ? std::string() : call.denied->per.front().second;
-  Reply reply = error_reply(
-      ErrorShape::kProblem,
-      {.kind = ErrorKind::kAbnormal,
-       .status = 429,
-       .message = fmt::format("Tool `{}` may not be used here: the `tools` of the caller's tier or key deny it.", tool),
-       .param = {},
-       .request_id = call.request_id,
-       .refusal = &*call.denied});
+  Reply reply = error_reply(ErrorShape::kProblem, {.kind = ErrorKind::kAbnormal,
+                                                   .status = 429,
+                                                   .message = call.denied_because,
+                                                   .param = {},
+                                                   .request_id = call.request_id,
+                                                   .refusal = &*call.denied});
   append_header(reply.headers, "x-should-retry", "false");
   return reply;
 }

@@ -95,6 +95,20 @@ TEST_F(DecisionToolsTest, ADeniedToolIsRefusedAndNothingIsCharged) {
   EXPECT_EQ(api->desk().open(), 0u);
 }
 
+TEST_F(DecisionToolsTest, WhatAnOperatorStoppedIsRefused) {
+  auto kills = std::make_shared<KillSwitches>();
+  kills->add({.kind = KillSwitch::Kind::kTool, .name = "search", .reason = "it loops"});
+  kills->add({.kind = KillSwitch::Kind::kRun, .name = "nightly"});
+  world.services.kills = kills;
+  const Received tool = post("admit", R"({"tools":["search"]})");
+  EXPECT_EQ(tool.status, 429);
+  EXPECT_TRUE(has(tool.body, R"("limit":"killed","layer":"breaker","per":{"tool":"search"})")) << tool.body;
+  EXPECT_TRUE(has(tool.body, "it loops"));
+  EXPECT_EQ(post("admit", R"({"attributes":{"run":"nightly"}})").status, 429);
+  EXPECT_EQ(post("check", R"({"attributes":{"run":"daily"}})").status, 200);
+  EXPECT_EQ(world.state(world.agent, "requests").used, 0);
+}
+
 TEST_F(DecisionToolsTest, MoreLimitsThanFitIntoOneAdmissionAreToldAndNothingIsCharged) {
   std::string tools;
   for (int i = 0; i < 12; ++i) tools += (i == 0 ? "\"pay_" : ",\"pay_") + std::to_string(i) + "\"";

@@ -1,5 +1,6 @@
 #include "api/endpoints.h"
 
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include "api/admin_breakers.h"
@@ -33,6 +34,8 @@ class Api::MeQuery final : private AdmissionEvents {
   MeQuery(Api& api, Services& services, const OwnRequest& request, ReplyEvents& events)
       : api_(api), services_(services), identity_(request.identity), rules_(services.rules), events_(events) {
     fill_attributes(identity_, request.head.headers, attributes_);
+    attributes_.trust_permille = services.guard->trust_permille(caller_of(identity_, *services.secret),
+                                                                rules_->policy().behavior.trust, services.now);
   }
   ~MeQuery() override { services_.counters->forget(static_cast<AdmissionEvents*>(this)); }
 
@@ -67,7 +70,7 @@ class Api::MeQuery final : private AdmissionEvents {
     text("tenant", identity_.tenant);
     text("user", identity_.user);
     text("tier", identity_.tier);
-    json.key("trust").number(1);
+    json.key("trust").raw(fmt::format("{}", attributes_.trust_permille / 1000.0));
     std::string limits;
     append_limits_json(plan_, decision, services_.now, limits);
     json.key("limits").raw(limits);

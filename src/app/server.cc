@@ -163,6 +163,7 @@ Result<void> Server::open_workers() {
   const auto kills = load_kills();
   if (!kills) return std::unexpected(kills.error());
   make_guard();
+  restore_runs(**consumers);
   resolver_ = std::make_unique<Resolver>();
   admin_ = std::make_unique<AdminWork>([this] {
     if (background_) background_->wake();
@@ -195,6 +196,24 @@ void Server::make_guard() {
   WEIR_CHECK(system_entropy({reinterpret_cast<unsigned char*>(&options.seed), sizeof options.seed}));
   options.lineage_secret = "lineage " + secrets_.key_hash;  // tokens stay good over a restart
   guard_ = std::make_unique<Guard>(options);
+}
+
+// What the ledger knows of runs that may still go on, so that a restart gives no run a fresh start.
+void Server::restore_runs(const ConsumerSnapshot& consumers) {
+  const DurationNs idle = policy_->behavior.runs.idle;
+  const TimeNs now = clock_->now();
+  const auto runs = store_->recent_runs(now - kHour - idle);
+  if (!runs) {
+    log_event(LogLevel::kWarn, now, "runs begin anew: the ledger cannot be read", {{"because", runs.error().message}});
+    return;
+  }
+  for (const RecentRun& run : *runs) {
+    Identity who;
+    who.consumer = consumers.find_name(run.key);
+    if (!who.consumer || run.last < now - idle) continue;
+    guard_->restore(owner_of(who, secrets_.subjects), run.run, {.tokens = run.tokens, .usd_micros = run.usd_micros},
+                    run.llm_calls, run.tool_calls, run.last);
+  }
 }
 
 // Holds of the decision API go on where the process before left them, and its answers of the last hour are known.
@@ -366,11 +385,30 @@ void Server::watch_agents() {
   constexpr std::size_t kMaxEnded = 20'000;
   const std::shared_ptr<const Policy> policy = current_policy();
   guard_->sweep(policy->behavior, clock_->now(), kMaxEnded);
+  suspend_accounts();
   std::vector<std::pair<HeldRunBudget, RunUse>> ended;
   for (const Guard::EndedBudget& run : guard_->take_ended_budgets()) {
     if (auto budget = budgets_.take(run.tag)) ended.emplace_back(std::move(*budget), run.used);
   }
   if (!ended.empty()) workers_.front()->end_budgets(std::move(ended));
+}
+
+// An account that was throttled too often is stopped like any key: by a switch that an operator can lift.
+void Server::suspend_accounts() {
+  for (Guard::Escalation& account : guard_->take_escalations()) suspensions_.push_back(std::move(account));
+  while (!suspensions_.empty()) {
+    const Guard::Escalation& account = suspensions_.back();
+    log_event(LogLevel::kWarn, clock_->now(), "account was throttled too often",
+              {{"key", account.key}, {"because", account.evidence}});
+    if (account.action == TrustAction::kSuspend && !store_->set_kill_switch({.kind = KillSwitch::Kind::kKey,
+                                                                             .name = account.key,
+                                                                             .reason = account.evidence,
+                                                                             .by = "escalation",
+                                                                             .since = clock_->now()})) {
+      return;  // the store is busy: tried again at the next look
+    }
+    suspensions_.pop_back();
+  }
 }
 
 void Server::poll_directory() {

@@ -62,6 +62,7 @@ class Server {
   Result<void> make_first_keys();
   Result<void> open_workers();
   void make_guard();
+  void restore_runs(const ConsumerSnapshot& consumers);
   Result<void> restore_decisions();
   std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before);
   std::shared_ptr<const Policy> current_policy() const;
@@ -70,6 +71,7 @@ class Server {
   bool tick();
   void note_faults();
   void watch_agents();
+  void suspend_accounts();
   void poll_directory();
   Result<std::shared_ptr<const KillSwitches>> load_kills();
   void poll_config();
@@ -109,6 +111,7 @@ class Server {
   Learned learned_;
   std::unique_ptr<Guard> guard_;
   RunBudgets budgets_;
+  std::vector<Guard::Escalation> suspensions_;  // not yet in the store
   AuditSum audit_sum_;
   std::unique_ptr<AdminWork> admin_;
   ApiOptions api_;

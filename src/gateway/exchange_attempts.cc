@@ -106,6 +106,7 @@ void Exchange::readmit() {
     if (!demand.hold) spent_at_once_.emplace_back(demand.counter, plan_.subjects()[demand.subject].key);
   }
   if (spent_ != Usage{}) costs_.set(MeterKind::kBytesIn, 0, 0);
+  costs_.set(MeterKind::kRuns, 0, 0);  // one run, however often it is tried
   aim_attributes();
   if (plan_fitting()) {
     on_readmission({}, {});

@@ -254,8 +254,11 @@ void Exchange::journal_top_ups() {
 // The budget is gone: the client gets no more than was held, the dialect's error, and the true wait.
 void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
   Costs more;
-  more.set(MeterKind::kRequests, 1, 1);
-  more.set(MeterKind::kConcurrency, 1, 1);
+  // The same limits as at the admission, whose verdicts these are.
+  for (const MeterKind kind : {MeterKind::kRequests, MeterKind::kConcurrency, MeterKind::kRuns}) {
+    const std::int64_t amount = costs_.certain[static_cast<std::size_t>(kind)];
+    more.set(kind, amount, amount);
+  }
   more.custom = costs_.custom;
   call_->use({.output_visible = wanted}, more);
   Plan asked;

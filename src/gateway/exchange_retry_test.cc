@@ -207,6 +207,23 @@ TEST(ExchangeRetry, AnOpenBreakerWithoutFallbackIs503AndFree) {
   world.expect_quiet();
 }
 
+TEST(ExchangeRetry, ARunIsCountedOnceHoweverOftenItsRequestIsTried) {
+  std::string yaml = retrying(kTwoModels);
+  yaml.insert(yaml.find("  - { name: tokens"), "  - { name: runs, per: caller, meter: runs, allow: 10/1m }\n");
+  World world(yaml);
+  Connection client(world);
+  client.say(chat_request(world.agent));
+  for (int i = 0; i < 3 && client.answers().empty(); ++i) {
+    world.upstream().bytes(error_answer("503 Service Unavailable"));
+    if (client.answers().empty() && world.upstream().released) client.wake();
+  }
+  if (client.answers().empty()) world.upstream().bytes(json_answer(kChatAnswer));
+  EXPECT_GT(world.row().attempts, 1);
+  EXPECT_EQ(world.used("runs"), 1);
+  EXPECT_EQ(world.used("requests"), 1);
+  world.expect_quiet();
+}
+
 TEST(ExchangeRetry, TwentyFailuresOpenTheBreaker) {
   World world(patient());  // one attempt each
   for (int i = 0; i < 20; ++i) {

@@ -110,7 +110,8 @@ std::span<const std::int64_t> Exchange::amounts_of(const Usage& usage, bool noth
   const std::span<std::int64_t> amounts = std::span(out).first(plan_.demands().size());
   Costs actual;
   const std::int64_t requests = costs_.certain[static_cast<std::size_t>(MeterKind::kRequests)];
-  actual.set(MeterKind::kRuns, began_ ? 1 : 0, began_ ? 1 : 0);
+  const std::int64_t runs = began_ ? costs_.certain[static_cast<std::size_t>(MeterKind::kRuns)] : 0;
+  actual.set(MeterKind::kRuns, runs, runs);
   actual.set(MeterKind::kRequests, requests, requests);  // kept whatever the provider says; counts in weighted meters
   if (!nothing) {
     if (call_) call_->use(usage, actual);
