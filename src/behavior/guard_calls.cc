@@ -97,7 +97,7 @@ std::optional<Trip> Guard::Impl::judge_call_loop(Calling& calling, std::optional
     activity.open(signature, calling.now, rules.cooldown);
     if (broken(same, calling.now + rules.cooldown, sentence())) return trip;
   } else if (rules.repeats_warn > 0 && same >= rules.repeats_warn) {
-    warn = Trip{"repeats", "calls", rules.repeats_warn, same, 0, sentence()};
+    warn = Trip{"repeats", "calls", count, same, 0, sentence()};
     if (same == rules.repeats_warn) calling.entry.notes.push_back({AuditEvent::kWarned, *warn});
   }
   const int stale = activity.stale_results();

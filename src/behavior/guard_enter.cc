@@ -247,7 +247,7 @@ void Guard::Impl::judge_prompt(Visit& visit) {
   } else if (gate == Gate::kProbe) {
     opening.probe(visit.now, rules.cooldown);
   } else if (rules.repeats_warn > 0 && same == rules.repeats_warn && !visit.arrival.ordinary) {
-    visit.entry.notes.push_back({AuditEvent::kWarned, {"repeats", "prompts", rules.repeats_warn, same, 0, sentence()}});
+    visit.entry.notes.push_back({AuditEvent::kWarned, {"repeats", "prompts", count, same, 0, sentence()}});
   }
   log.add(prompt, visit.now);
   visit.place.prompt = prompt;

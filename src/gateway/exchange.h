@@ -140,7 +140,7 @@ class Exchange final : private AdmissionEvents,
   bool enter_call();
   void deny_tool();
   void name_agent();
-  void note_signals();
+  void note_signals(std::string_view tool = {});
   bool asks_too_much(const Trip& trip) const;
   void refuse_trip(const Trip& trip);
   void give_back_place(DurationNs wait);
@@ -318,6 +318,7 @@ class Exchange final : private AdmissionEvents,
   std::vector<bool> cut_;                       // those judged so far
   bool judging_ = false;                        // the limits have yet to answer
   bool counted_here_ = false;                   // the call under way, not where it is executed
+  bool announced_ = false;                      // the answer has calls, even if all were cut
   std::optional<std::string> prompt_;           // the words that destinations are looked for in
 
   // attempts

@@ -41,6 +41,10 @@ bool Exchange::enter() {
       return false;
     }
   }
+  if (lineage.data() != nullptr && lineage.empty()) {
+    reject(ErrorKind::kInvalidRequest, 400, "`X-Weir-Lineage` is empty; send it as it was received, or leave it out.");
+    return false;
+  }
   Arrival arrival{.owner = owner_of(who, *services_.secret),
                   .caller = caller_of(who, *services_.secret),
                   .key = who.consumer ? std::string_view(who.consumer->name) : std::string_view(),
@@ -99,7 +103,7 @@ bool Exchange::enter_call() {
   // What the agent was told is not known here; where a model announced the call, it was compared then.
   constexpr Destination kUntold = Destination::kNone;
   const CallVerdict verdict = services_.guard->call(entry_, *executed_, kUntold, services_.now);
-  note_signals();
+  note_signals(executed_->name);
   if (verdict.warn) {
     warning_ = warning_of(*verdict.warn);
     if (mcp_) mcp_->note("Weir: " + verdict.warn->evidence + ".");
@@ -138,10 +142,10 @@ void Exchange::name_agent() {
 }
 
 // What the guard noticed goes into the audit, and what its caller should know into the answer.
-void Exchange::note_signals() {
+void Exchange::note_signals(std::string_view tool) {
   for (const Note& note : std::exchange(entry_.notes, {})) {
     if (note.event == AuditEvent::kWarned) warning_ = warning_of(note.trip);
-    audit_trip(services_, note.event, note.trip, entry_, request_.identity, {}, request_.request_id);
+    audit_trip(services_, note.event, note.trip, entry_, request_.identity, tool, request_.request_id);
   }
 }
 
@@ -183,7 +187,7 @@ void Exchange::leave_run() {
   }
   services_.guard->leave(entry_,
                          {.failed = sent && (row_.status >= 400 || broke_),
-                          .finished = call_ && row_.tool_calls == 0 && row_.status < 400,
+                          .finished = call_ && !announced_ && row_.status < 400,
                           .used = {.tokens = row_.usage.total(), .usd_micros = row_.usd_micros},
                           .answer_id = answer_id_},
                          services_.now);

@@ -17,6 +17,12 @@ Destination Exchange::destination_of(const ToolCall& call) {
 
 // May any call of this tool leave at all?
 bool Exchange::may_use(const std::string& tool) {
+  announced_ = true;
+  // A name with invisible letters, or too long: no limit could count it, and no request may declare it.
+  if (tool.empty()) {
+    note_refusal(AuditEvent::kRefused, denial_of(request_.identity, "unusable name"));
+    return false;
+  }
   if (const KillSwitch* off = kills_->find(KillSwitch::Kind::kTool, tool)) {
     const Trip trip{.guard = "killed",
                     .meter = {},
@@ -32,8 +38,9 @@ bool Exchange::may_use(const std::string& tool) {
 
 // The breakers. False: the call is cut.
 bool Exchange::passes_guard(const ToolCall& call, bool cuttable) {
+  announced_ = true;
   const CallVerdict verdict = services_.guard->call(entry_, call, destination_of(call), services_.now);
-  note_signals();
+  note_signals(call.name);
   if (verdict.warn) warning_ = warning_of(*verdict.warn);
   counted_here_ = verdict.counted;
   if (!verdict.trip) return true;

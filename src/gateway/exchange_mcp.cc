@@ -114,7 +114,7 @@ void Exchange::watch_mcp() {
       .hides = [this](std::string_view tool) { return kills_->find(KillSwitch::Kind::kTool, tool) != nullptr; },
       .judge = [this](const ToolCall& call) -> std::optional<Refusal> {
         const CallVerdict verdict = services_.guard->call(entry_, call, Destination::kNone, services_.now);
-        note_signals();
+        note_signals(call.name);
         if (!verdict.trip) return std::nullopt;
         return refusal_of(*verdict.trip, entry_, request_.identity, call.name, services_.now);
       },

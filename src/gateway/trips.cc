@@ -71,8 +71,9 @@ std::string warning_of(const Trip& trip) {
 
 void audit_trip(Services& services, AuditEvent event, const Trip& trip, const Entry& entry, const Identity& who,
                 std::string_view tool, const std::string& request_id) {
-  audit_event(services, event, refusal_of(trip, entry, who, tool, services.now), who, entry.run, request_id,
-              trip.evidence);
+  Refusal refusal = refusal_of(trip, entry, who, tool, services.now);
+  if (event == AuditEvent::kWarned && trip.retry_after == 0) refusal.retry_after_s = -1;  // nobody was told to wait
+  audit_event(services, event, refusal, who, entry.run, request_id, trip.evidence);
 }
 
 Refusal denial_of(const Identity& who, std::string_view tool) {

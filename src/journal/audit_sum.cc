@@ -1,26 +1,39 @@
 #include "journal/audit_sum.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/time.h"
 
 namespace weir {
 
-void AuditSum::Pair::add(AuditRow row) {
-  if (summed) {
-    sum.count += row.count;
+void AuditSum::sum(Pair& pair, AuditRow row) {
+  const auto of_user = [&pair](const std::string& user) {
+    return std::find_if(pair.sums.begin(), pair.sums.end(), [&](const AuditRow& sum) { return sum.user == user; });
+  };
+  auto found = of_user(row.user);
+  const bool many = pair.sums.size() >= kMaxSummedUsers || (!pair.sums.empty() && sums_ >= 2 * kMaxAuditPairs);
+  if (found == pair.sums.end() && many) {
+    row.user.clear();
+    row.per_json = "{}";
+    found = of_user(row.user);
+  }
+  if (found != pair.sums.end()) {
+    found->count += row.count;
     return;
   }
-  summed = true;
-  sum = std::move(row);
+  ++sums_;
+  pair.sums.push_back(std::move(row));
 }
 
 void AuditSum::close_second(std::vector<AuditRow>& out) {
   for (auto& [name, pair] : pairs_) {
-    if (pair.summed) out.push_back(std::move(pair.sum));
+    std::move(pair.sums.begin(), pair.sums.end(), std::back_inserter(out));
   }
-  if (others_.summed) out.push_back(std::move(others_.sum));
+  std::move(others_.sums.begin(), others_.sums.end(), std::back_inserter(out));
   pairs_.clear();
+  sums_ = 0;
   others_ = Pair{};
 }
 
@@ -42,7 +55,7 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
     if (pairs_.size() >= kMaxAuditPairs) {
       for (std::string* text : {&row.key, &row.limit, &row.user, &row.tool, &row.run, &row.agent}) text->clear();
       row.per_json = "{}";
-      others_.add(std::move(row));
+      sum(others_, std::move(row));
       return;
     }
     found = pairs_.emplace(std::move(name), Pair{}).first;
@@ -52,7 +65,7 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
     ++pair.passed;
     out.push_back(std::move(row));
   } else {
-    pair.add(std::move(row));
+    sum(pair, std::move(row));
   }
 }
 

@@ -1,6 +1,7 @@
 // Keeps a flood of events from becoming a flood of audit rows: the first 20 per second, event, key, limit and tool pass
-// as single rows, the rest of that second becomes one row with `count`. Agents and runs are not told apart: whoever is
-// refused could name a new one each time.
+// as single rows, the rest of that second becomes one row with `count` for each end user, so that nobody is blamed for
+// another's flood. Agents and runs are not told apart, nor users beyond kMaxSummedUsers: whoever is refused could name
+// a new one each time.
 //
 //   AuditSum audit;
 //   std::vector<AuditRow> rows;
@@ -8,7 +9,8 @@
 //   audit.flush(now, rows);           // every second, so that the last sums come out too
 //
 // Thread-safe; share one between the workers. Limits: kMaxAuditPairs combinations per second; events of further
-// ones are summed together in one row with an empty key, limit and tool.
+// ones are summed together in one row with an empty key, limit and tool. Beyond twice as many sums, users are not told
+// apart any more.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +24,7 @@
 namespace weir {
 
 inline constexpr std::size_t kMaxAuditPairs = 10'000;
+inline constexpr std::size_t kMaxSummedUsers = 32;  // of a combination; further ones share a row that names no user
 
 class AuditSum {
  public:
@@ -34,17 +37,17 @@ class AuditSum {
  private:
   struct Pair {
     std::int64_t passed = 0;
-    bool summed = false;
-    AuditRow sum;  // the first one summed, with the count of all
-    void add(AuditRow row);
+    std::vector<AuditRow> sums;  // of each user: the first one summed, with the count of all
   };
+  void sum(Pair& pair, AuditRow row);
   void close_second(std::vector<AuditRow>& out);
 
   const std::int64_t singles_per_second_;
   std::mutex mutex_;
   std::int64_t second_ = 0;
   std::unordered_map<std::string, Pair> pairs_;
-  Pair others_;  // of the pairs beyond kMaxAuditPairs
+  std::size_t sums_ = 0;  // of all pairs
+  Pair others_;           // of the pairs beyond kMaxAuditPairs
 };
 
 }  // namespace weir

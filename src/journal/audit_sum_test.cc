@@ -91,6 +91,52 @@ TEST(AuditSum, ToolsAreApartAndRunsAreNot) {
   EXPECT_EQ(total(rows), 100);
 }
 
+TEST(AuditSum, AFloodIsSummedForEachUserAndNobodyIsBlamedForAnother) {
+  AuditSum audit(1);
+  std::vector<AuditRow> rows;
+  for (int i = 0; i < 90; ++i) {
+    AuditRow row = refusal("widget", "requests", kSecond);
+    row.user = i % 3 == 0 ? "eve" : "mallory";
+    audit.add(row, kSecond, rows);
+  }
+  ASSERT_EQ(rows.size(), 1u) << "how many pass does not grow with the users";
+  audit.flush(2 * kSecond, rows);
+  ASSERT_EQ(rows.size(), 3u);
+  std::int64_t eve = 0;
+  for (const AuditRow& row : rows) eve += row.user == "eve" ? row.count : 0;
+  EXPECT_EQ(eve, 30);
+  EXPECT_EQ(total(rows), 90);
+}
+
+TEST(AuditSum, ManyUsersShareARowThatNamesNone) {
+  AuditSum audit(0);
+  std::vector<AuditRow> rows;
+  for (std::size_t i = 0; i < kMaxSummedUsers + 50; ++i) {
+    AuditRow row = refusal("widget", "requests", kSecond);
+    row.user = "user" + std::to_string(i);
+    row.per_json = R"({"caller":"user"})";
+    audit.add(row, kSecond, rows);
+  }
+  audit.flush(2 * kSecond, rows);
+  ASSERT_EQ(rows.size(), kMaxSummedUsers + 1);
+  EXPECT_EQ(rows.back().count, 50);
+  EXPECT_EQ(rows.back().user + rows.back().per_json, "{}");
+}
+
+TEST(AuditSum, SumsOfAllCombinationsTogetherAreBounded) {
+  AuditSum audit(0);
+  std::vector<AuditRow> rows;
+  const std::size_t keys = kMaxAuditPairs, users = 3;
+  for (std::size_t i = 0; i < keys * users; ++i) {
+    AuditRow row = refusal("key" + std::to_string(i / users), "x", kSecond);
+    row.user = "user" + std::to_string(i % users);
+    audit.add(row, kSecond, rows);
+  }
+  audit.flush(2 * kSecond, rows);
+  EXPECT_LE(rows.size(), 3 * kMaxAuditPairs);
+  EXPECT_EQ(total(rows), static_cast<std::int64_t>(keys * users));
+}
+
 TEST(AuditSum, TimeThatGoesBackOpensNothingAnew) {
   AuditSum audit(1);
   std::vector<AuditRow> rows;

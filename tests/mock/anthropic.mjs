@@ -1,5 +1,6 @@
 // Anthropic's dialect of the mock: messages and count_tokens.
 import { countTokens, shown, told, withUsage, word, words } from './behaviour.mjs';
+import { answerId, messageBlocks, messageEvents } from './tools.mjs';
 import { json, sendJson, sendStream } from './wire.mjs';
 
 export const kAnthropicPaths = ['/v1/messages', '/v1/messages/count_tokens'];
@@ -23,11 +24,12 @@ export async function anthropic(call, path) {
   const final = { output_tokens: told(behaviour, output + hidden),
     ...(hidden ? { output_tokens_details: { thinking_tokens: hidden } } : {}) };
   const tokens = { input: Math.max(input, cached + written + hour), output, hidden };
-  const base = { id: 'msg_mock', type: 'message', role: 'assistant', model: request.model };
+  const calls = call.calls?.length ? call.calls : undefined;
+  const base = { id: call.calls ? answerId('msg') : 'msg_mock', type: 'message', role: 'assistant', model: request.model };
   if (!request.stream) {
-    const tool = request.tools?.[0]?.name;
-    const content = tool ? [{ type: 'tool_use', id: 'toolu_1', name: tool, input: {} }] : [{ type: 'text', text: words(output) }];
-    const value = { ...base, content, stop_reason: tool ? 'tool_use' : 'end_turn', stop_sequence: null };
+    const tool = call.calls ? undefined : request.tools?.[0]?.name;
+    const content = calls ? messageBlocks(calls) : tool ? [{ type: 'tool_use', id: 'toolu_1', name: tool, input: {} }] : [{ type: 'text', text: words(output) }];
+    const value = { ...base, content, stop_reason: calls || tool ? 'tool_use' : 'end_turn', stop_sequence: null };
     return sendJson(call, withUsage(behaviour, value, 'usage', { ...usage, ...final }), 'usage', tokens);
   }
   const event = (type, rest) => ({ event: type, data: { type, ...rest } });
@@ -40,13 +42,13 @@ export async function anthropic(call, path) {
     events.push(event('content_block_stop', { index: 0 }));
   }
   const index = hidden ? 1 : 0;
-  events.push(event('content_block_start', { index, content_block: { type: 'text', text: '' } }));
-  events.push(event('ping', {}));
-  for (let i = 0; i < output; i += 1) {
+  if (calls) events.push(...messageEvents(calls, event));
+  else events.push(event('content_block_start', { index, content_block: { type: 'text', text: '' } }), event('ping', {}));
+  for (let i = 0; i < output && !calls; i += 1) {
     events.push({ ...event('content_block_delta', { index, delta: { type: 'text_delta', text: word(i) } }), tokens: 1 });
   }
-  events.push(event('content_block_stop', { index }));
-  const delta = withUsage(behaviour, { delta: { stop_reason: 'end_turn', stop_sequence: null } }, 'usage', final);
+  if (!calls) events.push(event('content_block_stop', { index }));
+  const delta = withUsage(behaviour, { delta: { stop_reason: calls ? 'tool_use' : 'end_turn', stop_sequence: null } }, 'usage', final);
   events.push({ ...event('message_delta', delta), usage: true });
   events.push({ ...event('message_stop', {}), end: true });
   return sendStream(call, events, 'sse', tokens, event('error', { error: { type: 'overloaded_error', message: 'mock fails midway' } }));

@@ -1,5 +1,6 @@
 // Gemini's dialect of the mock: generateContent, streamGenerateContent (SSE, or one JSON array), countTokens.
 import { countTokens, shown, told, withUsage, word, words } from './behaviour.mjs';
+import { geminiParts } from './tools.mjs';
 import { json, sendJson, sendStream } from './wire.mjs';
 
 const kStates = { 429: 'RESOURCE_EXHAUSTED', 500: 'INTERNAL', 503: 'UNAVAILABLE' };
@@ -31,11 +32,17 @@ export async function gemini(call, { model, verb }, query) {
   const candidate = (text, finishReason) => ({ content: { role: 'model', parts: [{ text }] }, index: 0,
     ...(finishReason ? { finishReason } : {}) });
   const chunk = (text, finishReason) => ({ candidates: [candidate(text, finishReason)], modelVersion: model, responseId: 'mock' });
+  const parts = call.calls?.length ? geminiParts(call.calls) : undefined;
+  const calling = (finishReason) => ({ ...chunk('', finishReason), candidates: [{ ...candidate('', finishReason), content: { role: 'model', parts } }] });
+  if (verb === 'generateContent' && parts) {
+    return sendJson(call, withUsage(behaviour, calling('STOP'), 'usageMetadata', usage), 'usageMetadata', tokens);
+  }
   if (verb === 'generateContent') {
     return sendJson(call, withUsage(behaviour, chunk(words(output), 'STOP'), 'usageMetadata', usage), 'usageMetadata', tokens);
   }
   const events = [];
-  for (let i = 0; i < output; i += 1) events.push({ data: chunk(word(i)), tokens: 1 });
+  if (parts) events.push({ data: calling() });
+  for (let i = 0; i < output && !parts; i += 1) events.push({ data: chunk(word(i)), tokens: 1 });
   events.push({ data: withUsage(behaviour, chunk('', 'STOP'), 'usageMetadata', usage), usage: true });
   const framing = new URLSearchParams(query).get('alt') === 'sse' ? 'sse' : 'array';
   return sendStream(call, events, framing, tokens, { data: geminiError(503, 'mock fails midway') });

@@ -1,5 +1,6 @@
 // Ollama's dialect of the mock: chat, generate, embed. Streams unless told otherwise, one JSON object per line.
 import { countTokens, shown, told, withUsage, word, words } from './behaviour.mjs';
+import { ollamaCalls } from './tools.mjs';
 import { sendJson, sendStream } from './wire.mjs';
 
 export const kOllamaPaths = ['/api/chat', '/api/generate', '/api/embed'];
@@ -20,11 +21,13 @@ export async function ollama(call, path) {
   const output = shown(behaviour, request.options?.num_predict);
   const tokens = { input, output, hidden: behaviour.think ?? 0 };
   const text = (piece) => (chat ? { message: { role: 'assistant', content: piece } } : { response: piece });
+  const calls = call.calls?.length ? { message: { role: 'assistant', content: '', tool_calls: ollamaCalls(call.calls) } } : undefined;
   const last = (piece) => counts(behaviour, { ...base, ...text(piece), done: true, done_reason: 'stop', total_duration: 5 },
     input, told(behaviour, output + tokens.hidden));
-  if (request.stream === false) return sendJson(call, last(words(output)), 'eval_count', tokens);
+  if (request.stream === false) return sendJson(call, calls ? { ...last(''), ...calls } : last(words(output)), 'eval_count', tokens);
   const events = [];
-  for (let i = 0; i < output; i += 1) events.push({ data: { ...base, ...text(word(i)), done: false }, tokens: 1 });
+  if (calls) events.push({ data: { ...base, ...calls, done: false } });
+  for (let i = 0; i < output && !calls; i += 1) events.push({ data: { ...base, ...text(word(i)), done: false }, tokens: 1 });
   events.push({ data: last(''), usage: true, end: true });
   return sendStream(call, events, 'ndjson', tokens, { data: ollamaError(500, 'mock fails midway') });
 }

@@ -1,5 +1,6 @@
 // OpenAI's dialect of the mock: chat and legacy completions, responses, embeddings.
 import { countTokens, shown, told, withUsage, word, words } from './behaviour.mjs';
+import { answerId, chatCalls, chatPieces, responseEvents, responseItems } from './tools.mjs';
 import { sendJson, sendStream } from './wire.mjs';
 
 export const kOpenAiPaths = ['/v1/chat/completions', '/v1/completions', '/v1/responses', '/v1/embeddings'];
@@ -27,8 +28,12 @@ function completionUsage(behaviour, input, output) {
 const chatShape = {
   id: 'chatcmpl-mock', whole: 'chat.completion', part: 'chat.completion.chunk',
   input: (request) => countTokens(request.messages),
-  choice(request, output) {
-    const tool = request.tools?.[0]?.function?.name;
+  choice(request, output, calls) {
+    const tool = calls ? undefined : request.tools?.[0]?.function?.name;
+    if (calls?.length) {
+      const message = { role: 'assistant', content: null, tool_calls: chatCalls(calls) };
+      return { index: 0, message, logprobs: null, finish_reason: 'tool_calls' };
+    }
     const message = tool
       ? { role: 'assistant', content: null, tool_calls: [{ id: 'call_1', type: 'function', function: { name: tool, arguments: '{}' } }] }
       : { role: 'assistant', content: words(output), refusal: null };
@@ -54,17 +59,19 @@ async function completions(call, shape) {
   const hidden = behaviour.think ?? 0;
   const tokens = { input, output, hidden };
   const usage = completionUsage(behaviour, input, output + hidden);
-  const base = { id: shape.id, created: 1_700_000_000, model: request.model };
+  const calls = shape === chatShape && call.calls?.length ? call.calls : undefined;
+  const base = { id: call.calls ? answerId('chatcmpl') : shape.id, created: 1_700_000_000, model: request.model };
   if (!request.stream) {
-    const value = { ...base, object: shape.whole, choices: [shape.choice(request, output)] };
+    const value = { ...base, object: shape.whole, choices: [shape.choice(request, output, call.calls)] };
     return sendJson(call, withUsage(behaviour, value, 'usage', usage), 'usage', tokens);
   }
   const wantsUsage = request.stream_options?.include_usage === true;
   const chunk = (choices, more = {}) => ({ data: { ...base, object: shape.part, choices,
     ...(wantsUsage ? { usage: null } : {}), ...more } });
   const events = shape.begin ? [chunk(shape.begin)] : [];
-  for (let i = 0; i < output; i += 1) events.push({ ...chunk(shape.piece(word(i))), tokens: 1 });
-  events.push(chunk(shape.end));
+  if (calls) events.push(...chatPieces(calls).map((choices) => chunk(choices)));
+  for (let i = 0; i < output && !calls; i += 1) events.push({ ...chunk(shape.piece(word(i))), tokens: 1 });
+  events.push(chunk(calls ? [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] : shape.end));
   if (wantsUsage && !behaviour.nousage) events.push({ ...chunk([], withUsage(behaviour, {}, 'usage', usage)), usage: true });
   events.push({ text: '[DONE]', end: true });
   return sendStream(call, events, 'sse', tokens, { data: openaiError(500, 'mock fails midway') });
@@ -81,13 +88,14 @@ async function responses(call) {
     total_tokens: input + output + hidden,
   };
   const tokens = { input, output, hidden };
-  const base = { id: 'resp_mock', object: 'response', created_at: 1_700_000_000, model: request.model, error: null,
+  const calls = call.calls?.length ? call.calls : undefined;
+  const base = { id: call.calls ? answerId('resp') : 'resp_mock', object: 'response', created_at: 1_700_000_000, model: request.model, error: null,
     incomplete_details: null, instructions: null, metadata: {}, parallel_tool_calls: true, temperature: 1, tool_choice: 'auto',
     tools: [], top_p: 1 };
   const item = { id: 'msg_mock', type: 'message', role: 'assistant' };
   const part = (text) => ({ type: 'output_text', text, annotations: [] });
   const done = { ...item, status: 'completed', content: [part(words(output))] };
-  const whole = withUsage(behaviour, { ...base, status: 'completed', output: [done] }, 'usage', usage);
+  const whole = withUsage(behaviour, { ...base, status: 'completed', output: calls ? responseItems(calls) : [done] }, 'usage', usage);
   if (!request.stream) return sendJson(call, whole, 'usage', tokens);
   let sequence = 0;
   const event = (type, rest) => ({ event: type, data: { type, sequence_number: sequence++, ...rest } });
@@ -96,9 +104,16 @@ async function responses(call) {
   const events = [
     event('response.created', { response: started }),
     event('response.in_progress', { response: started }),
+  ];
+  if (calls) {
+    events.push(...responseEvents(calls, event));
+    events.push({ ...event('response.completed', { response: whole }), usage: true, end: true });
+    return sendStream(call, events, 'sse', tokens, event('error', { code: 'server_error', message: 'mock fails midway', param: null }));
+  }
+  events.push(
     event('response.output_item.added', { output_index: 0, item: { ...item, status: 'in_progress', content: [] } }),
     event('response.content_part.added', { ...where, part: part('') }),
-  ];
+  );
   for (let i = 0; i < output; i += 1) {
     events.push({ ...event('response.output_text.delta', { ...where, delta: word(i), logprobs: [] }), tokens: 1 });
   }

@@ -5,7 +5,8 @@
 //   …  provider.requests[0].header('authorization');  provider.produced.output
 //   await provider.close();
 //
-// What it does depends on the model's name and the header x-mock: see behaviour.mjs.
+// What it does depends on the model's name and the header x-mock: see behaviour.mjs; `provider.script` announces calls of
+// tools: see tools.mjs.
 import http from 'node:http';
 import https from 'node:https';
 import { anthropic, anthropicError, kAnthropicPaths } from './anthropic.mjs';
@@ -13,6 +14,7 @@ import { countTokens, parseBehaviour } from './behaviour.mjs';
 import { gemini, geminiError, geminiTarget } from './gemini.mjs';
 import { kOllamaPaths, ollama, ollamaError } from './ollama.mjs';
 import { kOpenAiPaths, openai, openaiError } from './openai.mjs';
+import { scriptedCalls } from './tools.mjs';
 import { json, oddBody, refuses, shows } from './wire.mjs';
 
 export { countTokens, parseBehaviour };
@@ -39,6 +41,7 @@ export async function startProvider({ tls } = {}) {
     produced: { input: 0, output: 0 },   // of answers that were sent whole
     failures: new Map(),
     connections: 0,
+    script: undefined,   // (seen) => calls of tools that the answer announces
   };
   const handler = (request, response) => {
     const chunks = [];
@@ -83,7 +86,7 @@ function dialectOf(path, query, seen) {
 async function answer(provider, seen, response) {
   const [path, query = ''] = seen.url.split('?');
   const found = dialectOf(path, query, seen);
-  if (!found && path.startsWith('/api/')) return plain(seen, response);
+  if (!found && path.startsWith('/api/')) return plain(provider, seen, response);
   if (!found) return json({ seen, response }, 404, openaiError(404, `no ${path}`));
   if (!seen.json || typeof found.model !== 'string') return json({ seen, response }, 400, found.error(400, 'no model'));
   const behaviour = parseBehaviour(found.model, seen.header('x-mock'));
@@ -97,10 +100,13 @@ async function answer(provider, seen, response) {
   }
   if (behaviour.stall || oddBody(call, found.error)) return undefined;
   if (behaviour.nostream && seen.json.stream) seen.json = { ...seen.json, stream: false };
+  call.calls = await scriptedCalls(provider, seen);
   return found.answer(call);
 }
 
-function plain(seen, response) {
+function plain(provider, seen, response) {
+  const behaviour = parseBehaviour('', seen.header('x-mock'));
+  if (refuses({ provider, seen, response, behaviour }, seen.url, openaiError)) return;
   const body = JSON.stringify({ method: seen.method, url: seen.url, bytes: seen.body.length, meta: { rows: 7 } });
   response.writeHead(200, {
     'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'x-compute-units': '25',

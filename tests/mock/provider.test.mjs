@@ -107,3 +107,37 @@ test('damage: an error inside a stream, an early end, usage twice, in the wrong 
   assert.equal(JSON.parse(await post('negusage')).usage.completion_tokens, -12);
   await assert.rejects(post('cutat=20'));
 });
+
+test('scripted calls of tools, in every dialect, whole and streamed', async () => {
+  const wanted = [{ id: 'call_a', name: 'lookup', arguments: { city: 'Oslo' } }, { id: 'call_b', name: 'schedule', arguments: {} }];
+  const names = wanted.map((call) => call.name);
+  provider.script = () => wanted;
+  const gpt = new OpenAI({ apiKey: 'k', baseURL: `${provider.url}/v1`, maxRetries: 0 });
+  const chat = { model: 'mock-ok', messages: ask };
+  for (const { choices: [choice] } of [await gpt.chat.completions.create(chat), await gpt.chat.completions.stream(chat).finalChatCompletion()]) {
+    assert.equal(choice.finish_reason, 'tool_calls');
+    assert.deepEqual(choice.message.tool_calls.map((call) => [call.id, call.function.name]), [['call_a', 'lookup'], ['call_b', 'schedule']]);
+    assert.equal(choice.message.tool_calls[0].function.arguments, '{"city":"Oslo"}');
+  }
+  const response = { model: 'mock-ok', input: 'one' };
+  for (const { output } of [await gpt.responses.create(response), await gpt.responses.stream(response).finalResponse()]) {
+    assert.deepEqual(output.map((item) => [item.type, item.name]), names.map((name) => ['function_call', name]));
+  }
+  const claude = new Anthropic({ apiKey: 'k', baseURL: provider.url, maxRetries: 0 });
+  const message = { model: 'mockc-ok', max_tokens: 50, messages: ask };
+  for (const answer of [await claude.messages.create(message), await claude.messages.stream(message).finalMessage()]) {
+    assert.equal(answer.stop_reason, 'tool_use');
+    assert.deepEqual(answer.content.map((block) => [block.name, block.input]), [['lookup', { city: 'Oslo' }], ['schedule', {}]]);
+  }
+  const gemini = new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl: provider.url } });
+  const turn = { model: 'mockg-ok', contents: 'one' };
+  assert.deepEqual((await gemini.models.generateContent(turn)).functionCalls.map((call) => call.name), names);
+  const seen = [];
+  for await (const part of await gemini.models.generateContentStream(turn)) seen.push(...(part.functionCalls ?? []));
+  assert.deepEqual(seen.map((call) => call.name), names);
+  const llama = new Ollama({ host: provider.url });
+  assert.deepEqual((await llama.chat({ model: 'mocko-ok', messages: ask })).message.tool_calls.map((call) => call.function.name), names);
+  provider.script = () => [];
+  assert.equal((await gpt.chat.completions.create({ ...chat, tools: [{ type: 'function', function: { name: 'lookup' } }] })).choices[0].finish_reason, 'stop');
+  provider.script = undefined;
+});
