@@ -1,5 +1,7 @@
 -- wrk: one chat request. The key is in the environment. WEIR_BENCH_SHAPE: json (the default) and stream, of 1 KB; agent
 -- and agentstream, of 17 KB: ten declared tools, eight calls and their results, with call ids that no request had before.
+-- Each of these begins a run; beyond Guard::Options::max_runs_per_owner a key's runs share one, which is soon refused, so
+-- such a comparison must be short.
 local words = string.rep("the quiet river runs over a low wall of stone ", 19)
 local shape = os.getenv("WEIR_BENCH_SHAPE") or "json"
 wrk.method = "POST"
