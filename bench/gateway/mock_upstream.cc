@@ -1,6 +1,7 @@
 // mock_upstream PORT: the fastest upstream the gateway benchmark can have. One thread, epoll, HTTP/1.1 keep-alive;
-// every request (Content-Length or none) is answered with the same OpenAI chat completion with usage. For loopback
-// only: it trusts its caller and reads no more of HTTP than it needs.
+// every request (Content-Length or none) is answered with the same OpenAI chat completion with usage: as a stream where
+// the body says `"stream":true`, with a tool call where it declares `"tools"`. For loopback only: it trusts its caller
+// and reads no more of HTTP than it needs.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -23,6 +24,66 @@ constexpr std::string_view kBody =
     R"("refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":230,"completion_tokens":41,)"
     R"("total_tokens":271,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}})";
 
+constexpr std::string_view kCallBody =
+    R"({"id":"chatcmpl-bench","object":"chat.completion","created":1700000000,"model":"bench-small","choices":[{"index":0,)"
+    R"("message":{"role":"assistant","content":null,"tool_calls":[{"id":"call_bench","type":"function","function":)"
+    R"({"name":"tool_3","arguments":"{\"query\":\"height of the crest\",\"limit\":5}"}}],"refusal":null},"logprobs":null,)"
+    R"("finish_reason":"tool_calls"}],"usage":{"prompt_tokens":4230,"completion_tokens":41,"total_tokens":4271,)"
+    R"("prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}})";
+
+std::string event(std::string_view delta, std::string_view finish) {
+  std::string out =
+      R"(data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"bench-small",)"
+      R"("choices":[{"index":0,"delta":{)";
+  out.append(delta).append(R"(},"logprobs":null,"finish_reason":)").append(finish).append("}],\"usage\":null}\n\n");
+  return out;
+}
+
+std::string stream_end(std::string_view finish) {
+  return event("", finish) +
+         R"(data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"bench-small",)"
+         R"("choices":[],"usage":{"prompt_tokens":230,"completion_tokens":41,"total_tokens":271}})"
+         "\n\ndata: [DONE]\n\n";
+}
+
+std::string text_stream() {
+  constexpr int kEvents = 40;
+  std::string out = event(R"("role":"assistant","content":"")", "null");
+  for (int i = 0; i < kEvents; ++i) out += event(R"("content":" river")", "null");
+  return out + stream_end(R"("stop")");
+}
+
+std::string call_stream() {
+  constexpr int kPieces = 10;
+  constexpr std::string_view kArguments = R"("tool_calls":[{"index":0,"function":{"arguments":")";
+  std::string out = event(R"("role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_bench",)"
+                          R"("type":"function","function":{"name":"tool_3","arguments":""}}])",
+                          "null");
+  out += event(std::string(kArguments) + R"({\"query\":\""}}])", "null");
+  for (int i = 0; i < kPieces; ++i) out += event(std::string(kArguments) + R"( crest"}}])", "null");
+  out += event(std::string(kArguments) + R"(\"}"}}])", "null");
+  return out + stream_end(R"("tool_calls")");
+}
+
+std::string whole(std::string_view type, std::string_view body) {
+  std::string out = "HTTP/1.1 200 OK\r\nContent-Type: ";
+  out.append(type).append("\r\nContent-Length: ").append(std::to_string(body.size()));
+  return out.append("\r\nx-request-id: req_bench\r\n\r\n").append(body);
+}
+
+struct Answers {
+  const std::string json = whole("application/json", kBody);
+  const std::string json_call = whole("application/json", kCallBody);
+  const std::string stream = whole("text/event-stream", text_stream());
+  const std::string stream_call = whole("text/event-stream", call_stream());
+
+  const std::string& to(std::string_view request) const {
+    const bool tools = request.find("\"tools\":") != std::string_view::npos;
+    if (request.find("\"stream\":true") == std::string_view::npos) return tools ? json_call : json;
+    return tools ? stream_call : stream;
+  }
+};
+
 struct Connection {
   std::string in;
   std::string out;
@@ -42,16 +103,16 @@ std::size_t request_length(std::string_view bytes) {
 }
 
 // False when the connection is over.
-bool serve(int fd, Connection& connection, const std::string& answer) {
-  std::array<char, 16384> buffer;
+bool serve(int fd, Connection& connection, const Answers& answers) {
+  std::array<char, 65536> buffer;
   const ssize_t got = ::read(fd, buffer.data(), buffer.size());
   if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
   if (got < 0) return true;
   connection.in.append(buffer.data(), static_cast<std::size_t>(got));
   std::size_t used = 0;
   while (const std::size_t length = request_length(std::string_view(connection.in).substr(used))) {
+    connection.out += answers.to(std::string_view(connection.in).substr(used, length));
     used += length;
-    connection.out += answer;
   }
   connection.in.erase(0, used);
   while (!connection.out.empty()) {
@@ -92,9 +153,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: mock_upstream PORT\n");
     return 2;
   }
-  const std::string answer =
-      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(kBody.size()) +
-      "\r\nx-request-id: req_bench\r\n\r\n" + std::string(kBody);
+  const Answers answers;
   const int listener = listen_on(static_cast<std::uint16_t>(std::strtoul(argv[1], nullptr, 10)));
   const int epoll = ::epoll_create1(0);
   watch(epoll, listener);
@@ -112,7 +171,7 @@ int main(int argc, char** argv) {
           watch(epoll, made);
           connections.emplace(made, Connection{});
         }
-      } else if (!serve(fd, connections[fd], answer)) {
+      } else if (!serve(fd, connections[fd], answers)) {
         ::close(fd);
         connections.erase(fd);
       }

@@ -19,9 +19,7 @@ std::string Guard::lineage_scope(std::string_view tenant, std::string_view key) 
 
 std::string Guard::sign(const Entry& entry, std::string_view scope) const {
   if (!entry.token.run) return {};
-  Impl::Signer& signer = *impl_->signers[entry.token.node % Impl::kSigners];
-  const std::lock_guard lock(signer.mutex);
-  return signer.signer.sign(entry.token, scope);
+  return impl_->signer.sign(entry.token, scope);
 }
 
 int Guard::trust_permille(Hash128 caller, const TrustRules& rules, TimeNs now) const {

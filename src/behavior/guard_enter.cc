@@ -362,9 +362,7 @@ Entry Guard::enter(const Arrival& arrival, const BehaviorRules& rules, const Kil
 
   std::optional<Lineage> lineage;
   if (!arrival.lineage.empty()) {
-    Impl::Signer& signer = *impl_->signers[impl_->next_signer.fetch_add(1, std::memory_order_relaxed) % Impl::kSigners];
-    const std::lock_guard lock(signer.mutex);
-    lineage = signer.signer.verify(arrival.lineage, lineage_scope(arrival.tenant, arrival.key));
+    lineage = impl_->signer.verify(arrival.lineage, lineage_scope(arrival.tenant, arrival.key));
     entry.bad_lineage = !lineage;
     if (entry.bad_lineage) return entry;
   }

@@ -51,7 +51,7 @@ struct Entry::Place {
 };
 
 struct Guard::Impl {
-  static constexpr std::size_t kMaxStripes = 64, kLinkStripes = 64, kSigners = 8;
+  static constexpr std::size_t kMaxStripes = 64, kLinkStripes = 64;
   static constexpr std::size_t kMaxServedTools = 1024;    // remembered of an owner
   static constexpr std::size_t kMaxConversations = 1024;  // whose prompts are watched, of a stripe
   static constexpr std::size_t kMaxEscalations = 1000;    // not yet taken
@@ -72,11 +72,6 @@ struct Guard::Impl {
     explicit LinkStripe(std::size_t most) : links(most) {}
     mutable std::mutex mutex;
     Links links;
-  };
-  struct Signer {
-    explicit Signer(std::string_view secret) : signer(secret) {}
-    std::mutex mutex;
-    LineageSigner signer;
   };
 
   // Where a request belongs.
@@ -152,10 +147,9 @@ struct Guard::Impl {
   Options options;
   std::vector<std::unique_ptr<Stripe>> stripes;
   std::vector<std::unique_ptr<LinkStripe>> links;
-  std::vector<std::unique_ptr<Signer>> signers;
+  LineageSigner signer;
   std::atomic<std::uint64_t> next_id{1};
   std::atomic<std::size_t> open_runs{0};
-  std::atomic<std::size_t> next_signer{0};
   std::size_t sweep_at = 0;
   std::mutex sweep_mutex;
   std::mutex escalations_mutex;

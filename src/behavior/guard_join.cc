@@ -22,6 +22,7 @@ std::size_t stripes_for(std::size_t max_runs, std::size_t most) {
 
 Guard::Impl::Impl(Options given)
     : options(std::move(given)),
+      signer(options.lineage_secret),
       profiles({.max_profiles = options.max_profiles}),
       rates({.max_callers = options.max_callers}),
       trust({.max_callers = options.max_callers}),
@@ -36,7 +37,6 @@ Guard::Impl::Impl(Options given)
   for (std::size_t i = 0; i < kLinkStripes; ++i) {
     links.push_back(std::make_unique<LinkStripe>(std::max<std::size_t>(options.max_links / kLinkStripes, 1)));
   }
-  for (std::size_t i = 0; i < kSigners; ++i) signers.push_back(std::make_unique<Signer>(options.lineage_secret));
 }
 
 std::size_t Guard::Impl::stripe_of(const Hash128& owner) const {

@@ -1,14 +1,10 @@
 #include "behavior/lineage.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
-
-#include "base/check.h"
 
 namespace weir {
 
@@ -25,16 +21,19 @@ static_assert(kTokenChars <= kMaxLineage);
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 using Fields = std::array<unsigned char, kFieldBytes>;
-using Mac = std::array<unsigned char, kMacBytes>;
+using Mac = HmacSha256::Sum;
+static_assert(std::tuple_size_v<Mac> == kMacBytes);
 
-void append_base64url(std::string& out, std::span<const unsigned char> bytes) {
+// Writes the characters and answers where they end.
+char* put_base64url(char* out, std::span<const unsigned char> bytes) {
   std::uint32_t bits = 0;
   int have = 0;
   for (const unsigned char byte : bytes) {
     bits = (bits << 8) | byte;
-    for (have += 8; have >= 6; have -= 6) out += kAlphabet[(bits >> (have - 6)) & 63];
+    for (have += 8; have >= 6; have -= 6) *out++ = kAlphabet[(bits >> (have - 6)) & 63];
   }
-  if (have > 0) out += kAlphabet[(bits << (6 - have)) & 63];
+  if (have > 0) *out++ = kAlphabet[(bits << (6 - have)) & 63];
+  return out;
 }
 
 // Strict: exactly as many characters as the bytes take, and no bits left over, so that one token has one spelling.
@@ -70,57 +69,26 @@ const unsigned char* take(const unsigned char* at, Number& value) {
   return at;
 }
 
+std::string_view bytes_of(const Fields& fields) {
+  return {reinterpret_cast<const char*>(fields.data()), fields.size()};
+}
+
 }  // namespace
 
-struct LineageSigner::Impl {
-  EVP_MAC* mac = nullptr;
-  EVP_MAC_CTX* context = nullptr;
+LineageSigner::LineageSigner(std::string_view secret) : hmac_(secret) {}
 
-  Mac sum(const Fields& fields, std::string_view scope) const {
-    Mac out{};
-    std::size_t length = 0;
-    // Without a key: starts again with the one given at construction.
-    WEIR_CHECK(EVP_MAC_init(context, nullptr, 0, nullptr) == 1);
-    const auto* version = reinterpret_cast<const unsigned char*>(kVersion.data());
-    WEIR_CHECK(EVP_MAC_update(context, version, kVersion.size()) == 1);
-    WEIR_CHECK(EVP_MAC_update(context, fields.data(), fields.size()) == 1);
-    WEIR_CHECK(EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(scope.data()), scope.size()) == 1);
-    WEIR_CHECK(EVP_MAC_final(context, out.data(), &length, out.size()) == 1 && length == out.size());
-    return out;
-  }
-};
-
-LineageSigner::LineageSigner(std::string_view secret) : impl_(std::make_unique<Impl>()) {
-  impl_->mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  WEIR_CHECK(impl_->mac != nullptr);
-  impl_->context = EVP_MAC_CTX_new(impl_->mac);
-  WEIR_CHECK(impl_->context != nullptr);
-  char digest[] = "SHA256";
-  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                               OSSL_PARAM_construct_end()};
-  // HMAC of an empty secret is well defined, but a null key would mean "the one from before".
-  const auto* key = reinterpret_cast<const unsigned char*>(secret.empty() ? "" : secret.data());
-  WEIR_CHECK(EVP_MAC_init(impl_->context, key, secret.size(), params) == 1);
-}
-
-LineageSigner::~LineageSigner() {
-  EVP_MAC_CTX_free(impl_->context);
-  EVP_MAC_free(impl_->mac);
-}
-
-std::string LineageSigner::sign(const Lineage& lineage, std::string_view scope) {
+std::string LineageSigner::sign(const Lineage& lineage, std::string_view scope) const {
   Fields fields{};
   put(put(put(put(fields.data(), lineage.run.high), lineage.run.low), lineage.node), lineage.depth);
-  std::string token;
-  token.reserve(kTokenChars);
-  token += kVersion;
-  append_base64url(token, fields);
-  token += '.';
-  append_base64url(token, impl_->sum(fields, scope));
-  return token;
+  char token[kTokenChars];
+  char* at = std::copy(kVersion.begin(), kVersion.end(), token);
+  at = put_base64url(at, fields);
+  *at++ = '.';
+  put_base64url(at, hmac_.of({kVersion, bytes_of(fields), scope}));
+  return std::string(token, sizeof token);
 }
 
-std::optional<Lineage> LineageSigner::verify(std::string_view token, std::string_view scope) {
+std::optional<Lineage> LineageSigner::verify(std::string_view token, std::string_view scope) const {
   if (token.size() != kTokenChars || !token.starts_with(kVersion)) return std::nullopt;
   const std::string_view body = token.substr(kVersion.size());
   Fields fields{};
@@ -129,7 +97,7 @@ std::optional<Lineage> LineageSigner::verify(std::string_view token, std::string
       !parse_base64url(body.substr(kFieldChars + 1), told)) {
     return std::nullopt;
   }
-  const Mac own = impl_->sum(fields, scope);
+  const Mac own = hmac_.of({kVersion, bytes_of(fields), scope});
   if (CRYPTO_memcmp(own.data(), told.data(), own.size()) != 0) return std::nullopt;
   Lineage out;
   take(take(take(take(fields.data(), out.run.high), out.run.low), out.node), out.depth);

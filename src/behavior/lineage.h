@@ -1,19 +1,19 @@
 // X-Weir-Lineage: where in a run a request stands, signed, so that a sub-agent can prove whose child it is.
 //
 //   LineageSigner signer(secret);
-//   std::string token = signer.sign({.run = id, .node = 7, .depth = 1}, "acme");   // "v1.….…", at most kMaxLineage
-//   bytes auto lineage = signer.verify(token, "acme");                                   // nullopt: forged, damaged,
-//   another tenant's
+//   std::string token = signer.sign({.run = id, .node = 7, .depth = 1}, "acme");   // "v1.….…"
+//   auto lineage = signer.verify(token, "acme");      // nullopt: forged, damaged, another tenant's
 //
-// HMAC-SHA-256 over the token's fields and the tenant (for keys without one: the key). One signer per thread.
+// HMAC-SHA-256 over the token's fields and the tenant (for keys without one: the key). Immutable: one signer serves all
+// threads.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/hmac.h"
 #include "weir/types.h"
 
 namespace weir {
@@ -30,16 +30,12 @@ struct Lineage {
 class LineageSigner {
  public:
   explicit LineageSigner(std::string_view secret);
-  ~LineageSigner();
-  LineageSigner(const LineageSigner&) = delete;
-  LineageSigner& operator=(const LineageSigner&) = delete;
 
-  std::string sign(const Lineage& lineage, std::string_view scope);
-  std::optional<Lineage> verify(std::string_view token, std::string_view scope);
+  std::string sign(const Lineage& lineage, std::string_view scope) const;
+  std::optional<Lineage> verify(std::string_view token, std::string_view scope) const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  HmacSha256 hmac_;
 };
 
 }  // namespace weir

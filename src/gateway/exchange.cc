@@ -35,8 +35,7 @@ Exchange::Exchange(Services& services, ClientSide& client, ExchangeRequest reque
       client_(&client),
       request_(std::move(request)),
       rules_(request_.rules),
-      reservation_(request_.id),
-      tool_limits_(services, *this, request_.id) {}
+      reservation_(request_.id) {}
 
 Exchange::~Exchange() {
   leave_run();

@@ -146,6 +146,7 @@ class Exchange final : private AdmissionEvents,
   void give_back_place(DurationNs wait);
   void leave_run();
   void look_at_tools();
+  ToolLimits& tool_limits();
   bool read_budget();
   bool wants_budget();
   void pay_from_budget();
@@ -305,9 +306,9 @@ class Exchange final : private AdmissionEvents,
   Covered covered_;                      // demands that the run's budget pays
   DurationNs queued_ = 0;                // waited for room
   std::string warning_, answer_id_;
-  ToolLimits tool_limits_;
-  std::size_t tool_at_ = 0;  // of the declared tools
-  bool looking_ = false;     // at the limits of that one
+  std::unique_ptr<ToolLimits> tool_limits_;  // once it is asked
+  std::size_t tool_at_ = 0;                  // of the declared tools
+  bool looking_ = false;                     // at the limits of that one
   std::vector<std::string> stripped_;
 
   // calls that the answer announces

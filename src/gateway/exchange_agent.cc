@@ -208,19 +208,26 @@ void Exchange::look_at_tools() {
       if (!rules_->limits_tool(tool)) continue;
       looking_ = true;
       phase_ = Phase::kLooking;
-      if (!tool_limits_.look(*rules_, attributes_, tool)) return;  // on_tool_limit() goes on
+      if (!tool_limits().look(*rules_, attributes_, tool)) return;  // on_tool_limit() goes on
     }
     looking_ = false;
-    const ToolLimits::Answer& answer = tool_limits_.answer();
+    const ToolLimits::Answer& answer = tool_limits().answer();
     if (answer.admitted || answer.rule == nullptr || answer.rule->on_exceed == OnExceed::kQueue) continue;
     if (answer.rule->on_exceed != OnExceed::kStripTool) {
-      refuse_with(tool_limits_.plan(), tool_limits_.decision(), answer.refusal);
+      refuse_with(tool_limits().plan(), tool_limits().decision(), answer.refusal);
       return;
     }
     strip(tool, answer.refusal);
   }
   if (!stripped_.empty()) call_->strip_tools(stripped_);
   ask();
+}
+
+// Most requests never ask about a tool.
+ToolLimits& Exchange::tool_limits() {
+  if (!tool_limits_)
+    tool_limits_ = std::make_unique<ToolLimits>(services_, static_cast<ToolLimitEvents&>(*this), request_.id);
+  return *tool_limits_;
 }
 
 // A tool that was taken from the list, or a call from an answer.
@@ -238,7 +245,7 @@ void Exchange::count_reported_calls() {
   if (!call_) return;
   for (const std::string& tool : entry_.unseen) {
     count_call(tool);
-    if (rules_->limits_tool(tool)) tool_limits_.spend(*rules_, attributes_, tool);
+    if (rules_->limits_tool(tool)) tool_limits().spend(*rules_, attributes_, tool);
   }
 }
 
@@ -246,7 +253,7 @@ void Exchange::count_reported_calls() {
 void Exchange::release_answered_calls() {
   for (const ToolResult& result : call_->facts().agent.results) {
     if (!result.call_id.empty() && rules_->limits_tool(result.name)) {
-      tool_limits_.release(*rules_, attributes_, result.name, reservation_of_call(result.call_id));
+      tool_limits().release(*rules_, attributes_, result.name, reservation_of_call(result.call_id));
     }
   }
 }

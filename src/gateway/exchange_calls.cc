@@ -52,15 +52,15 @@ bool Exchange::passes_guard(const ToolCall& call, bool cuttable) {
 // Room for one call of the tool under every limit that counts it. False: the answer comes later.
 bool Exchange::ask_for_call(const ToolCall& call) {
   const Hash128 id = call.id.empty() ? services_.next_id() : reservation_of_call(call.id);
-  return tool_limits_.admit(*rules_, attributes_, call.name, id, services_.now + rules_->policy().behavior.runs.idle);
+  return tool_limits().admit(*rules_, attributes_, call.name, id, services_.now + rules_->policy().behavior.runs.idle);
 }
 
 // The limits have answered. True: the call may leave. `noted`: the guard counts it already.
 bool Exchange::admits_call(const ToolCall& call, bool noted) {
-  if (tool_limits_.answer().admitted) return true;
-  if (tool_limits_.answer().rule != nullptr) {
-    services_.metrics->request(request_.target.route, "cut", tool_limits_.answer().refusal.layer);
-    note_refusal(AuditEvent::kRefused, tool_limits_.answer().refusal);
+  if (tool_limits().answer().admitted) return true;
+  if (tool_limits().answer().rule != nullptr) {
+    services_.metrics->request(request_.target.route, "cut", tool_limits().answer().refusal.layer);
+    note_refusal(AuditEvent::kRefused, tool_limits().answer().refusal);
   }
   if (noted) services_.guard->uncall(entry_, call, services_.now);
   return false;
@@ -68,12 +68,8 @@ bool Exchange::admits_call(const ToolCall& call, bool noted) {
 
 // --- whole answers -------------------------------------------------------------------------------------------------
 
-// True: every call was judged, and `answer_` is what the client may have. False: on_tool_limit() goes on.
+// True: every one of `calls_` was judged, and `answer_` is what the client may have. False: on_tool_limit() goes on.
 bool Exchange::judge_answer() {
-  if (!calls_) {
-    calls_ = announced_calls(call_->operation(), inflate_ ? copy_ : answer_);
-    cut_.clear();
-  }
   while (cut_.size() < calls_->size()) {
     const ToolCall& call = (*calls_)[cut_.size()];
     if (!judging_) {
@@ -156,7 +152,7 @@ void Exchange::count_passed_calls() {
     passes_guard(call, false);
     if (!counted_here_) continue;
     count_call(call.name);
-    if (rules_->limits_tool(call.name)) tool_limits_.spend(*rules_, attributes_, call.name);
+    if (rules_->limits_tool(call.name)) tool_limits().spend(*rules_, attributes_, call.name);
   }
 }
 

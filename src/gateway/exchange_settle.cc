@@ -81,16 +81,17 @@ void Exchange::settle_answer() {
     return;
   }
   AnswerFacts facts;
+  const bool judges = mode_ == Mode::kBuffer && generates(call_->operation());
+  std::vector<ToolCall> announced;
   if (reader_) {
     facts = reader_->facts();
     relayed_ = counter_->tokens();
-  } else if (inflate_) {
-    facts = read_answer(call_->operation(), copy_);
-  } else if (mode_ == Mode::kBuffer) {
-    facts = read_answer(call_->operation(), answer_);
+  } else if (inflate_ || mode_ == Mode::kBuffer) {
+    facts = read_answer(call_->operation(), inflate_ ? copy_ : answer_, nullptr, judges ? &announced : nullptr);
   }
   answer_id_ = facts.id;
-  if (mode_ == Mode::kBuffer && generates(call_->operation()) && !judge_answer()) return;
+  if (judges && !calls_) calls_ = std::move(announced);
+  if (judges && !judge_answer()) return;
   call_->priced_as(facts.model, facts.service_tier);
   const bool whole = reader_ ? reader_->ended() : !inflate_ || inflate_->state() == Inflate::State::kEnd;
   if (facts.usage && whole) {

@@ -3,6 +3,7 @@
 
 #include "base/strings.h"
 #include "providers/answer_parts.h"
+#include "providers/call_reader.h"
 
 namespace weir {
 namespace {
@@ -42,24 +43,26 @@ void read_root(Operation operation, const object& root, AnswerFacts& facts, Gene
 }
 
 void read_with(simdjson::dom::parser& parser, Operation operation, std::string_view body, AnswerFacts& facts,
-               GeneratedText* listener) {
+               GeneratedText* listener, std::vector<ToolCall>* calls) {
   object root;
   if (parser.parse(body.data(), body.size(), /*realloc_if_needed=*/true).get_object().get(root) != simdjson::SUCCESS) {
     return;
   }
   read_root(operation, root, facts, listener);
+  if (calls != nullptr) collect_calls(operation, root, *calls);
 }
 
 }  // namespace
 
-AnswerFacts read_answer(Operation operation, std::string_view body, GeneratedText* listener) {
+AnswerFacts read_answer(Operation operation, std::string_view body, GeneratedText* listener,
+                        std::vector<ToolCall>* calls) {
   AnswerFacts facts;
   if (body.size() > kSharedParser) {
     simdjson::dom::parser parser;
-    read_with(parser, operation, body, facts, listener);
+    read_with(parser, operation, body, facts, listener, calls);
   } else {
     thread_local simdjson::dom::parser parser;
-    read_with(parser, operation, body, facts, listener);
+    read_with(parser, operation, body, facts, listener, calls);
   }
   return facts;
 }

@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "model/agent.h"
 #include "model/usage.h"
 #include "providers/operation.h"
 #include "providers/stream_cutter.h"
@@ -44,7 +46,9 @@ class GeneratedText {
 
 // A whole JSON answer. Operations that only count report no usage but zero. Of a usage that stands there twice the last
 // one holds; `total_tokens` is never looked at. Gemini's streams that are one JSON array are not read here.
-AnswerFacts read_answer(Operation operation, std::string_view body, GeneratedText* listener = nullptr);
+// `calls`: takes what announced_calls() gives, without parsing the body again.
+AnswerFacts read_answer(Operation operation, std::string_view body, GeneratedText* listener = nullptr,
+                        std::vector<ToolCall>* calls = nullptr);
 
 // By content type (without parameters, any case); nullopt: not a stream of this operation.
 std::optional<Framing> framing_of(Operation operation, std::string_view content_type);

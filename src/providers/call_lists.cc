@@ -84,8 +84,25 @@ void CallLists::edit_list(const JsonView& root, std::size_t at, const CallBook& 
   }
 }
 
+// Of a stream of which nothing was cut: its calls leave as they came.
+bool CallLists::leaves_as_it_came(CallBook& book) {
+  if (book.cut() > 0) return false;
+  bool same = true;
+  for (const Entry& entry : entries_) {
+    StreamedCall& call = book.at(entry.call);
+    if (!stays(call)) return false;
+    place(call);
+    same &= !is_set(entry.index) || call.placed == call.index;
+  }
+  return same;
+}
+
 void CallLists::write(const EventText& event, CallBook& book, std::string& out) {
   release(event, book, out);
+  if (leaves_as_it_came(book)) {
+    out.append(event.raw());
+    return;
+  }
   const JsonView root(event.json());
   bool leaves = entries_.empty() || says_more(root);
   for (const Entry& entry : entries_) {

@@ -50,6 +50,7 @@ class CallLists : public CallDialect {
   Numbering& numbering(std::int64_t choice);
   void place(StreamedCall& call);
   void release(const EventText& event, CallBook& book, std::string& out);
+  bool leaves_as_it_came(CallBook& book);
   void edit_list(const JsonView& root, std::size_t list, const CallBook& book, TextEdits& edits) const;
 
   std::vector<std::pair<std::int64_t, Numbering>> numberings_;  // per choice with calls

@@ -148,6 +148,13 @@ void each_call(Operation operation, const object& root, const Visit& visit) {
   }
 }
 
+void collect_calls(Operation operation, const object& root, std::vector<ToolCall>& calls) {
+  each_call(operation, root, [&](const CallView& call) {
+    calls.push_back(tool_call_of(call));
+    return calls.size() <= kMaxCallsInTurn;
+  });
+}
+
 ToolCall tool_call_of(const CallView& view) {
   ToolCall call;
   if (view.id.size() <= kMaxCallId) call.id = view.id;

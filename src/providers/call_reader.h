@@ -13,6 +13,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "model/agent.h"
 #include "providers/operation.h"
@@ -45,6 +46,9 @@ std::optional<CallView> gemini_call(const simdjson::dom::object& part);
 // of a line), in order of appearance. False from `visit` ends it.
 void each_call(Operation operation, const simdjson::dom::object& root,
                const std::function<bool(const CallView&)>& visit);
+
+// What announced_calls() answers, of a document.
+void collect_calls(Operation operation, const simdjson::dom::object& root, std::vector<ToolCall>& calls);
 
 // The same calls of one message of a model, where it stands in an answer or in a request's history: a chat message,
 // a Responses item, an Anthropic message, a Gemini content, an Ollama message.

@@ -37,10 +37,7 @@ void collect(simdjson::dom::parser& parser, Operation operation, std::string_vie
   if (parser.parse(body.data(), body.size(), /*realloc_if_needed=*/true).get_object().get(root) != simdjson::SUCCESS) {
     return;
   }
-  each_call(operation, root, [&](const CallView& call) {
-    calls.push_back(tool_call_of(call));
-    return calls.size() <= kMaxCallsInTurn;
-  });
+  collect_calls(operation, root, calls);
 }
 
 }  // namespace

@@ -1,9 +1,6 @@
 #include "records/directory.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -33,39 +30,6 @@ std::string checksum_of(std::string_view body) {
 }
 
 }  // namespace
-
-struct KeyHasher::Impl {
-  EVP_MAC* mac = nullptr;
-  EVP_MAC_CTX* context = nullptr;
-};
-
-KeyHasher::KeyHasher(std::string_view secret) : impl_(std::make_unique<Impl>()) {
-  impl_->mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  WEIR_CHECK(impl_->mac != nullptr);
-  impl_->context = EVP_MAC_CTX_new(impl_->mac);
-  WEIR_CHECK(impl_->context != nullptr);
-  char digest[] = "SHA256";
-  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                               OSSL_PARAM_construct_end()};
-  WEIR_CHECK(
-      EVP_MAC_init(impl_->context, reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), params) == 1);
-}
-
-KeyHasher::~KeyHasher() {
-  EVP_MAC_CTX_free(impl_->context);
-  EVP_MAC_free(impl_->mac);
-}
-
-KeyHash KeyHasher::hash(std::string_view presented_key) {
-  KeyHash out{};
-  std::size_t length = 0;
-  // Without a key: starts again with the one given at construction.
-  WEIR_CHECK(EVP_MAC_init(impl_->context, nullptr, 0, nullptr) == 1);
-  WEIR_CHECK(EVP_MAC_update(impl_->context, reinterpret_cast<const unsigned char*>(presented_key.data()),
-                            presented_key.size()) == 1);
-  WEIR_CHECK(EVP_MAC_final(impl_->context, out.data(), &length, out.size()) == 1 && length == out.size());
-  return out;
-}
 
 std::string make_key(std::span<const unsigned char, 24> random) {
   // The bytes as one 192-bit number, written in base 62: its last 24 digits.

@@ -12,25 +12,22 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/hmac.h"
 #include "model/consumer.h"
 
 namespace weir {
 
 // HMAC-SHA-256 of the presented key under the store's secret.
-using KeyHash = std::array<unsigned char, 32>;
+using KeyHash = HmacSha256::Sum;
 
-// Hashes presented keys; one per thread (keeps an OpenSSL context).
+// Hashes presented keys. Immutable: one serves all threads.
 class KeyHasher {
  public:
-  explicit KeyHasher(std::string_view secret);
-  ~KeyHasher();
-  KeyHasher(const KeyHasher&) = delete;
-  KeyHasher& operator=(const KeyHasher&) = delete;
-  KeyHash hash(std::string_view presented_key);
+  explicit KeyHasher(std::string_view secret) : hmac_(secret) {}
+  KeyHash hash(std::string_view presented_key) const { return hmac_.of({presented_key}); }
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  HmacSha256 hmac_;
 };
 
 // weir_<24 base62>_<6 checksum>. `random` supplies 24 bytes of entropy.
