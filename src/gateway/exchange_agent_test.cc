@@ -176,6 +176,10 @@ TEST(ExchangeAgent, AKeyThatMustShowItsLineageIsRefusedWithoutIt) {
   World world(kAgentPolicy);
   const std::string key = world.add_key({.name = "child", .tenant = "acme", .metadata = {{"lineage", "required"}}});
   EXPECT_EQ(exchange_once(world, key, Talk("Hi"), json_answer(kChatAnswer)).status, 400);
+  for (const std::string& any : {key, world.agent}) {
+    const Received empty = exchange_once(world, any, Talk("Hi"), json_answer(kChatAnswer), "x-weir-lineage:\r\n");
+    EXPECT_EQ(empty.status, 400) << "an empty one is none, and no valid one";
+  }
   const std::string token = exchange_once(world, world.agent, Talk("Hi"), json_answer(kChatAnswer))["x-weir-lineage"];
   EXPECT_EQ(exchange_once(world, key, Talk("Hi"), json_answer(kChatAnswer), "x-weir-lineage: " + token + "\r\n").status,
             200);

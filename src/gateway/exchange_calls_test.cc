@@ -159,10 +159,18 @@ TEST(ExchangeCalls, TheFifthIdenticalCallOfARunIsCut) {
     const Received answer = exchange_once(world, world.agent, talk, announcing({call}));
     ASSERT_EQ(answer.status, 200) << answer.body;
     EXPECT_EQ(has(answer.body, "lookup"), testing::AssertionResult(i < 5)) << i;
-    if (answer["x-weir-warning"] != "(absent)" && warned.empty()) warned = std::to_string(i);
+    if (answer["x-weir-warning"] != "(absent)" && warned.empty()) {
+      EXPECT_EQ(i, 3);
+      warned = answer["x-weir-warning"];
+    }
     talk.announced({call}).returned(call.id, "nothing found " + std::to_string(i));
   }
-  EXPECT_EQ(warned, "3");
+  EXPECT_EQ(warned, "repeats; used=3; allowed=5");
+  const auto noted = std::find_if(world.journal.audits.begin(), world.journal.audits.end(),
+                                  [](const AuditRow& row) { return row.event == AuditEvent::kWarned; });
+  ASSERT_NE(noted, world.journal.audits.end());
+  EXPECT_EQ(noted->tool, "lookup");
+  EXPECT_LT(noted->retry_after_s, 0) << "nobody was told to wait";
   const auto broken = std::find_if(world.journal.audits.begin(), world.journal.audits.end(),
                                    [](const AuditRow& row) { return row.event == AuditEvent::kBroken; });
   ASSERT_NE(broken, world.journal.audits.end());
@@ -177,6 +185,39 @@ TEST(ExchangeCalls, ADeniedToolIsTakenFromTheListAndCutFromAnswers) {
       exchange_once(world, world.agent, Talk("Clean up.", {"wipe_disk", "lookup"}), announcing({{"w", "wipe_disk"}}));
   EXPECT_FALSE(has(world.upstream().sent, "\"name\":\"wipe_disk\""));
   EXPECT_FALSE(has(answer.body, "wipe_disk"));
+  world.expect_quiet();
+}
+
+TEST(ExchangeCalls, ACallWhoseNameNoLimitCanHoldIsCutAndNoted) {
+  World world(kAgentPolicy);
+  for (const std::string name : {R"(send_email\u0000)", R"(send\u200b_email)", ""}) {
+    const std::string answer = R"({"choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[)"
+                               R"({"id":"a","type":"function","function":{"name":"lookup","arguments":"{}"}},)"
+                               R"({"id":"b","type":"function","function":{"name":")" +
+                               name +
+                               R"(","arguments":"{\"bad\":1}"}}]},"finish_reason":"tool_calls"}],)"
+                               R"("usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}})";
+    const Received got = exchange_once(world, world.agent, Talk("Write " + name.substr(0, 5)), json_answer(answer));
+    EXPECT_TRUE(has(got.body, "lookup"));
+    EXPECT_FALSE(has(got.body, "bad")) << name;
+    EXPECT_EQ(world.row().tool_calls, 1);
+    EXPECT_EQ(world.journal.audits.back().limit, "tools");
+  }
+  world.expect_quiet();
+}
+
+TEST(ExchangeCalls, AnAnswerWhoseCallsWereAllCutIsNoProgress) {
+  World world(agent_policy_with("runs: { max_fanout: 3 }\n"));
+  const std::string token =
+      exchange_once(world, world.agent, Talk("Spread."), announcing({{"r", "lookup"}}))["x-weir-lineage"];
+  Received answer;
+  for (int i = 0; i < 4; ++i) {
+    const std::string number = std::to_string(i);
+    answer = exchange_once(world, world.agent, Talk("Child " + number), announcing({{"w" + number, "wipe_disk"}}),
+                           "x-weir-lineage: " + token + "\r\n");
+    EXPECT_EQ(answer.status, i < 3 ? 200 : 429) << answer.body;
+  }
+  EXPECT_TRUE(has(answer.body, "fanout"));
   world.expect_quiet();
 }
 

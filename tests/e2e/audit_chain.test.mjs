@@ -16,9 +16,11 @@ before(async () => {
 });
 after(() => weir?.stop());
 
+// No two prompts are the same: the same one repeated before its wait is over would meet a breaker.
+let prompts = 0;
 const call = async () => (await fetch(`${weir.url}/v1/chat/completions`, { method: 'POST',
   headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-  body: JSON.stringify({ model: 'sim', max_tokens: 5, messages: [{ role: 'user', content: 'hi' }] }) })).status;
+  body: JSON.stringify({ model: 'sim', max_tokens: 5, messages: [{ role: 'user', content: `hi ${prompts += 1}` }] }) })).status;
 
 async function verify(...more) {
   const result = await weir.command('audit', '--verify', '--json', ...more);

@@ -52,6 +52,7 @@ test('kill -9 in the middle of mixed load in every dialect: the books add up', a
   const config = mockConfig(provider, {
     workers: 2,
     retry: { attempts: 2, within: '1s' },
+    breaker: { mode: 'shadow' },   // one caller whose requests fail in every way, on purpose
     reservation: { trust_cap: 32, top_up: 8 },
     limits: [
       { name: 'requests', per: 'key', meter: 'requests', allow: '1M/1h' },

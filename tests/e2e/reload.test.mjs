@@ -23,8 +23,10 @@ after(async () => {
   await provider?.close();
 });
 
+// No two prompts are the same: the same one repeated before its wait is over would meet a breaker.
+let prompts = 0;
 const call = async () => (await fetch(`${weir.url}/v1/chat/completions`, { method: 'POST',
-  body: JSON.stringify({ model: 'mock-out=1', messages: [{ role: 'user', content: 'x' }] }),
+  body: JSON.stringify({ model: 'mock-out=1', messages: [{ role: 'user', content: `x ${prompts += 1}` }] }),
   headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } })).status;
 const limit = async (name = 'requests') => (await weir.me(key)).limits.find((item) => item.name === name);
 
