@@ -1,5 +1,7 @@
 #include "journal/audit_sum.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/time.h"
@@ -7,19 +9,33 @@
 namespace weir {
 
 void AuditSum::Pair::add(AuditRow row) {
-  if (summed) {
-    sum.count += row.count;
-    return;
+  const auto of = [this](const std::string& user) {
+    return std::find_if(sums.begin(), sums.end(), [&](const AuditRow& sum) { return sum.user == user; });
+  };
+  auto sum = of(row.user);
+  // An innocent user must not stand for what others did: beyond the bound nobody is named.
+  if (sum == sums.end() && sums.size() >= kMaxAuditUsers) {
+    for (std::string* text : {&row.user, &row.run, &row.agent}) text->clear();
+    sum = of(row.user);
   }
-  summed = true;
-  sum = std::move(row);
+  if (sum == sums.end()) {
+    sums.push_back(std::move(row));
+  } else {
+    sum->count += row.count;
+  }
+}
+
+// Time that goes back by a second belongs to the one already begun, else workers that are a little apart would open the
+// sums again and again. A clock that was set back by more begins anew: the sums would wait for the old time.
+bool AuditSum::another_second(TimeNs now) const {
+  return now / kSecond > second_ || now / kSecond + 1 < second_;
 }
 
 void AuditSum::close_second(std::vector<AuditRow>& out) {
   for (auto& [name, pair] : pairs_) {
-    if (pair.summed) out.push_back(std::move(pair.sum));
+    std::move(pair.sums.begin(), pair.sums.end(), std::back_inserter(out));
   }
-  if (others_.summed) out.push_back(std::move(others_.sum));
+  std::move(others_.sums.begin(), others_.sums.end(), std::back_inserter(out));
   pairs_.clear();
   others_ = Pair{};
 }
@@ -30,8 +46,7 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  // Time that went backwards belongs to the second already begun, else it would open the sums anew.
-  if (now / kSecond > second_) {
+  if (another_second(now)) {
     close_second(out);
     second_ = now / kSecond;
   }
@@ -58,9 +73,10 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
 
 void AuditSum::flush(TimeNs now, std::vector<AuditRow>& out, bool all) {
   const std::lock_guard lock(mutex_);
-  if (!all && now / kSecond <= second_) return;
+  const bool over = another_second(now);
+  if (!all && !over) return;
   close_second(out);
-  if (now / kSecond > second_) second_ = now / kSecond;
+  if (over) second_ = now / kSecond;
 }
 
 }  // namespace weir

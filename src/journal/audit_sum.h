@@ -1,14 +1,14 @@
 // Keeps a flood of events from becoming a flood of audit rows: the first 20 per second, event, key, limit and tool pass
-// as single rows, the rest of that second becomes one row with `count`. Agents and runs are not told apart: whoever is
-// refused could name a new one each time.
+// as single rows, the rest of that second becomes one row with `count` for each of the first users, and one without a
+// user for the others. Agents and runs are not told apart: whoever is refused could name a new one each time.
 //
 //   AuditSum audit;
 //   std::vector<AuditRow> rows;
 //   audit.add(row, now, rows);        // appends what is to be written now
 //   audit.flush(now, rows);           // every second, so that the last sums come out too
 //
-// Thread-safe; share one between the workers. Limits: kMaxAuditPairs combinations per second; events of further
-// ones are summed together in one row with an empty key, limit and tool.
+// Thread-safe; share one between the workers. Limits: kMaxAuditPairs combinations per second, kMaxAuditUsers of each;
+// events of further combinations are summed together in one row with an empty key, limit and tool.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@
 namespace weir {
 
 inline constexpr std::size_t kMaxAuditPairs = 10'000;
+inline constexpr std::size_t kMaxAuditUsers = 8;  // of one key, that sums are kept apart for
 
 class AuditSum {
  public:
@@ -34,10 +35,10 @@ class AuditSum {
  private:
   struct Pair {
     std::int64_t passed = 0;
-    bool summed = false;
-    AuditRow sum;  // the first one summed, with the count of all
+    std::vector<AuditRow> sums;  // of a user each: the first one summed, with the count of all
     void add(AuditRow row);
   };
+  bool another_second(TimeNs now) const;
   void close_second(std::vector<AuditRow>& out);
 
   const std::int64_t singles_per_second_;
