@@ -66,7 +66,8 @@ struct RecentRun {
   std::int64_t llm_calls = 0, tool_calls = 0, tokens = 0, usd_micros = 0;
   TimeNs last = 0;
 };
-inline constexpr std::size_t kMaxRecentRuns = 200'000;  // the ones used last
+inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
+inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
 
 // How far the ledger has read a journal segment.
@@ -123,8 +124,8 @@ class Store {
   // Walks the chain from the first kept row on, in one snapshot of the store. `expected`: a head printed earlier, in
   // hexadecimal.
   Result<AuditVerdict> verify_audit(std::string_view expected = {});
-  // Runs of rows since then, last used first.
-  Result<std::vector<RecentRun>> recent_runs(TimeNs since);
+  // Runs of the newest `most_rows` rows since then, last used first.
+  Result<std::vector<RecentRun>> recent_runs(TimeNs since, std::size_t most_rows = kMaxRecentRunRows);
   // Inserts rows and moves the journal positions, in one transaction. A row of a decision hold replaces the one booked
   // for it before.
   Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
