@@ -136,9 +136,11 @@ class Store {
   Result<std::size_t> purge_closed_decisions(TimeNs before, std::size_t most);
   Result<std::vector<DrainPosition>> positions();
   Result<void> forget_positions(std::span<const std::uint64_t> sequences);
-  // Deletes at most `most` rows older than given from each table; how many went. Call again while it is not zero.
-  // Audit rows go in the order of the chain: one that is out of order in time goes with its neighbours.
-  Result<std::size_t> purge(TimeNs usage_before, TimeNs audit_before, std::size_t most);
+  // Retention. Each deletes at most `most` rows older than `before`; how many went. Call again while it is not zero.
+  Result<std::size_t> purge_usage(TimeNs before, std::size_t most);
+  // In the order of the chain: one that is out of order in time goes with its neighbours. Appends a row of the time
+  // `now` that states what was deleted and where the chain begins; such rows alone are no reason for another one.
+  Result<std::size_t> purge_audit(TimeNs before, std::size_t most, TimeNs now);
 
   // The file may not grow beyond so many pages: how tests meet a full disk.
   Result<void> limit_pages_for_test(int pages);
