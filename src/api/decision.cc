@@ -164,7 +164,8 @@ void Api::decide(Services& services, const OwnRequest& request, ReplyEvents& eve
   if (call->denied) {
     if (!check) {
       services.metrics->request(kDecisionRoute, "refuse", call->denied->layer);
-      audit_refusal(services, *call->denied, key.name, call->request_id);
+      audit_event(services, AuditEvent::kRefused, *call->denied, call->identity, call->body.attributes.run,
+                  call->request_id, {});
     }
     return events.on_reply(denied_reply(*call));
   }

@@ -29,7 +29,8 @@ Reply unknown_id() {
 
 Reply too_many_holds(Services& services, const DecisionCall& call) {
   services.metrics->request(kDecisionRoute, "refuse", "entry");
-  audit_refusal(services, {.limit = "holds", .layer = "entry"}, call.row.key, call.request_id);
+  audit_event(services, AuditEvent::kRefused, {.limit = "holds", .layer = "entry"}, call.identity,
+              call.body.attributes.run, call.request_id, {});
   return call_fault_reply(
       {.status = 429,
        .message =

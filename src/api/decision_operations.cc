@@ -144,7 +144,8 @@ void DecisionDesk::Admit::refuse(const Decision& decision) {
     refusal = call_->rules->refusal(call_->plan, decision, call_->attributes, services_.now);
   }
   services_.metrics->request(kDecisionRoute, "refuse", refusal.layer);
-  audit_refusal(services_, refusal, call_->row.key, call_->request_id);
+  audit_event(services_, AuditEvent::kRefused, refusal, call_->identity, call_->body.attributes.run, call_->request_id,
+              {});
   finish(refusal_reply(ErrorShape::kProblem, call_->plan, decision, refusal, call_->request_id, services_.now));
 }
 

@@ -295,6 +295,16 @@ TEST_F(DecisionTest, CheckIsAdmitWithoutAnyTrace) {
   world.expect_quiet();
 }
 
+TEST_F(DecisionTest, ARefusalIsThatOfTheUserForWhomAServiceAsked) {
+  const std::string backend = world.add_key({.name = "backend", .tenant = "acme", .kind = ConsumerKind::kService});
+  const std::string_view body =
+      R"({"id":"a","model":"gpt-4o","attributes":{"user":"eve","run":"r1"},"estimate":{"input_tokens":60000}})";
+  EXPECT_EQ(post("admit", body, backend).status, 413);
+  ASSERT_EQ(world.journal.audits.size(), 1u);
+  const AuditRow& row = world.journal.audits[0];
+  EXPECT_EQ((std::vector{row.key, row.user, row.run}), (std::vector<std::string>{"backend", "eve", "r1"}));
+}
+
 TEST_F(DecisionTest, RefusalsAreAuditedAndMayBeAskedAgain) {
   post("admit", R"({"id":"big","model":"gpt-4o","estimate":{"input_tokens":45000}})");
   const Received refused = post("admit", R"({"id":"a","model":"gpt-4o","estimate":{"input_tokens":45000}})");

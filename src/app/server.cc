@@ -437,8 +437,15 @@ void Server::purge_old() {
   if (now < next_purge_) return;
   const std::shared_ptr<const Policy> policy = current_policy();
   while (store_->purge_closed_decisions(now - DecisionDesk::kRemembered, 5'000).value_or(0) > 0) continue;
-  const Result<std::size_t> gone = store_->purge(now - policy->retain_ledger, now - policy->retain_audit, 5'000);
-  next_purge_ = gone && *gone > 0 ? now : now + kHour;
+  // Each by itself: an audit whose chain is broken keeps its old rows as evidence, the ledger does not wait for it.
+  const Result<std::size_t> usage = store_->purge_usage(now - policy->retain_ledger, 5'000);
+  const Result<std::size_t> audit = store_->purge_audit(now - policy->retain_audit, 5'000, now);
+  std::string kept_because = audit ? std::string() : audit.error().message;
+  if (!kept_because.empty() && kept_because != audit_kept_because_) {
+    log_event(LogLevel::kWarn, now, "retention cannot delete audit rows", {{"because", kept_because}});
+  }
+  audit_kept_because_ = std::move(kept_because);
+  next_purge_ = usage.value_or(0) + audit.value_or(0) > 0 ? now : now + kHour;
 }
 
 std::string Server::why_not_ready() const {

@@ -126,6 +126,7 @@ class Server {
   std::uint64_t directory_version_ = 0;
   TimeNs next_poll_ = 0;
   TimeNs next_purge_ = 0;
+  std::string audit_kept_because_;  // as logged last: why retention could not delete audit rows
   mutable std::mutex reason_mutex_;
   std::string journal_reason_, ledger_reason_, snapshot_reason_;  // "" while all is well
   std::atomic<bool> snapshot_wanted_{false};

@@ -38,10 +38,10 @@ AuditRow row_of(const Services& services, AuditEvent event, const Refusal& refus
           .count = 1,
           .evidence = {},
           .config_version = services.rules->policy().version,
-          .user = per_value(refusal, "user"),
+          .user = {},
           .tool = per_value(refusal, "tool"),
-          .run = per_value(refusal, "run"),
-          .agent = per_value(refusal, "agent")};
+          .run = {},
+          .agent = {}};
 }
 
 void write(Services& services, std::vector<AuditRow>& rows) {
@@ -49,12 +49,6 @@ void write(Services& services, std::vector<AuditRow>& rows) {
 }
 
 }  // namespace
-
-void audit_refusal(Services& services, const Refusal& refusal, const std::string& key, const std::string& request_id) {
-  std::vector<AuditRow> rows;
-  services.audit_sum->add(row_of(services, AuditEvent::kRefused, refusal, key, request_id), services.now, rows);
-  write(services, rows);
-}
 
 void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const Identity& who,
                  std::string_view run, const std::string& request_id, std::string evidence) {

@@ -10,8 +10,6 @@
 
 namespace weir {
 
-void audit_refusal(Services& services, const Refusal& refusal, const std::string& key, const std::string& request_id);
-
 // Any event with the numbers of a refusal: a refusal, a warning, a break, a stripped tool. `run`: empty if none.
 void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const Identity& who,
                  std::string_view run, const std::string& request_id, std::string evidence);

@@ -10,16 +10,20 @@ namespace {
 
 using namespace stage;
 
-TEST(RefusalAudit, RowsSayWhichUserToolRunAndAgentWhereTheRefusalKnows) {
+TEST(RefusalAudit, RowsSayWhichUserToolRunAndAgentWhateverTheLimitCountsPer) {
   World world;
+  Identity who;
+  who.consumer = std::make_shared<const Consumer>(Consumer{.name = "backend", .kind = ConsumerKind::kService});
+  who.user = "eve";
+  who.agent = "mailer";
   Refusal refusal{.limit = "high-risk", .layer = "tool"};
-  refusal.per = {{"caller", "ann"}, {"tool", "pay"}, {"user", "eve"}, {"run", "r1"}, {"agent", "mailer"}};
-  audit_refusal(world.services, refusal, "ann", "req_1");
+  refusal.per = {{"caller", "backend"}, {"tool", "pay"}};
+  audit_event(world.services, AuditEvent::kRefused, refusal, who, "r1", "req_1", {});
   ASSERT_EQ(world.journal.audits.size(), 1u);
   const AuditRow& row = world.journal.audits[0];
-  EXPECT_EQ((std::vector{row.user, row.tool, row.run, row.agent}),
-            (std::vector<std::string>{"eve", "pay", "r1", "mailer"}));
-  audit_refusal(world.services, Refusal{.limit = "spend", .layer = "budget"}, "ann", "req_2");
+  EXPECT_EQ((std::vector{row.key, row.user, row.tool, row.run, row.agent}),
+            (std::vector<std::string>{"backend", "eve", "pay", "r1", "mailer"}));
+  audit_event(world.services, AuditEvent::kRefused, Refusal{.limit = "spend", .layer = "budget"}, who, {}, "req_2", {});
   EXPECT_EQ(world.journal.audits.at(1).tool, "");
 }
 

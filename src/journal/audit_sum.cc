@@ -15,7 +15,7 @@ void AuditSum::sum(Pair& pair, AuditRow row) {
   auto found = of_user(row.user);
   const bool many = pair.sums.size() >= kMaxSummedUsers || (!pair.sums.empty() && sums_ >= 2 * kMaxAuditPairs);
   if (found == pair.sums.end() && many) {
-    row.user.clear();
+    for (std::string* text : {&row.user, &row.run, &row.agent}) text->clear();
     row.per_json = "{}";
     found = of_user(row.user);
   }
@@ -25,6 +25,12 @@ void AuditSum::sum(Pair& pair, AuditRow row) {
   }
   ++sums_;
   pair.sums.push_back(std::move(row));
+}
+
+// Time that goes back by a second belongs to the one already begun, else workers that are a little apart would open the
+// sums again and again. A clock that was set back by more begins anew: the sums would wait for the old time.
+bool AuditSum::another_second(TimeNs now) const {
+  return now / kSecond > second_ || now / kSecond + 1 < second_;
 }
 
 void AuditSum::close_second(std::vector<AuditRow>& out) {
@@ -43,8 +49,7 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  // Time that went backwards belongs to the second already begun, else it would open the sums anew.
-  if (now / kSecond > second_) {
+  if (another_second(now)) {
     close_second(out);
     second_ = now / kSecond;
   }
@@ -71,9 +76,10 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
 
 void AuditSum::flush(TimeNs now, std::vector<AuditRow>& out, bool all) {
   const std::lock_guard lock(mutex_);
-  if (!all && now / kSecond <= second_) return;
+  const bool over = another_second(now);
+  if (!all && !over) return;
   close_second(out);
-  if (now / kSecond > second_) second_ = now / kSecond;
+  if (over) second_ = now / kSecond;
 }
 
 }  // namespace weir

@@ -40,6 +40,7 @@ class AuditSum {
     std::vector<AuditRow> sums;  // of each user: the first one summed, with the count of all
   };
   void sum(Pair& pair, AuditRow row);
+  bool another_second(TimeNs now) const;
   void close_second(std::vector<AuditRow>& out);
 
   const std::int64_t singles_per_second_;

@@ -148,6 +148,45 @@ TEST(AuditSum, TimeThatGoesBackOpensNothingAnew) {
   EXPECT_EQ(rows.back().count, 10);
 }
 
+TEST(AuditSum, AClockThatJumpedAheadAndBackHoldsNoSumsUntilItIsThereAgain) {
+  AuditSum audit(1);
+  std::vector<AuditRow> rows;
+  for (int i = 0; i < 3; ++i) audit.add(refusal("a", "x", 1), 100'000 * kSecond, rows);
+  audit.flush(1000 * kSecond, rows);
+  ASSERT_EQ(rows.size(), 2u) << "the second ahead is over";
+  EXPECT_EQ(rows.back().count, 2);
+  for (int i = 0; i < 3; ++i) audit.add(refusal("a", "x", 1), 1000 * kSecond, rows);
+  EXPECT_EQ(rows.size(), 3u);
+  audit.flush(1001 * kSecond, rows);
+  EXPECT_EQ(rows.size(), 4u);
+  for (int i = 0; i < 3; ++i) audit.add(refusal("a", "x", 1), 500 * kSecond, rows);
+  audit.flush(501 * kSecond, rows);
+  EXPECT_EQ(rows.size(), 6u) << "also when no flush came between";
+  EXPECT_EQ(total(rows), 9);
+}
+
+TEST(AuditSum, WhoFloodsIsNamedAndNobodyElseForIt) {
+  AuditSum audit(1);
+  std::vector<AuditRow> rows;
+  const auto refuse = [&](const std::string& user) {
+    AuditRow row = refusal("backend", "requests", kSecond);
+    row.user = user;
+    row.run = "run of " + user;
+    audit.add(std::move(row), kSecond, rows);
+  };
+  refuse("first");
+  for (std::size_t user = 1; user < kMaxSummedUsers; ++user) refuse("user" + std::to_string(user));
+  for (int i = 0; i < 900; ++i) refuse("eve");
+  for (int i = 0; i < 50; ++i) refuse("named anew " + std::to_string(i));
+  EXPECT_EQ(rows.size(), 1u);
+  audit.flush(2 * kSecond, rows);
+  ASSERT_EQ(rows.size(), 1 + kMaxSummedUsers + 1) << "users, and the rest";
+  EXPECT_EQ(rows[kMaxSummedUsers].user, "eve");
+  EXPECT_EQ(rows[kMaxSummedUsers].count, 900);
+  EXPECT_EQ(rows.back().user + rows.back().run, "") << "of many users";
+  EXPECT_EQ(rows.back().count, 50);
+}
+
 TEST(AuditSum, MemoryIsBoundedAndNothingIsLost) {
   AuditSum audit;
   std::vector<AuditRow> rows;

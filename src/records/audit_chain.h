@@ -37,6 +37,8 @@ struct AuditVerdict {
   std::int64_t purged = 0;  // before them, deleted by retention
   TimeNs first = 0, last = 0;
   AuditHash base{}, head{};  // before the first kept row; of the last row checked
+  TimeNs purge_time = 0;     // of the last kept row in which retention says what it deleted
+  std::string purge_words;   // that row's evidence; empty: there is none
   bool intact = true;
   std::string why;  // where not: one sentence
   TimeNs broken_time = 0;

@@ -171,36 +171,110 @@ TEST_F(Chain, AnEarlierHeadIsFoundAfterTheAuditGrew) {
   EXPECT_FALSE(store.verify_audit(std::string(64, 'f'))->expected_found);
 }
 
+// The old end is cut as by somebody who knows where the beginning is recorded.
+constexpr const char* kCutOldEnd =
+    "UPDATE audit_chain SET base = (SELECT hash FROM audit WHERE id = 9), purged = 9, kept = kept - 9; "
+    "DELETE FROM audit WHERE id <= 9";
+
+TEST_F(Chain, AnOldEndCutTogetherWithItsRecordShows) {
+  const std::string kept = to_hex(store.verify_audit()->head);
+  tamper(kCutOldEnd);
+  const AuditVerdict verdict = store.verify_audit(kept).value();
+  EXPECT_FALSE(verdict.intact);
+  EXPECT_FALSE(verdict.broken_at_row);
+  EXPECT_NE(verdict.why.find("no row says that retention deleted them"), std::string::npos) << verdict.why;
+}
+
+TEST_F(Chain, AnOldEndCutBeyondWhatRetentionDeletedShows) {
+  EXPECT_EQ(store.purge_audit(5, 100, 50).value(), 4u);
+  EXPECT_TRUE(store.verify_audit()->intact);
+  tamper(kCutOldEnd);
+  EXPECT_FALSE(store.verify_audit()->intact) << "the row states another beginning";
+  tamper("UPDATE audit_chain SET purged = 4");
+  EXPECT_FALSE(store.verify_audit()->intact);
+}
+
+TEST_F(Chain, ARecordOfRowsDeletedThatNoRowStatesShows) {
+  tamper("UPDATE audit_chain SET purged = 3");
+  EXPECT_FALSE(store.verify_audit()->intact);
+}
+
+TEST_F(Chain, RetentionStatesInTheChainWhatItDeleted) {
+  EXPECT_EQ(store.purge_audit(5, 100, 50).value(), 4u);
+  std::vector<AuditRow> told;
+  ASSERT_TRUE(store.audit({.event = AuditEvent::kAdmin, .key = {}}, [&](const AuditRow& row) {
+    told.push_back(row);
+    return true;
+  }));
+  ASSERT_EQ(told.size(), 1u);
+  const AuditVerdict verdict = store.verify_audit().value();
+  EXPECT_EQ(told[0].time, 50);
+  EXPECT_EQ(told[0].limit, "retention");
+  EXPECT_EQ(told[0].per_json, R"({"base":")" + to_hex(verdict.base) + "\"}");
+  EXPECT_EQ(told[0].requested, "4");
+  EXPECT_EQ(told[0].used, "4");
+  EXPECT_EQ(told[0].evidence, "by retention: 4 rows from before 1970-01-01T00:00:00Z deleted, 4 in all");
+  EXPECT_EQ(verdict.purge_time, 50);
+  EXPECT_EQ(verdict.purge_words, told[0].evidence);
+}
+
 TEST_F(Chain, RetentionMovesTheBeginningAndTheRestStaysIntact) {
   const std::string first_kept = to_hex([&] {
     AuditHash hash = kAuditGenesis;
     for (int i = 0; i < 4; ++i) hash = chained(hash, rows[static_cast<std::size_t>(i)]);
     return hash;
   }());
-  EXPECT_EQ(store.purge(0, 5, 3).value(), 3u) << "at most so many at once";
-  EXPECT_EQ(store.purge(0, 5, 3).value(), 1u);
-  EXPECT_EQ(store.purge(0, 5, 3).value(), 0u);
+  EXPECT_EQ(store.purge_audit(5, 3, 50).value(), 3u) << "at most so many at once";
+  EXPECT_EQ(store.purge_audit(5, 3, 51).value(), 1u);
+  EXPECT_EQ(store.purge_audit(5, 3, 52).value(), 0u);
   AuditVerdict verdict = store.verify_audit(first_kept).value();
   EXPECT_TRUE(verdict.intact) << verdict.why;
   EXPECT_TRUE(verdict.expected_found) << "a head that is now the beginning";
-  EXPECT_EQ(verdict.rows, 6);
+  EXPECT_EQ(verdict.rows, 6 + 2);
   EXPECT_EQ(verdict.purged, 4);
-  ASSERT_TRUE(store.book({}, std::vector{row_at(11)}, {}));
-  EXPECT_EQ(store.purge(0, 100, 100).value(), 7u) << "all of it";
-  ASSERT_TRUE(store.book({}, std::vector{row_at(12)}, {}));
+  ASSERT_TRUE(store.book({}, std::vector{row_at(53)}, {}));
+  EXPECT_EQ(store.purge_audit(100, 100, 101).value(), 9u) << "all of it";
+  ASSERT_TRUE(store.book({}, std::vector{row_at(102)}, {}));
   verdict = store.verify_audit().value();
   EXPECT_TRUE(verdict.intact) << verdict.why;
-  EXPECT_EQ(verdict.purged, 11);
+  EXPECT_EQ(verdict.purged, 13);
+  EXPECT_EQ(verdict.rows, 2);
   tamper("DELETE FROM audit");
   EXPECT_FALSE(store.verify_audit()->intact);
 }
 
 TEST_F(Chain, RetentionLeavesNoGapWhereTimesAreOutOfOrder) {
   ASSERT_TRUE(store.book({}, std::vector{row_at(3), row_at(20)}, {}));
-  EXPECT_EQ(store.purge(0, 5, 100).value(), 4u);
+  EXPECT_EQ(store.purge_audit(5, 100, 50).value(), 4u);
   EXPECT_TRUE(store.verify_audit()->intact);
-  EXPECT_EQ(store.purge(0, 15, 100).value(), 7u);
+  EXPECT_EQ(store.purge_audit(15, 100, 51).value(), 7u);
   EXPECT_TRUE(store.verify_audit()->intact);
+}
+
+TEST_F(Chain, AQuietAuditComesToRest) {
+  EXPECT_EQ(store.purge_audit(20, 4, 50).value(), 4u);
+  EXPECT_EQ(store.purge_audit(20, 100, 50).value(), 6u);
+  EXPECT_EQ(store.purge_audit(1000, 100, 1000).value(), 0u) << "what is left only tells of deletions";
+  AuditVerdict verdict = store.verify_audit().value();
+  EXPECT_TRUE(verdict.intact) << verdict.why;
+  EXPECT_EQ(verdict.rows, 2);
+  EXPECT_EQ(store.purge_audit(1000, 2, 1000).value(), 2u) << "many of them do not hold back what follows";
+  EXPECT_EQ(store.purge_audit(1000, 2, 1000).value(), 0u);
+  verdict = store.verify_audit().value();
+  EXPECT_TRUE(verdict.intact) << verdict.why;
+  EXPECT_EQ(verdict.rows, 1);
+}
+
+TEST_F(Chain, RetentionKeepsRowsBehindABrokenOneAndTheLedgerDoesNotWaitForIt) {
+  UsageRow usage;
+  usage.time = 1;
+  ASSERT_TRUE(store.book(std::vector{usage}, {}, {}));
+  tamper("UPDATE audit SET hash = x'00' WHERE id = 2");
+  const auto audit = store.purge_audit(5, 100, 50);
+  ASSERT_FALSE(audit);
+  EXPECT_NE(audit.error().message.find("weir audit --verify"), std::string::npos) << audit.error().message;
+  EXPECT_EQ(store.purge_usage(5, 100).value(), 1u);
+  EXPECT_FALSE(store.verify_audit()->intact);
 }
 
 TEST_F(Chain, ProcessesThatAppendAtTheSameTimeMakeOneChain) {

@@ -26,9 +26,14 @@ bool Statement::run() {
   return outcome == kDone;
 }
 
-std::string Statement::text(int at) const {
+std::string_view Statement::view(int at) const {
   const auto* data = static_cast<const char*>(sqlite3_column_blob(s_, at));
-  return data == nullptr ? std::string() : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(s_, at)));
+  if (data == nullptr) return {};
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(s_, at))};
+}
+
+std::string Statement::text(int at) const {
+  return std::string(view(at));
 }
 
 Result<void> Database::open(const std::string& path, int flags, int busy_timeout_ms) {

@@ -51,6 +51,7 @@ class Statement {
   int type(int at) const { return sqlite3_column_type(s_, at); }  // SQLITE_INTEGER …, as it is stored
   bool is_null(int at) const { return sqlite3_column_type(s_, at) == SQLITE_NULL; }
   std::string text(int at) const;
+  std::string_view view(int at) const;  // the same until the next step
 
  private:
   sqlite3_stmt* s_ = nullptr;

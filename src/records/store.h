@@ -66,7 +66,8 @@ struct RecentRun {
   std::int64_t llm_calls = 0, tool_calls = 0, tokens = 0, usd_micros = 0;
   TimeNs last = 0;
 };
-inline constexpr std::size_t kMaxRecentRuns = 200'000;  // the ones used last
+inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
+inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
 
 // How far the ledger has read a journal segment.
@@ -123,8 +124,8 @@ class Store {
   // Walks the chain from the first kept row on, in one snapshot of the store. `expected`: a head printed earlier, in
   // hexadecimal.
   Result<AuditVerdict> verify_audit(std::string_view expected = {});
-  // Runs of rows since then, last used first.
-  Result<std::vector<RecentRun>> recent_runs(TimeNs since);
+  // Runs of the newest `most_rows` rows since then, last used first.
+  Result<std::vector<RecentRun>> recent_runs(TimeNs since, std::size_t most_rows = kMaxRecentRunRows);
   // Inserts rows and moves the journal positions, in one transaction. A row of a decision hold replaces the one booked
   // for it before.
   Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
@@ -135,9 +136,11 @@ class Store {
   Result<std::size_t> purge_closed_decisions(TimeNs before, std::size_t most);
   Result<std::vector<DrainPosition>> positions();
   Result<void> forget_positions(std::span<const std::uint64_t> sequences);
-  // Deletes at most `most` rows older than given from each table; how many went. Call again while it is not zero.
-  // Audit rows go in the order of the chain: one that is out of order in time goes with its neighbours.
-  Result<std::size_t> purge(TimeNs usage_before, TimeNs audit_before, std::size_t most);
+  // Retention. Each deletes at most `most` rows older than `before`; how many went. Call again while it is not zero.
+  Result<std::size_t> purge_usage(TimeNs before, std::size_t most);
+  // In the order of the chain: one that is out of order in time goes with its neighbours. Appends a row of the time
+  // `now` that states what was deleted and where the chain begins; such rows alone are no reason for another one.
+  Result<std::size_t> purge_audit(TimeNs before, std::size_t most, TimeNs now);
 
   // The file may not grow beyond so many pages: how tests meet a full disk.
   Result<void> limit_pages_for_test(int pages);

@@ -50,6 +50,8 @@ bool hash_of(const Statement& s, int at, AuditHash& hash) {
   return true;
 }
 
+constexpr std::string_view kRetention = "retention";  // what an operator's row of a deletion is called
+
 struct Chain {
   AuditHash base{}, head{};
   std::int64_t purged = 0, kept = 0;
@@ -85,6 +87,53 @@ Result<void> write_chain(Database& db, Statement& s, const Chain& chain) {
 void broken(AuditVerdict& verdict, std::string why) {
   verdict.intact = false;
   verdict.why = std::move(why);
+}
+
+std::string base_json(const AuditHash& base) {
+  return fmt::format(R"({{"base":"{}"}})", to_hex(base));
+}
+
+// What retention leaves in the chain: where it begins now, and how many rows went, in all and this time.
+AuditRow purge_row(const Chain& chain, std::size_t gone, TimeNs before, TimeNs now) {
+  AuditRow row{.time = now, .event = AuditEvent::kAdmin, .layer = "admin", .limit = std::string(kRetention)};
+  row.per_json = base_json(chain.base);
+  row.used = std::to_string(chain.purged);
+  row.requested = std::to_string(gone);
+  row.evidence = fmt::format("by retention: {} rows from before {} deleted, {} in all", gone, format_rfc3339(before),
+                             chain.purged);
+  return row;
+}
+
+bool is_purge_row(const Statement& s) {
+  return s.integer(3) == static_cast<std::int64_t>(AuditEvent::kAdmin) && s.text(4) == "admin" &&
+         s.text(5) == kRetention;
+}
+
+// The rows that retention deletes: only from the chain's old end, up to the first row that is to stay, since a gap in
+// the middle would break it.
+struct OldRows {
+  std::size_t count = 0;
+  std::size_t purges = 0;  // of those: what earlier deletions left
+  std::int64_t last = 0;   // its id
+  AuditHash base{};        // its hash, at which the rest begins
+};
+
+Result<OldRows> oldest_rows(Database& db, TimeNs before, std::size_t most) {
+  Statement old = db.prepare(fmt::format("SELECT {}, hash, id FROM audit ORDER BY id LIMIT ?1", kAuditColumns));
+  if (!old) return db.error("cannot delete old records");
+  old.bind(1, static_cast<std::int64_t>(most));
+  OldRows rows;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = old.step()) == Statement::kRow && old.integer(0) < before) {
+    if (!hash_of(old, kAuditColumnCount, rows.base)) {
+      return fail("old audit rows are not deleted: `weir audit --verify` says what is wrong");
+    }
+    rows.last = old.integer(kAuditColumnCount + 1);
+    ++rows.count;
+    rows.purges += is_purge_row(old) ? 1 : 0;
+  }
+  if (outcome == Statement::kFailed) return db.error("cannot delete old records");
+  return rows;
 }
 
 // One step of the walk; false where the chain breaks.
@@ -198,62 +247,60 @@ Result<AuditVerdict> Store::verify_audit(std::string_view expected) {
   seen();
   Statement s = impl_->db.prepare(fmt::format("SELECT {}, hash FROM audit ORDER BY id", kAuditColumns));
   if (!s) return impl_->error("cannot read the audit");
+  bool begins = verdict.base == kAuditGenesis && chain->purged == 0;
+  const std::string base = base_json(chain->base), purged = std::to_string(chain->purged);
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) {
     if (!check_row(s, verdict)) return verdict;
     seen();
+    if (!is_purge_row(s)) continue;
+    begins = begins || (s.text(6) == base && s.text(7) == purged);
+    verdict.purge_time = s.integer(0);
+    verdict.purge_words = s.text(13);
   }
   if (outcome == Statement::kFailed) return impl_->error("cannot read the audit");
   if (verdict.rows < chain->kept) {
     broken(verdict, fmt::format("{} of the newest rows are missing", chain->kept - verdict.rows));
   } else if (verdict.rows > chain->kept || verdict.head != chain->head) {
     broken(verdict, "rows were appended past the recorded end of the chain");
+  } else if (!begins) {
+    broken(verdict, "rows are missing before the first kept one, and no row says that retention deleted them");
   }
   return verdict;
 }
 
-Result<std::size_t> Store::purge(TimeNs usage_before, TimeNs audit_before, std::size_t most) {
-  Transaction transaction(impl_->db);
-  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+Result<std::size_t> Store::purge_usage(TimeNs before, std::size_t most) {
   Statement usage =
       impl_->db.prepare("DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE time < ?1 ORDER BY time LIMIT ?2)");
   if (!usage) return impl_->error("cannot delete old records");
-  Binder(usage).number(usage_before).number(static_cast<std::int64_t>(most));
+  Binder(usage).number(before).number(static_cast<std::int64_t>(most));
   if (!usage.run()) return impl_->error("cannot delete old records");
-  auto gone = static_cast<std::size_t>(impl_->db.changes());
-  const auto audit = impl_->purge_audit(audit_before, most);
-  if (!audit) return audit;
-  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
-  return gone + *audit;
+  return static_cast<std::size_t>(impl_->db.changes());
 }
 
-Result<std::size_t> Store::Impl::purge_audit(TimeNs before, std::size_t most) {
-  // Only from the chain's old end, up to the first row that is to stay: a gap in the middle would break it.
-  Statement old = db.prepare("SELECT id, time, hash FROM audit ORDER BY id LIMIT ?1");
-  if (!old) return error("cannot delete old records");
-  old.bind(1, static_cast<std::int64_t>(most));
-  std::size_t gone = 0;
-  std::int64_t last = 0;
-  AuditHash base{};
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = old.step()) == Statement::kRow && old.integer(1) < before) {
-    last = old.integer(0);
-    if (!hash_of(old, 2, base)) return fail("old audit rows are not deleted: `weir audit --verify` says what is wrong");
-    ++gone;
-  }
-  if (outcome == Statement::kFailed) return error("cannot delete old records");
-  if (gone == 0) return 0;
-  auto chain = read_chain(db, get_chain);
+Result<std::size_t> Store::purge_audit(TimeNs before, std::size_t most, TimeNs now) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+  const auto old = oldest_rows(impl_->db, before, most);
+  if (!old) return std::unexpected(old.error());
+  // A quiet audit would otherwise tell for ever that it deleted the row that told of the row before.
+  if (old->count == old->purges && old->count < most) return 0;
+  auto chain = read_chain(impl_->db, impl_->get_chain);
   if (!chain) return std::unexpected(chain.error());
-  Statement remove = db.prepare("DELETE FROM audit WHERE id <= ?1");
-  if (!remove) return error("cannot delete old records");
-  remove.bind(1, last);
-  if (!remove.run()) return error("cannot delete old records");
-  chain->base = base;
-  chain->purged += static_cast<std::int64_t>(gone);
-  chain->kept -= static_cast<std::int64_t>(gone);
-  if (auto written = write_chain(db, put_chain, *chain); !written) return std::unexpected(written.error());
-  return gone;
+  Statement remove = impl_->db.prepare("DELETE FROM audit WHERE id <= ?1");
+  if (!remove) return impl_->error("cannot delete old records");
+  remove.bind(1, old->last);
+  if (!remove.run()) return impl_->error("cannot delete old records");
+  chain->base = old->base;
+  chain->purged += static_cast<std::int64_t>(old->count);
+  chain->kept -= static_cast<std::int64_t>(old->count);
+  if (auto written = write_chain(impl_->db, impl_->put_chain, *chain); !written) {
+    return std::unexpected(written.error());
+  }
+  const AuditRow row = purge_row(*chain, old->count, before, now);
+  if (auto told = impl_->append_audit({&row, 1}); !told) return std::unexpected(told.error());
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
+  return old->count;
 }
 
 }  // namespace weir

@@ -170,6 +170,41 @@ TEST_F(StoreChanges, RunsOfTheLedgerForARestart) {
   EXPECT_TRUE(store.recent_runs(100)->empty());
 }
 
+TEST_F(StoreChanges, ARestartReadsTheNewestRowsOnly) {
+  std::vector<UsageRow> rows;
+  for (TimeNs time = 1; time <= 9; ++time) rows.push_back(call_of("ann", time % 3 == 0 ? "r3" : "r", time, {}));
+  rows.push_back(call_of("ann", "old", 0, {}));
+  ASSERT_TRUE(store.book(rows, {}, {}));
+  const auto runs = store.recent_runs(0, 4).value();
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].run, "r3");
+  EXPECT_EQ(runs[0].llm_calls, 2) << "of 9 and 6";
+  EXPECT_EQ(runs[1].llm_calls, 2) << "of 8 and 7";
+  EXPECT_EQ(store.recent_runs(0)->size(), 3u);
+}
+
+TEST_F(StoreChanges, RunsOfARestartAreBounded) {
+  Database db;
+  ASSERT_TRUE(db.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 1000));
+  ASSERT_TRUE(store.book(std::vector{call_of("ann", "r", 1, {})}, {}, {}));
+  ASSERT_TRUE(
+      db.execute(("CREATE TABLE one AS SELECT * FROM usage; UPDATE one SET id = NULL; "
+                  "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= " +
+                  std::to_string(kMaxRecentRuns) +
+                  " + 10) INSERT INTO usage (time, run, request_id, key, tenant, user, tier, kind, conversation, "
+                  "agent, model, provider, route, status, input_uncached, cache_read, cache_write, "
+                  "output_visible, reasoning, audio_in, audio_out, usd_micros, reserved_tokens, tool_calls, "
+                  "degraded, attempts, settled) SELECT i, 'run' || i, request_id, key, tenant, user, tier, kind, "
+                  "conversation, agent, model, provider, route, status, input_uncached, cache_read, "
+                  "cache_write, output_visible, reasoning, audio_in, audio_out, usd_micros, reserved_tokens, "
+                  "tool_calls, degraded, attempts, settled FROM n, one")
+                     .c_str()));
+  const auto runs = store.recent_runs(0).value();
+  ASSERT_EQ(runs.size(), kMaxRecentRuns);
+  EXPECT_EQ(runs.front().run, "run" + std::to_string(kMaxRecentRuns + 11));
+  EXPECT_EQ(runs.back().last, 12) << "the ones used last";
+}
+
 TEST_F(StoreChanges, UsageByTool) {
   std::vector<UsageRow> rows = {call_of("ann", "r", 1, {"search", "search", "mail"}), call_of("ann", "r", 2, {"mail"}),
                                 call_of("ann", "r", 3, {})};

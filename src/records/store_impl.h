@@ -25,7 +25,6 @@ struct Store::Impl {
   Result<void> append_audit(std::span<const AuditRow> rows);
   Result<void> append_change(const Change& change, std::string what, std::string_view attribute, std::string_view name,
                              std::string evidence);
-  Result<std::size_t> purge_audit(TimeNs before, std::size_t most);  // likewise
   std::unexpected<Error> error(std::string_view doing) const { return db.error(doing); }
 };
 

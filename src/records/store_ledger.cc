@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/time.h"
@@ -171,24 +172,33 @@ Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
   return sums;
 }
 
-Result<std::vector<RecentRun>> Store::recent_runs(TimeNs since) {
+// Summed here rather than by SQLite, whose grouping would sort all rows twice.
+Result<std::vector<RecentRun>> Store::recent_runs(TimeNs since, std::size_t most_rows) {
   Statement s = impl_->db.prepare(
-      "SELECT key, run, sum(model <> ''), sum(tool_calls), sum(input_uncached + cache_read + cache_write + "
-      "cache_write_1h + output_visible + reasoning), sum(usd_micros), max(time) AS last FROM usage "
-      "WHERE time >= ?1 AND run <> '' GROUP BY key, run ORDER BY last DESC LIMIT ?2");
+      "SELECT key, run, model <> '', tool_calls, input_uncached + cache_read + cache_write + cache_write_1h + "
+      "output_visible + reasoning, usd_micros, time FROM usage WHERE time >= ?1 ORDER BY time DESC LIMIT ?2");
   if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
-  s.bind(2, static_cast<std::int64_t>(kMaxRecentRuns));
+  s.bind(2, static_cast<std::int64_t>(most_rows));
   std::vector<RecentRun> runs;
+  std::unordered_map<std::string, std::size_t> places;  // in `runs`, by key and run
+  std::string name;
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) {
-    runs.push_back({.key = s.text(0),
-                    .run = s.text(1),
-                    .llm_calls = s.integer(2),
-                    .tool_calls = s.integer(3),
-                    .tokens = s.integer(4),
-                    .usd_micros = s.integer(5),
-                    .last = s.integer(6)});
+    const std::string_view run = s.view(1);
+    if (run.empty()) continue;
+    name.assign(run).append(1, '\0').append(s.view(0));
+    auto found = places.find(name);
+    if (found == places.end()) {
+      if (runs.size() >= kMaxRecentRuns) continue;
+      found = places.emplace(name, runs.size()).first;
+      runs.push_back({.key = s.text(0), .run = s.text(1), .last = s.integer(6)});
+    }
+    RecentRun& sum = runs[found->second];
+    sum.llm_calls += s.integer(2);
+    sum.tool_calls += s.integer(3);
+    sum.tokens += s.integer(4);
+    sum.usd_micros += s.integer(5);
   }
   if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
   return runs;

@@ -250,9 +250,9 @@ TEST(Store, PurgesByAgeInSteps) {
   std::vector<UsageRow> rows;
   for (std::uint64_t i = 0; i < 10; ++i) rows.push_back(test_row(i));
   ASSERT_TRUE(store.book(rows, {}, {}));
-  EXPECT_EQ(store.purge(rows[5].time, 0, 3).value(), 3u);
-  EXPECT_EQ(store.purge(rows[5].time, 0, 3).value(), 2u);
-  EXPECT_EQ(store.purge(rows[5].time, 0, 3).value(), 0u);
+  EXPECT_EQ(store.purge_usage(rows[5].time, 3).value(), 3u);
+  EXPECT_EQ(store.purge_usage(rows[5].time, 3).value(), 2u);
+  EXPECT_EQ(store.purge_usage(rows[5].time, 3).value(), 0u);
   EXPECT_EQ(store.usage_sums(0, UsageBy::kKey).value()[0].requests, 5);
 }
 
