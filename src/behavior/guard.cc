@@ -68,7 +68,7 @@ void Guard::Impl::undo_counts(Stripe& stripe, Run& run, const Entry::Place& plac
 void Guard::refused(Entry& entry, TimeNs until, TimeNs now) {
   if (entry.place == nullptr) return;
   Entry::Place& place = *entry.place;
-  if (place.unlinked) impl_->unlinked.refused(place.caller, place.fingerprint, until, place.unlinked_probe);
+  if (place.unlinked) impl_->unlinked.refused(place.caller, place.fingerprint, until, place.unlinked_probe, now);
   if (place.prompts) impl_->failed_prompts.abandon(place.caller, place.prompts_probe);
   place.unlinked = place.prompts = false;
   if (!place.run) return;
@@ -96,7 +96,7 @@ void Guard::leave(Entry& entry, const Leave& leave, TimeNs now) {
     impl_->unlinked.end(place.caller, place.fingerprint, leave.failed, place.unlinked_probe, rules, now);
   }
   if (place.kind == Arrival::Kind::kModel && place.run && !place.ordinary) {
-    impl_->failed_prompts.end(place.caller, place.run_id, leave.failed, place.prompts_probe, rules, now);
+    impl_->failed_prompts.end(place.caller, place.run_id, place.asked, leave.failed, place.prompts_probe, rules, now);
   }
   place.unlinked = place.prompts = false;
   if (!place.ordinary) impl_->note_rates(entry, leave, now);

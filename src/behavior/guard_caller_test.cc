@@ -136,10 +136,30 @@ TEST(Callers, ComingBackBeforeTheWaitThatWasToldCountsAsAFailure) {
     Entry entry = agent.enter(arrival);
     trip = entry.trip;
     agent.guard.refused(entry, agent.now + kMinute, agent.now);
+    agent.now += kMillisecond;
   }
   ASSERT_TRUE(trip);
   EXPECT_EQ(trip->guard, "unlinked");
   EXPECT_EQ(agent.guard.stats().runs, 0u);
+}
+
+TEST(Callers, ABusyCallerWithFewErrorsIsNotShut) {
+  TestAgent agent;
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_FALSE(agent.pass(agent.model(), {.failed = i % 50 == 0, .finished = true})) << i;
+    agent.now += 50 * kMillisecond;  // 20 a second, 2% fail
+  }
+}
+
+TEST(Callers, TheSamePromptAnsweredByALaterRunMakesUpForTheFailedOne) {
+  TestAgent agent;
+  AgentFacts facts;
+  for (std::uint64_t prompt = 1; prompt <= 50; ++prompt) {
+    facts.prompt = facts.turn = prompt;
+    ASSERT_FALSE(agent.pass(agent.model("", &facts), {.failed = true})) << prompt;
+    ASSERT_FALSE(agent.pass(agent.model("", &facts), {.failed = true})) << prompt;
+    ASSERT_FALSE(agent.pass(agent.model("", &facts), {.finished = true})) << prompt;
+  }
 }
 
 TEST(Callers, InShadowTheyAreNoted) {

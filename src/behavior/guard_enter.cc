@@ -352,6 +352,7 @@ Entry Guard::enter(const Arrival& arrival, const BehaviorRules& rules, const Kil
   place.owner = arrival.owner;
   place.caller = arrival.caller;
   place.key = arrival.key;
+  place.asked = prompt_of(arrival.facts);
   place.turn = arrival.facts != nullptr ? arrival.facts->turn : 0;
   place.executing = arrival.kind == Arrival::Kind::kTool && arrival.call != nullptr ? arrival.call->signature : 0;
   entry.task = task_name(arrival);

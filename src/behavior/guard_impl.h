@@ -34,6 +34,7 @@ struct Entry::Place {
   ProfileKey profile;
   std::uint64_t turn = 0;
   std::uint64_t executing = 0;  // signature of the call executed here
+  std::uint64_t asked = 0;      // what its prompt was; 0: it cannot be told
   // What enter() counted, to be undone if the request is refused.
   RunUse held;
   bool counted_call = false;
