@@ -261,7 +261,9 @@ void Guard::result(Entry& entry, const ToolResult& result, TimeNs now) {
     call = run->activity->find_pending(tool_hash(result.name));
   }
   if (call == nullptr || call->has(CallSeen::kAnswered)) return;
-  run->activity->take_result(*call, result.content, result.error, entry.rules->breaker, now);
+  const TimeNs called_at = call->at;
+  run->activity->take_result(*call, result.content);
+  run->activity->take_errors(result.error, called_at, entry.rules->breaker, now);
 }
 
 void Guard::serves(Hash128 owner, const std::vector<std::string>& tools) {

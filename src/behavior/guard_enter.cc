@@ -146,13 +146,20 @@ void Guard::Impl::take_one_result(Visit& visit, std::size_t index) {
     call->flags &= static_cast<std::uint8_t>(~CallSeen::kServed);
     ++visit.run.tool_calls;
   }
-  activity.take_result(*call, result.content, result.error, visit.entry.rules->breaker, visit.now);
+  ++visit.results.taken;
+  if (result.error) ++visit.results.errors;
+  visit.results.called_at = std::max(visit.results.called_at, call->at);
+  activity.take_result(*call, result.content);
 }
 
 void Guard::Impl::take_results(Visit& visit) {
   if (visit.arrival.facts == nullptr) return;
   const std::size_t count = std::min(visit.arrival.facts->results.size(), kMaxCallsInTurn);
   for (std::size_t i = 0; i < count; ++i) take_one_result(visit, i);
+  const Results& results = visit.results;
+  if (results.taken == 0) return;
+  visit.run.act().take_errors(results.errors == results.taken, results.called_at, visit.entry.rules->breaker,
+                              visit.now);
 }
 
 // What the run may do at all. True: it may not.

@@ -108,6 +108,10 @@ struct Guard::Impl {
   Run* open_run(Stripe& stripe, Target& target, const Arrival& arrival, const BehaviorRules& rules, TimeNs now);
 
   // Entering (guard_enter.cc); under the stripe's lock.
+  struct Results {
+    std::size_t taken = 0, errors = 0;
+    TimeNs called_at = 0;  // the last of their calls
+  };
   struct Visit {
     Entry& entry;
     Entry::Place& place;
@@ -117,6 +121,7 @@ struct Guard::Impl {
     const Target& target;
     TimeNs now;
     RunUse held{};  // what the run holds for it
+    Results results{};
   };
   bool stopped_by_switch(Entry& entry, const Arrival& arrival) const;
   void enter_run(Visit& visit, const std::optional<Lineage>& lineage);

@@ -99,7 +99,8 @@ TEST(Tables, WhatARunRemembersIsBounded) {
   rules.tool_errors.count = 1'000'000;
   for (std::uint64_t i = 1; i <= 5000; ++i) {
     activity.add_call({.signature = i, .id = i, .at = static_cast<TimeNs>(i)});
-    activity.take_result(*activity.find_call(i), i, true, rules, static_cast<TimeNs>(i));
+    activity.take_result(*activity.find_call(i), i);
+    activity.take_errors(true, static_cast<TimeNs>(i), rules, static_cast<TimeNs>(i));
     activity.open(i, 1, 1);
     ++activity.children(i);
     activity.prompts.add(i, 1);
