@@ -309,6 +309,16 @@ TEST_F(Prompting, TheFifthIdenticalPromptOfANamedRunBreaksIt) {
   EXPECT_FALSE(agent.pass(agent.model("r", &facts)));
 }
 
+TEST_F(Prompting, RetriesOfWhatFailedAreNoRepetition) {
+  for (int i = 0; i < 6; ++i) {  // twice an SDK's one try and two retries
+    EXPECT_FALSE(agent.pass(agent.model("r", &facts), {.failed = true})) << i;
+    agent.now += kSecond;
+  }
+  Arrival arrival = agent.model("", &facts);
+  arrival.conversation = "chat-1";
+  for (int i = 0; i < 6; ++i) EXPECT_FALSE(agent.pass(arrival, {.failed = true})) << i;
+}
+
 TEST_F(Prompting, OneProbePassesEachCooldownUntilTheWindowIsOver) {
   for (int i = 0; i < 5; ++i) agent.pass(agent.model("r", &facts));
   agent.now += 30 * kSecond;
