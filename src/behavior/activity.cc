@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace weir {
 
 namespace {
@@ -125,12 +127,23 @@ std::optional<TimeNs> Activity::nth_last(std::int64_t count) const {
   return std::nullopt;
 }
 
-void Activity::judge_errors(bool error, const BreakerRules& rules, TimeNs now) {
-  if (!error) {
+int Activity::waits_for(std::uint64_t signature, std::uint32_t tool) const {
+  int waits = 0;
+  for (const CallSeen& call : calls_) {
+    if (call.has(CallSeen::kAnswered)) continue;
+    if (signature != 0 && call.signature == signature) return 2;
+    if (tool == 0 || call.tool == tool) waits = 1;
+  }
+  return waits;
+}
+
+void Activity::take_errors(bool all, TimeNs called_at, const BreakerRules& rules, TimeNs now) {
+  if (!all) {
     errors_.clear();
     errors.close();
     return;
   }
+  if (!errors_.empty() && called_at < errors_.back()) return;
   make_room(errors_, kMaxErrors);
   errors_.push_back(now);
   if (errors.is_open()) {
@@ -144,13 +157,13 @@ void Activity::judge_errors(bool error, const BreakerRules& rules, TimeNs now) {
   if (rules.tool_errors.within <= 0 || now - first <= rules.tool_errors.within) errors.open(now, rules.cooldown);
 }
 
-bool Activity::take_result(CallSeen& call, std::uint64_t content, bool error, const BreakerRules& rules, TimeNs now) {
+bool Activity::take_result(CallSeen& call, std::uint64_t content) {
   call.flags |= CallSeen::kAnswered;
-  judge_errors(error, rules, now);
-  const bool fresh = std::find(results_.begin(), results_.end(), content) == results_.end();
+  const std::uint64_t result = hash_pair(content, call.signature != 0 ? call.signature : call.tool);
+  const bool fresh = std::find(results_.begin(), results_.end(), result) == results_.end();
   if (fresh) {
     make_room(results_, kMaxResults);
-    results_.push_back(content);
+    results_.push_back(result);
     stale_ = 0;
     stalled.close();
     progress();
@@ -161,7 +174,7 @@ bool Activity::take_result(CallSeen& call, std::uint64_t content, bool error, co
       }
       openings_.erase(openings_.begin() + (opened - openings_.data()));
     }
-  } else if (!call.has(CallSeen::kExempt)) {
+  } else if (!call.has(CallSeen::kExempt) && call.signature != 0) {
     ++stale_;
   }
   return fresh;

@@ -4,7 +4,8 @@
 //   Activity activity;
 //   if (activity.same_calls(signature, since) + 1 >= 5 && activity.gate(signature, now, cooldown) == …)
 //   activity.add_call({.signature = signature, .id = id, .at = now});
-//   auto news = activity.take_result(*activity.find_call(id), content, error, now);
+//   auto news = activity.take_result(*activity.find_call(id), content);
+//   activity.take_errors(errors == results, called_at, rules, now);     // of a turn
 //
 // Belongs to its run and is guarded by that run's stripe. Every list has a kMax; the oldest goes first. Scans are over
 // at most kMaxCalls entries of 32 bytes.
@@ -82,7 +83,7 @@ class Activity {
  public:
   static constexpr std::size_t kMaxCalls = 1024;   // higher thresholds act like this
   static constexpr std::size_t kMaxResults = 512;  // contents remembered
-  static constexpr std::size_t kMaxErrors = 64;    // in a row; higher thresholds act like this
+  static constexpr std::size_t kMaxErrors = 64;    // turns in a row; higher thresholds act like this
   static constexpr std::size_t kMaxOpenings = 16;  // broken signatures
   static constexpr std::size_t kMaxNodes = 64;     // with children
   static constexpr int kStale = 6;                 // results in a row that were all seen before: nothing new comes
@@ -100,9 +101,15 @@ class Activity {
   std::int64_t calls_of(std::uint32_t tool) const;
   // When the `count`-th last counted call was made; nullopt: fewer were.
   std::optional<TimeNs> nth_last(std::int64_t count) const;
+  // 2: this call is not answered yet; 1: one of this tool (0: any) is not; 0: none.
+  int waits_for(std::uint64_t signature, std::uint32_t tool) const;
 
-  // Results. True: something new came.
-  bool take_result(CallSeen& call, std::uint64_t content, bool error, const BreakerRules& rules, TimeNs now);
+  // Results. True: something new came, which this call (name and arguments) had not brought before. Only a call whose
+  // arguments are known can bring nothing new: many tools say no more than "ok".
+  bool take_result(CallSeen& call, std::uint64_t content);
+  // Results of one turn, which came together: all of them errors, or not. Those of a call that was made before the last
+  // error was known are of that error's turn: the model could not have learned from it.
+  void take_errors(bool all, TimeNs called_at, const BreakerRules& rules, TimeNs now);
 
   // Broken signatures.
   Opening* opening(std::uint64_t signature);
@@ -127,10 +134,9 @@ class Activity {
     std::uint64_t node = 0;
     std::int64_t children = 0;
   };
-  void judge_errors(bool error, const BreakerRules& rules, TimeNs now);
 
   std::vector<CallSeen> calls_;
-  std::vector<std::uint64_t> results_;  // contents, as they came
+  std::vector<std::uint64_t> results_;  // contents with their calls, as they came
   std::vector<TimeNs> errors_;
   std::vector<Opening> openings_;
   std::vector<Node> nodes_;

@@ -4,11 +4,12 @@
 //
 //   FailedPrompts prompts({});
 //   auto gate = prompts.enter(caller, rules, now);          // gate.trip: refuse
-//   … prompts.end(caller, run, failed, gate.probe, rules, now);     // or abandon(), if it was never sent
+//   … prompts.end(caller, run, prompt, failed, gate.probe, rules, now);   // or abandon(), if nobody knows how it ended
 //
 //   Unlinked unlinked({});
 //   auto gate = unlinked.enter(caller, fingerprint, model_route, rules, now);
-//   … unlinked.end(caller, fingerprint, failed, gate.probe, rules, now);   // or refused(), if a limit refused it
+//   … unlinked.end(caller, fingerprint, failed, gate.probe, rules, now);   // or refused(), if a limit refused it, or
+//                                                                      // abandon(), if its client left
 //
 // Every enter() without a trip is followed by exactly one end(), or abandon() or refused(). After a trip: nothing.
 // Where the breaker is in shadow and the request goes on in spite of a trip, nothing either. Thread-safe, shared by all
@@ -40,9 +41,14 @@ struct BreakerGate {
   bool probe = false;  // half-open: this one decides
 };
 
+// Opens when `failed_prompts.count` runs failed within its time and they are at least half of the caller's runs that
+// ended in it: a busy caller's ordinary share of errors is no failure of the caller. The runs that ended well are
+// counted in kSlots parts of the window; a run counts once as long as no kRecent others ended in between.
 class FailedPrompts {
  public:
   static constexpr std::size_t kMaxFailedRuns = 256;  // remembered a caller; a higher threshold acts like this
+  static constexpr std::size_t kMaxRecentRuns = 16;   // of those that ended well, told apart
+  static constexpr std::size_t kSlots = 8;
   static constexpr std::size_t kStripes = 16;
 
   struct Options {
@@ -54,9 +60,11 @@ class FailedPrompts {
   FailedPrompts& operator=(const FailedPrompts&) = delete;
 
   BreakerGate enter(Hash128 caller, const BreakerRules& rules, TimeNs now);
-  // An answer of this run ended. A run counts while its last answer failed, once however often.
-  void end(Hash128 caller, Hash128 run, bool failed, bool probe, const BreakerRules& rules, TimeNs now);
-  // Not sent after all (a limit refused it): says nothing; the next one may be the probe.
+  // An answer of this run ended. A run counts while its last answer failed, once however often, and until the same
+  // prompt (0: none) was answered, by whatever run: a retry that succeeds makes up for what failed before it.
+  void end(Hash128 caller, Hash128 run, std::uint64_t prompt, bool failed, bool probe, const BreakerRules& rules,
+           TimeNs now);
+  // Not sent after all (a limit refused it), or its client left: says nothing; the next one may be the probe.
   void abandon(Hash128 caller, bool probe);
 
   std::size_t size() const;  // callers with failed runs
@@ -69,7 +77,8 @@ class FailedPrompts {
 // Requests outside runs, told apart by their fingerprint (method, path, body).
 //
 // On routes other than a model's, `unlinked_repeats` identical requests open the breaker. On all routes
-// `unlinked_failed` failures do: the upstream's errors, and returns before a wait that was told. So that identical
+// `unlinked_failed` failures do: the upstream's errors, and returns before a wait that was told (after the refusal that
+// told it, and only where nothing of its kind was in flight then: parallel requests are no returns). So that identical
 // requests in flight cannot slip by before the first has failed, a fingerprint is trusted by its last end:
 //   - it ended well: as many as like may be in flight;
 //   - it failed: failures within the window and requests in flight together stay below the threshold, so the upstream
@@ -99,7 +108,9 @@ class Unlinked {
   BreakerGate enter(Hash128 caller, std::uint64_t fingerprint, bool model_route, const BreakerRules& rules, TimeNs now);
   void end(Hash128 caller, std::uint64_t fingerprint, bool failed, bool probe, const BreakerRules& rules, TimeNs now);
   // Not sent: a limit refused it and told it to wait until then (0: no wait, or not its fault).
-  void refused(Hash128 caller, std::uint64_t fingerprint, TimeNs until, bool probe);
+  void refused(Hash128 caller, std::uint64_t fingerprint, TimeNs until, bool probe, TimeNs now);
+  // Its client left: nobody knows how it would have ended.
+  void abandon(Hash128 caller, std::uint64_t fingerprint, bool probe);
 
   std::size_t size() const;  // fingerprints
 

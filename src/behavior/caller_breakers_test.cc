@@ -23,7 +23,7 @@ TEST(FailedPrompts, TripAtTheThresholdAndSayWhy) {
   const BreakerRules rules;
   for (std::uint64_t run = 1; run <= 10; ++run) {
     EXPECT_FALSE(prompts.enter(kCaller, rules, 0).trip);
-    prompts.end(kCaller, numbered(run), true, false, rules, static_cast<TimeNs>(run) * kSecond);
+    prompts.end(kCaller, numbered(run), 0, true, false, rules, static_cast<TimeNs>(run) * kSecond);
   }
   const BreakerGate gate = prompts.enter(kCaller, rules, 11 * kSecond);
   ASSERT_TRUE(gate.trip);
@@ -40,13 +40,13 @@ TEST(FailedPrompts, TripAtTheThresholdAndSayWhy) {
 TEST(FailedPrompts, ARunCountsOnceAndNoLongerOnceItSucceeds) {
   FailedPrompts prompts({});
   const BreakerRules rules;
-  for (int i = 0; i < 50; ++i) prompts.end(kCaller, numbered(1), true, false, rules, 0);
+  for (int i = 0; i < 50; ++i) prompts.end(kCaller, numbered(1), 0, true, false, rules, 0);
   EXPECT_FALSE(prompts.enter(kCaller, rules, 0).trip);
-  for (std::uint64_t run = 2; run <= 9; ++run) prompts.end(kCaller, numbered(run), true, false, rules, 0);
-  prompts.end(kCaller, numbered(5), false, false, rules, 0);
-  prompts.end(kCaller, numbered(10), true, false, rules, 0);
+  for (std::uint64_t run = 2; run <= 9; ++run) prompts.end(kCaller, numbered(run), 0, true, false, rules, 0);
+  prompts.end(kCaller, numbered(5), 0, false, false, rules, 0);
+  prompts.end(kCaller, numbered(10), 0, true, false, rules, 0);
   EXPECT_FALSE(prompts.enter(kCaller, rules, 0).trip) << "nine failed, one of ten recovered";
-  prompts.end(kCaller, numbered(11), true, false, rules, 0);
+  prompts.end(kCaller, numbered(11), 0, true, false, rules, 0);
   EXPECT_TRUE(prompts.enter(kCaller, rules, 0).trip);
 }
 
@@ -54,7 +54,7 @@ TEST(FailedPrompts, FailuresLeaveTheWindow) {
   FailedPrompts prompts({});
   const BreakerRules rules;
   for (std::uint64_t run = 1; run <= 100; ++run) {
-    prompts.end(kCaller, numbered(run), true, false, rules, static_cast<TimeNs>(run) * 7 * kSecond);
+    prompts.end(kCaller, numbered(run), 0, true, false, rules, static_cast<TimeNs>(run) * 7 * kSecond);
     EXPECT_FALSE(prompts.enter(kCaller, rules, static_cast<TimeNs>(run) * 7 * kSecond).trip);
   }
 }
@@ -62,7 +62,7 @@ TEST(FailedPrompts, FailuresLeaveTheWindow) {
 class HalfOpenPrompts : public testing::Test {
  protected:
   HalfOpenPrompts() {
-    for (std::uint64_t run = 1; run <= 10; ++run) prompts.end(kCaller, numbered(run), true, false, rules, 0);
+    for (std::uint64_t run = 1; run <= 10; ++run) prompts.end(kCaller, numbered(run), 0, true, false, rules, 0);
   }
   FailedPrompts prompts{FailedPrompts::Options{}};
   const BreakerRules rules;
@@ -81,7 +81,7 @@ TEST_F(HalfOpenPrompts, LetOneProbeThroughAfterTheCooldown) {
 
 TEST_F(HalfOpenPrompts, CloseWhenTheProbeSucceeds) {
   ASSERT_TRUE(prompts.enter(kCaller, rules, after).probe);
-  prompts.end(kCaller, numbered(99), false, true, rules, after);
+  prompts.end(kCaller, numbered(99), 0, false, true, rules, after);
   const BreakerGate gate = prompts.enter(kCaller, rules, after);
   EXPECT_FALSE(gate.trip);
   EXPECT_FALSE(gate.probe);
@@ -90,7 +90,7 @@ TEST_F(HalfOpenPrompts, CloseWhenTheProbeSucceeds) {
 
 TEST_F(HalfOpenPrompts, OpenAgainWhenTheProbeFails) {
   ASSERT_TRUE(prompts.enter(kCaller, rules, after).probe);
-  prompts.end(kCaller, numbered(99), true, true, rules, after);
+  prompts.end(kCaller, numbered(99), 0, true, true, rules, after);
   EXPECT_TRUE(prompts.enter(kCaller, rules, after + 29 * kSecond).trip);
   EXPECT_TRUE(prompts.enter(kCaller, rules, after + 30 * kSecond).probe);
 }
@@ -104,7 +104,7 @@ TEST_F(HalfOpenPrompts, GrantAnotherProbeWhenOneIsAbandonedOrLost) {
 }
 
 TEST_F(HalfOpenPrompts, AreNotClosedByAnAnswerFromBefore) {
-  prompts.end(kCaller, numbered(3), false, false, rules, kSecond);
+  prompts.end(kCaller, numbered(3), 0, false, false, rules, kSecond);
   EXPECT_TRUE(prompts.enter(kCaller, rules, 2 * kSecond).trip);
 }
 
@@ -112,7 +112,7 @@ TEST(FailedPrompts, AThresholdOfZeroNeverTrips) {
   FailedPrompts prompts({});
   BreakerRules rules;
   rules.failed_prompts.count = 0;
-  for (std::uint64_t run = 0; run < 100; ++run) prompts.end(kCaller, numbered(run), true, false, rules, 0);
+  for (std::uint64_t run = 0; run < 100; ++run) prompts.end(kCaller, numbered(run), 0, true, false, rules, 0);
   EXPECT_FALSE(prompts.enter(kCaller, rules, 0).trip);
 }
 
@@ -121,13 +121,59 @@ TEST(FailedPrompts, RunsAndCallersAreBounded) {
   BreakerRules rules;
   rules.failed_prompts = {1'000'000, kDay};
   for (std::uint64_t run = 1; run < FailedPrompts::kMaxFailedRuns; ++run) {
-    prompts.end(kCaller, numbered(run), true, false, rules, 0);
+    prompts.end(kCaller, numbered(run), 0, true, false, rules, 0);
   }
   EXPECT_FALSE(prompts.enter(kCaller, rules, 0).trip);
-  prompts.end(kCaller, numbered(0), true, false, rules, 0);
+  prompts.end(kCaller, numbered(0), 0, true, false, rules, 0);
   EXPECT_TRUE(prompts.enter(kCaller, rules, 0).trip) << "as many as are remembered act like the threshold";
-  for (std::uint64_t i = 1; i < 5000; ++i) prompts.end(numbered(i), {}, true, false, rules, 0);
+  for (std::uint64_t i = 1; i < 5000; ++i) prompts.end(numbered(i), {}, 0, true, false, rules, 0);
   EXPECT_LE(prompts.size(), 160U);
+}
+
+TEST(FailedPrompts, OfABusyCallerHalfOfTheRunsMustFail) {
+  FailedPrompts prompts({});
+  const BreakerRules rules;
+  TimeNs now = kHour;
+  std::uint64_t run = 0;
+  for (int i = 0; i < 3000; ++i, now += 50 * kMillisecond) {
+    ASSERT_FALSE(prompts.enter(kCaller, rules, now).trip) << i;
+    prompts.end(kCaller, numbered(++run), 0, i % 3 == 0, false, rules, now);
+  }
+  now += kMinute;
+  for (int i = 0; i < 20; ++i) prompts.end(kCaller, numbered(++run), 0, i % 2 == 0, false, rules, now);
+  prompts.end(kCaller, numbered(++run), 0, true, false, rules, now);
+  EXPECT_TRUE(prompts.enter(kCaller, rules, now).trip) << "11 of 21; what ended before the window does not help";
+}
+
+TEST(FailedPrompts, ManyGoodAnswersOfOneRunAreOneRun) {
+  FailedPrompts prompts({});
+  const BreakerRules rules;
+  for (int i = 0; i < 100; ++i) prompts.end(kCaller, numbered(1000), 0, false, false, rules, kHour);
+  for (std::uint64_t run = 1; run <= 10; ++run) prompts.end(kCaller, numbered(run), 0, true, false, rules, kHour);
+  EXPECT_TRUE(prompts.enter(kCaller, rules, kHour).trip);
+}
+
+TEST(FailedPrompts, MoreFailuresThanAreRememberedAreStillMeasuredAgainstTheGoodOnes) {
+  FailedPrompts prompts({});
+  BreakerRules rules;
+  rules.failed_prompts.count = 1'000'000;
+  for (std::uint64_t run = 1; run <= 600; ++run) prompts.end(kCaller, numbered(run), 0, false, false, rules, kHour);
+  for (std::uint64_t run = 1001; run <= 1599; ++run) prompts.end(kCaller, numbered(run), 0, true, false, rules, kHour);
+  EXPECT_FALSE(prompts.enter(kCaller, rules, kHour).trip);
+  prompts.end(kCaller, numbered(1600), 0, true, false, rules, kHour);
+  EXPECT_TRUE(prompts.enter(kCaller, rules, kHour).trip);
+}
+
+TEST(FailedPrompts, ARetryThatSucceedsMakesUpForTheRunsThatFailedBeforeIt) {
+  FailedPrompts prompts({});
+  const BreakerRules rules;
+  std::uint64_t run = 0;
+  for (std::uint64_t prompt = 1; prompt <= 50; ++prompt) {
+    for (const bool failed : {true, true, false})
+      prompts.end(kCaller, numbered(++run), prompt, failed, false, rules, 0);
+    ASSERT_FALSE(prompts.enter(kCaller, rules, 0).trip) << prompt;
+  }
+  EXPECT_EQ(prompts.size(), 0U);
 }
 
 // Sends `count` failing requests in sequence; how many the upstream saw.
@@ -260,7 +306,7 @@ TEST(Unlinked, WhoKeepsComingBackBeforeItsWaitIsOverIsFailing) {
     const BreakerGate gate = unlinked.enter(kCaller, kPost, kModel, rules, i * kMillisecond);
     if (gate.trip) continue;
     ++limited;
-    unlinked.refused(kCaller, kPost, kHour, gate.probe);
+    unlinked.refused(kCaller, kPost, kHour, gate.probe, i * kMillisecond);
   }
   EXPECT_EQ(limited, 5) << "the first, and four returns";
 }
@@ -271,8 +317,47 @@ TEST(Unlinked, WhoWaitsAsToldIsNot) {
   for (int i = 0; i < 100; ++i) {
     const BreakerGate gate = unlinked.enter(kCaller, kPost, kModel, rules, i * kSecond);
     ASSERT_FALSE(gate.trip);
-    unlinked.refused(kCaller, kPost, (i + 1) * kSecond, gate.probe);
+    unlinked.refused(kCaller, kPost, (i + 1) * kSecond, gate.probe, i * kSecond);
   }
+}
+
+TEST(Unlinked, ParallelRequestsOfWhichALimitRefusesSomeAreNoReturns) {
+  Unlinked unlinked({});
+  const BreakerRules rules;
+  for (int i = 0; i < 16; ++i) ASSERT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, 0).trip);
+  for (int i = 1; i <= 34; ++i) {
+    const BreakerGate gate = unlinked.enter(kCaller, kPost, kModel, rules, i * kMillisecond);
+    ASSERT_FALSE(gate.trip) << i;
+    unlinked.refused(kCaller, kPost, kSecond, gate.probe, i * kMillisecond);
+  }
+}
+
+TEST(Unlinked, WhatArrivedWithTheRequestThatWasRefusedIsNoReturn) {
+  Unlinked unlinked({});
+  const BreakerRules rules;
+  for (int i = 0; i < 34; ++i) {
+    ASSERT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, kSecond).trip) << i;
+    unlinked.refused(kCaller, kPost, kHour, false, kSecond);
+  }
+}
+
+TEST(Unlinked, AGoodEndForgetsTheWaitThatWasTold) {
+  Unlinked unlinked({});
+  const BreakerRules rules;
+  ASSERT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, 0).trip);
+  unlinked.refused(kCaller, kPost, kHour, false, 0);
+  ASSERT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, 1).trip);
+  unlinked.end(kCaller, kPost, false, false, rules, 2);
+  for (int i = 0; i < 20; ++i) ASSERT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, 3 + i).trip) << i;
+}
+
+TEST(Unlinked, AClientThatLeavesItsProbeLeavesRoomForAnother) {
+  Unlinked unlinked({});
+  const BreakerRules rules;
+  send_failing(unlinked, 5, kModel, 0);
+  ASSERT_TRUE(unlinked.enter(kCaller, kPost, kModel, rules, kMinute).probe);
+  unlinked.abandon(kCaller, kPost, true);
+  EXPECT_TRUE(unlinked.enter(kCaller, kPost, kModel, rules, kMinute).probe) << "neither closed nor opened again";
 }
 
 TEST(Unlinked, AProbeThatALimitRefusesLeavesRoomForAnother) {
@@ -280,7 +365,7 @@ TEST(Unlinked, AProbeThatALimitRefusesLeavesRoomForAnother) {
   const BreakerRules rules;
   send_failing(unlinked, 5, kModel, 0);
   ASSERT_TRUE(unlinked.enter(kCaller, kPost, kModel, rules, kMinute).probe);
-  unlinked.refused(kCaller, kPost, 0, true);
+  unlinked.refused(kCaller, kPost, 0, true, kMinute);
   EXPECT_TRUE(unlinked.enter(kCaller, kPost, kModel, rules, kMinute).probe);
 }
 
@@ -329,7 +414,7 @@ TEST(Unlinked, FingerprintsOfAllCallersAreBounded) {
     }
     EXPECT_LE(unlinked.size(), most);
     unlinked.end(numbered(1), 1, true, true, rules, 0);  // forgotten meanwhile
-    unlinked.refused(numbered(1), 1, kHour, true);
+    unlinked.refused(numbered(1), 1, kHour, true, 0);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "behavior/evidence.h"
 #include "behavior/guard_impl.h"
 
 namespace weir {
@@ -28,19 +29,18 @@ int Guard::trust_permille(Hash128 caller, const TrustRules& rules, TimeNs now) c
 
 bool Guard::begin(Entry& entry, TimeNs now) {
   if (entry.place == nullptr || !entry.place->run) return false;
+  impl_->link_reported(entry);
   Impl::Stripe& stripe = *impl_->stripes[entry.place->run.stripe];
   const std::lock_guard lock(stripe.mutex);
   Run* run = stripe.runs.at(entry.place->run);
-  if (run == nullptr || run->has(Run::kBegun)) return false;
+  if (run == nullptr) return false;
+  const bool counts = !run->has(Run::kBegun) || run->has(Run::kOverflow);
   run->flags |= Run::kBegun;
-  run->last = std::max(run->last, now);
-  return true;
+  stripe.runs.touch(*run, now);
+  return counts;
 }
 
-void Guard::Impl::undo_counts(Stripe& stripe, Run& run, const Entry::Place& place, TimeNs now) {
-  if (place.counted_call && run.llm_calls > 0) --run.llm_calls;
-  run.held.tokens -= place.held.tokens;
-  run.held.usd_micros -= place.held.usd_micros;
+void Guard::Impl::undo_prompt(Stripe& stripe, Run& run, const Entry::Place& place) {
   if (place.conversation != 0) {
     if (PromptLog* log = stripe.conversations.use(place.conversation)) log->remove_last(place.prompt);
   } else if (place.prompt != 0 && run.activity == nullptr) {
@@ -48,8 +48,17 @@ void Guard::Impl::undo_counts(Stripe& stripe, Run& run, const Entry::Place& plac
   } else if (place.prompt != 0) {
     run.activity->prompts.remove_last(place.prompt);
   }
+}
+
+void Guard::Impl::undo_counts(Stripe& stripe, Run& run, const Entry::Place& place, TimeNs now) {
+  if (place.counted_call && run.llm_calls > 0) --run.llm_calls;
+  run.held.tokens -= place.held.tokens;
+  run.held.usd_micros -= place.held.usd_micros;
+  undo_prompt(stripe, run, place);
   if (run.activity == nullptr) return;
   Activity& activity = *run.activity;
+  // Whoever set it gives it back.
+  if (place.budget && activity.budget.tag == place.budget) activity.budget = {};
   if (place.parent != 0) {
     std::int64_t& children = activity.children(place.parent);
     children = std::max<std::int64_t>(children - 1, 0);
@@ -66,9 +75,14 @@ void Guard::Impl::undo_counts(Stripe& stripe, Run& run, const Entry::Place& plac
 void Guard::refused(Entry& entry, TimeNs until, TimeNs now) {
   if (entry.place == nullptr) return;
   Entry::Place& place = *entry.place;
-  if (place.unlinked) impl_->unlinked.refused(place.caller, place.fingerprint, until, place.unlinked_probe);
+  if (place.unlinked) impl_->unlinked.refused(place.caller, place.fingerprint, until, place.unlinked_probe, now);
   if (place.prompts) impl_->failed_prompts.abandon(place.caller, place.prompts_probe);
   place.unlinked = place.prompts = false;
+  if (place.taken != 0) {
+    Impl::LinkStripe& stripe = impl_->links_of(place.taken);
+    const std::lock_guard lock(stripe.mutex);
+    stripe.links.give_back(std::exchange(place.taken, 0), place.taken_run);
+  }
   if (!place.run) return;
   Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
   const std::lock_guard lock(stripe.mutex);
@@ -83,21 +97,36 @@ void Guard::refused(Entry& entry, TimeNs until, TimeNs now) {
     return;
   }
   run->flags |= Run::kTainted;
-  stripe.runs.touch(*run, now);
+  // What was refused keeps no run from being over.
+  stripe.runs.relist(*run);
+}
+
+// Breakers and habits of the caller learn how its request ended.
+void Guard::Impl::leave_callers(Entry& entry, const Leave& leave, TimeNs now) {
+  Entry::Place& place = *entry.place;
+  const BreakerRules& rules = entry.rules->breaker;
+  if (place.unlinked && leave.unknown) {
+    unlinked.abandon(place.caller, place.fingerprint, place.unlinked_probe);
+  } else if (place.unlinked) {
+    unlinked.end(place.caller, place.fingerprint, leave.failed, place.unlinked_probe, rules, now);
+  }
+  if (leave.unknown) {
+    failed_prompts.abandon(place.caller, place.prompts_probe);
+  } else if (place.kind == Arrival::Kind::kModel && place.run && !place.ordinary) {
+    failed_prompts.end(place.caller, place.run_id, place.asked, leave.failed, place.prompts_probe, rules, now);
+  }
+  place.unlinked = place.prompts = false;
+  if (place.ordinary) return;
+  const bool failed = leave.failed && !leave.unknown;
+  note_rates(entry,
+             {.requests = 1, .tokens = leave.used.tokens, .errors = failed ? 1 : 0, .repetitions = place.repetitions},
+             now);
 }
 
 void Guard::leave(Entry& entry, const Leave& leave, TimeNs now) {
   if (entry.place == nullptr) return;
   Entry::Place& place = *entry.place;
-  const BreakerRules& rules = entry.rules->breaker;
-  if (place.unlinked) {
-    impl_->unlinked.end(place.caller, place.fingerprint, leave.failed, place.unlinked_probe, rules, now);
-  }
-  if (place.kind == Arrival::Kind::kModel && place.run && !place.ordinary) {
-    impl_->failed_prompts.end(place.caller, place.run_id, leave.failed, place.prompts_probe, rules, now);
-  }
-  place.unlinked = place.prompts = false;
-  if (!place.ordinary) impl_->note_rates(entry, leave, now);
+  impl_->leave_callers(entry, leave, now);
   if (!place.run) return;
   const RunRef ref = place.run;
   place.run = {};
@@ -111,25 +140,23 @@ void Guard::leave(Entry& entry, const Leave& leave, TimeNs now) {
     run->held.usd_micros -= place.held.usd_micros;
     run->used.tokens += leave.used.tokens;
     run->used.usd_micros += leave.used.usd_micros;
+    // To ask again what was not answered is no repetition.
+    if (leave.failed && !leave.unknown) impl_->undo_prompt(stripe, *run, place);
     if (run->activity != nullptr) {
-      if (leave.finished && !leave.failed) run->activity->progress();
+      if (leave.finished && !leave.failed && !leave.unknown) run->activity->progress();
       // A probe that called nothing has proved nothing.
-      if (place.errors_probe && place.calls == 0) run->activity->errors.abandon_probe(now);
+      if (place.errors_probe && (place.calls == 0 || leave.unknown)) run->activity->errors.abandon_probe(now);
     }
     stripe.runs.touch(*run, now);
   }
   if (!leave.answer_id.empty()) {
     const std::uint64_t key = impl_->link_key(place.owner, Impl::LinkKind::kAnswer, leave.answer_id);
-    impl_->put_link(key, ref, static_cast<std::uint32_t>(entry.depth));
+    impl_->put_link(key, place, ref, entry.depth);
   }
 }
 
-void Guard::Impl::note_rates(Entry& entry, const Leave& leave, TimeNs now) {
-  const Entry::Place& place = *entry.place;
-  const auto anomaly = rates.note(
-      place.caller,
-      {.requests = 1, .tokens = leave.used.tokens, .errors = leave.failed ? 1 : 0, .repetitions = place.repetitions},
-      now);
+void Guard::Impl::note_rates(Entry& entry, const RateEvent& event, TimeNs now) {
+  const auto anomaly = rates.note(entry.place->caller, event, now);
   if (!anomaly) return;
   entry.notes.push_back(
       {AuditEvent::kWarned, {"profile", "anomalies", anomaly->bound, anomaly->seen, 0, anomaly->sentence}});
@@ -137,14 +164,22 @@ void Guard::Impl::note_rates(Entry& entry, const Leave& leave, TimeNs now) {
 }
 
 void Guard::Impl::drop_trust(Entry& entry, std::string_view cause, TimeNs now) {
-  const TrustChange change = trust.drop(entry.place->caller, cause, entry.rules->trust, now);
+  const Entry::Place& place = *entry.place;
+  const TrustChange change = trust.drop(place.caller, cause, entry.rules->trust, now);
   if (change.from == change.to) return;
   entry.notes.push_back({AuditEvent::kTrust, {"profile", "anomalies", change.from, change.to, 0, change.sentence}});
   if (change.escalate == TrustAction::kNone) return;
-  entry.notes.push_back({AuditEvent::kAdmin, {"profile", "anomalies", 0, change.throttles, 0, change.sentence}});
+  std::string sentence = change.sentence;
+  TrustAction action = change.escalate;
+  if (!place.caller_is_key) {
+    // Others use this key too.
+    action = TrustAction::kFlag;
+    sentence = "end user " + evidence::shown(place.caller_name) + ": " + sentence;
+  }
+  entry.notes.push_back({AuditEvent::kAdmin, {"profile", "anomalies", 0, change.throttles, 0, sentence}});
   const std::lock_guard lock(escalations_mutex);
   if (escalations.size() >= kMaxEscalations) return;
-  escalations.push_back({entry.place->key, change.escalate, change.sentence});
+  escalations.push_back({place.key, action, std::move(sentence)});
 }
 
 std::vector<Guard::Escalation> Guard::take_escalations() {
@@ -159,13 +194,41 @@ bool Guard::set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::op
   const std::lock_guard lock(stripe.mutex);
   Run* run = stripe.runs.at(entry.place->run);
   if (run == nullptr) return true;
+  const bool taken = run->activity != nullptr && run->activity->budget.tag;
+  if (run->has(Run::kOverflow) || (tag && taken)) return false;
   if ((tokens && run->used.tokens > *tokens) || (usd_micros && run->used.usd_micros > *usd_micros)) return false;
   RunBudget& budget = run->act().budget;
-  budget.tag = tag;
+  budget.tag = entry.place->budget = tag;
   // 0 would mean "none"; a budget of nothing admits nothing that costs anything.
   if (tokens) budget.tokens = std::max<std::int64_t>(*tokens, 1);
   if (usd_micros) budget.usd_micros = std::max<std::int64_t>(*usd_micros, 1);
-  stripe.runs.touch(*run, run->last);
+  stripe.runs.relist(*run);
+  return true;
+}
+
+bool Guard::extend(Entry& entry, RunUse more, TimeNs now) {
+  if (entry.place == nullptr || entry.rules == nullptr || !entry.place->run) return true;
+  Entry::Place& place = *entry.place;
+  Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
+  const std::lock_guard lock(stripe.mutex);
+  Run* run = stripe.runs.at(place.run);
+  if (run == nullptr) return true;
+  const RunRules& rules = entry.rules->runs;
+  const auto fits = [](std::int64_t used, std::int64_t held, std::int64_t extra, std::int64_t most) {
+    return most <= 0 || extra <= 0 || used + held + extra <= most;
+  };
+  if (!place.ordinary && !rules.shadow) {
+    const RunUse most = Impl::most_of(*run, rules);
+    if (!fits(run->used.tokens, run->held.tokens, more.tokens, most.tokens) ||
+        !fits(run->used.usd_micros, run->held.usd_micros, more.usd_micros, most.usd_micros)) {
+      return false;
+    }
+  }
+  for (RunUse* held : {&run->held, &place.held}) {
+    held->tokens += more.tokens;
+    held->usd_micros += more.usd_micros;
+  }
+  run->last = std::max(run->last, now);
   return true;
 }
 
@@ -216,11 +279,19 @@ void Guard::end_all(const BehaviorRules& rules, TimeNs now) {
 void Guard::restore(Hash128 owner, std::string_view name, const RunUse& used, std::int64_t llm_calls,
                     std::int64_t tool_calls, TimeNs last) {
   if (name.empty()) return;
-  const auto given = run_id_from(name);
+  auto given = run_id_from(name);
+  if (given) {
+    // Somebody else's run of that name is none of this owner's.
+    Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of_id(*given)];
+    const std::lock_guard lock(stripe.mutex);
+    const Run* known = stripe.runs.find(*given);
+    if (known != nullptr && known->owner->id != owner) given.reset();
+  }
   const Hash128 id = given ? *given : impl_->named_id(owner, name);
   Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of_id(id)];
   const std::lock_guard lock(stripe.mutex);
   Run* run = stripe.runs.find(id);
+  if (run != nullptr && run->owner->id != owner) return;
   if (run == nullptr) {
     if (impl_->open_runs.load(std::memory_order_relaxed) >= impl_->options.max_runs) return;
     const std::size_t before = stripe.runs.size();

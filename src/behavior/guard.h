@@ -64,6 +64,7 @@ struct Arrival {
   Hash128 caller;  // who is counted
   std::string_view key, tenant;  // names; empty: none
   std::string_view caller_name;  // as shown in evidence
+  bool caller_is_key = true;     // false: an end user of the key, for whom the key as a whole is not suspended
   // Asserted; empty: not.
   std::string_view agent, task, conversation;
   std::string_view run;      // X-Weir-Run
@@ -91,7 +92,8 @@ struct Entry {
   std::string task;  // as asserted, or "t_" and 16 hex digits of AgentFacts::task; empty: none
   int depth = 0;
   Lineage token;        // to sign for the answer
-  bool begins = false;  // no earlier request of this run is known: costs 1 of meter `runs`
+  bool begins = false;  // no earlier request of this run is known, or it is one that its owner's runs beyond its cap
+                        // share: costs 1 of meter `runs`
   bool bad_lineage = false;
   int trust_permille = 1000;  // of the caller; limits that say `contextual: true` are scaled by it
   std::optional<Trip> trip;
@@ -115,6 +117,7 @@ struct CallVerdict {
 struct Leave {
   bool failed = false;    // the provider's, upstream's or tool's error
   bool finished = false;  // a model's answer that announces no calls: the prompt is answered
+  bool unknown = false;   // the client left, nobody knows how it would have ended: neither failed nor finished
   RunUse used;
   std::string_view answer_id;  // of the answer, where the dialect has one: later requests may name it
 };
@@ -159,9 +162,14 @@ class Guard {
   static std::string lineage_scope(std::string_view tenant, std::string_view key);
 
   // A whole run's budget is held by limits (X-Weir-Run-Budget), under the name `tag`: bounds what the run may use from
-  // now on. False: the run has used more already.
+  // now on. False, and nothing changes: the run has used more already, has a budget under another name, or is the one
+  // that its owner's runs beyond its cap share.
   bool set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::optional<std::int64_t> usd_micros,
                   Hash128 tag = {});
+
+  // A stream grows beyond what was held for it: so much more is held until leave(). False, and nothing is added: that
+  // would exceed what the run may use.
+  bool extend(Entry& entry, RunUse more, TimeNs now);
 
   // Runs with a budget that have ended since the last call, and what they used of it.
   struct EndedBudget {
@@ -178,7 +186,7 @@ class Guard {
   // Accounts that an escalation wants flagged or suspended since the last call.
   struct Escalation {
     std::string key;
-    TrustAction action = TrustAction::kFlag;
+    TrustAction action = TrustAction::kFlag;  // an end user's is never more
     std::string evidence;
   };
   std::vector<Escalation> take_escalations();

@@ -92,6 +92,45 @@ TEST(Bounds, ABudgetOfTheRunBoundsItFromThenOn) {
   EXPECT_FALSE(agent.guard.set_budget(late, 599, std::nullopt)) << "more is used already";
 }
 
+TEST(Bounds, OneRunHasOneBudget) {
+  TestAgent agent;
+  Entry a = agent.enter(agent.model("r")), b = agent.enter(agent.model("r"));
+  EXPECT_TRUE(agent.guard.set_budget(a, 1000, std::nullopt, {1, 1}));
+  EXPECT_FALSE(agent.guard.set_budget(b, 50, std::nullopt, {2, 2})) << "the other first one was faster";
+  agent.guard.begin(b, agent.now);
+  agent.guard.refused(a, 0, agent.now);
+  EXPECT_TRUE(agent.guard.set_budget(b, 50, std::nullopt, {2, 2})) << "it gave its own back";
+  agent.leave(b);
+  agent.guard.end_all(agent.rules, agent.now);
+  const auto ended = agent.guard.take_ended_budgets();
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].tag, (Hash128{2, 2}));
+}
+
+TEST(Bounds, AGrowingStreamIsHeldToWhatItsRunMayUse) {
+  TestAgent agent;
+  agent.rules.runs.max_tokens = 1000;
+  agent.rules.runs.max_usd_micros = 50;
+  Arrival arrival = agent.model("r");
+  arrival.held = {.tokens = 400, .usd_micros = 10};
+  Entry a = agent.admit(arrival), b = agent.admit(arrival);
+  EXPECT_TRUE(agent.guard.extend(a, {.tokens = 200, .usd_micros = 5}, agent.now));
+  EXPECT_FALSE(agent.guard.extend(b, {.tokens = 1, .usd_micros = 0}, agent.now));
+  EXPECT_FALSE(agent.guard.extend(b, {.tokens = 0, .usd_micros = 26}, agent.now));
+  EXPECT_TRUE(agent.guard.extend(b, {.tokens = 0, .usd_micros = 25}, agent.now)) << "nothing was added before";
+  agent.leave(a);
+  agent.leave(b);
+  arrival.held = {.tokens = 1000, .usd_micros = 50};
+  Entry all = agent.admit(arrival);
+  EXPECT_FALSE(all.trip) << "all of it came back";
+  EXPECT_TRUE(agent.guard.set_budget(all, 1100, std::nullopt, {1, 1}));
+  agent.rules.runs.max_tokens = 0;
+  EXPECT_FALSE(agent.guard.extend(all, {.tokens = 101}, agent.now)) << "the budget";
+  EXPECT_TRUE(agent.guard.extend(all, {.tokens = 100}, agent.now));
+  Entry blank;
+  EXPECT_TRUE(agent.guard.extend(blank, {.tokens = 1}, agent.now));
+}
+
 TEST(Bounds, DepthIsBoundedWhateverHeadersSay) {
   TestAgent agent;
   std::string token;
@@ -290,6 +329,43 @@ TEST(Counting, TheFifthIdenticalExecutedCallBreaks) {
     EXPECT_EQ(verdict.trip.has_value(), i == 5) << i;
     if (!verdict.trip) agent.guard.result(executed, test_result("", std::to_string(i)), agent.now);
     agent.leave(executed);
+  }
+}
+
+TEST(Counting, AServedToolThatThisWeirNeverExecutedCountsWithItsResult) {
+  TestAgent agent;
+  agent.guard.serves(agent.owner, {"search"});
+  Entry entry = agent.admit(agent.model("r"));
+  EXPECT_FALSE(agent.call(entry, test_call("search", "{}", "c1")).counted);
+  agent.leave(entry);
+  AgentFacts facts;
+  facts.results = {test_result("c1", "found", false, "search")};
+  Entry refused = agent.enter(agent.model("r", &facts));
+  EXPECT_EQ(refused.unseen, std::vector<std::string>{"search"});
+  agent.guard.refused(refused, 0, agent.now);
+  EXPECT_EQ(agent.admit(agent.model("r", &facts)).unseen.size(), 1u) << "again: the first was not admitted";
+  EXPECT_TRUE(agent.admit(agent.model("r", &facts)).unseen.empty());
+}
+
+TEST(Counting, AResultThatComesAfterItsRunWasOverIsNotCountedTwice) {
+  for (const bool swept : {true, false}) {
+    for (const std::string_view name : {"", "r"}) {
+      TestAgent agent;
+      AgentFacts facts;
+      facts.turn = 5;
+      Entry entry = agent.admit(agent.model(name, &facts));
+      EXPECT_TRUE(agent.call(entry, test_call("send_money", "{}", "call_1")).counted);
+      agent.leave(entry);
+      agent.now += agent.rules.runs.idle + 1;
+      if (swept) agent.guard.sweep(agent.rules, agent.now, 100);
+      facts.results.push_back(test_result("call_1", "paid", false, "send_money"));
+      Entry next = agent.admit(agent.model(name, &facts));
+      EXPECT_TRUE(next.unseen.empty());
+      EXPECT_TRUE(next.begins) << "a new run all the same";
+      agent.leave(next);
+      Entry again = agent.admit(agent.model("another", &facts));
+      EXPECT_EQ(again.unseen.size(), 1u) << "one announcement is one call";
+    }
   }
 }
 

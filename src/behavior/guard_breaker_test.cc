@@ -172,10 +172,9 @@ TEST_F(Looping, AProbeThatIsRefusedByALimitOrCallsNothingLeavesTheNextOneToProbe
 }
 
 TEST_F(Looping, AfterSixResultsWithoutNewsTheNextCallBreaks) {
-  EXPECT_FALSE(turn("look", "0", "nothing").trip);
-  for (int i = 1; i <= 5; ++i) EXPECT_FALSE(turn("look", std::to_string(i), "nothing").trip) << i;
-  EXPECT_FALSE(turn("look", "6", "nothing").trip) << "five were seen before";
-  const CallVerdict next = turn("look", "7", "nothing");
+  const auto look = [this](int i) { return turn("look", std::to_string(i % 3), "seen " + std::to_string(i % 3)); };
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(look(i).trip) << i << ": at most the sixth was seen before";
+  const CallVerdict next = look(9);
   ASSERT_TRUE(next.trip);
   EXPECT_EQ(next.trip->guard, "repeats");
   EXPECT_EQ(next.trip->used, 6);
@@ -187,9 +186,58 @@ TEST_F(Looping, AfterSixResultsWithoutNewsTheNextCallBreaks) {
 
 TEST_F(Looping, OneNewResultAmongOldOnesIsProgress) {
   for (int i = 0; i < 60; ++i) {
-    agent.now += kSecond;
-    EXPECT_FALSE(turn("look", std::to_string(i), i % 6 == 5 ? fresh() : "nothing").trip) << i;
+    agent.now += 30 * kSecond;
+    EXPECT_FALSE(turn("look", std::to_string(i % 6), i % 6 == 5 ? fresh() : "nothing").trip) << i;
   }
+}
+
+TEST_F(Looping, DistinctCallsThatAreAcknowledgedWithTheSameWordAreNoLoop) {
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_FALSE(turn("insert_row", std::to_string(i), "ok").trip) << i;
+    agent.now += kSecond;
+  }
+}
+
+TEST_F(Looping, ParallelErrorsOfOneTurnAreOneStep) {
+  for (int turn_number = 0; turn_number < 5; ++turn_number) {
+    Entry entry = agent.admit(agent.model("r", &facts));
+    ASSERT_FALSE(entry.trip) << turn_number;
+    facts = {};
+    for (int i = 0; i < 5; ++i) {
+      const std::string id = std::to_string(turn_number * 5 + i);
+      agent.call(entry, test_call("read_file", id, id));
+      facts.results.push_back(test_result(id, "no such file " + id, true));
+    }
+    agent.leave(entry);
+  }
+  const auto trip = agent.pass(agent.model("r", &facts));
+  ASSERT_TRUE(trip) << "the fifth turn in a row";
+  EXPECT_EQ(trip->guard, "tool_errors");
+  EXPECT_EQ(trip->used, 5);
+}
+
+TEST_F(Looping, ATurnOfWhichSomethingSucceededIsNoErrorWhateverTheOrder) {
+  for (int i = 0; i < 20; ++i) {
+    facts = {};
+    facts.results = {test_result("a" + std::to_string(i), fresh(), i % 2 == 0),
+                     test_result("b" + std::to_string(i), fresh(), i % 2 != 0)};
+    EXPECT_FALSE(agent.pass(agent.model("r", &facts))) << i;
+  }
+}
+
+TEST_F(Looping, CallsExecutedHereInParallelThatAllFailAreOneStep) {
+  std::vector<Entry> running;
+  for (int i = 0; i < 8; ++i) {
+    const ToolCall call = test_call("read_file", std::to_string(i));
+    running.push_back(agent.admit(agent.tool(call, "r")));
+    ASSERT_FALSE(agent.call(running.back(), call).trip);
+  }
+  for (Entry& entry : running) {
+    agent.now += kMillisecond;
+    agent.guard.result(entry, test_result("", fresh(), true), agent.now);
+    agent.leave(entry);
+  }
+  EXPECT_FALSE(agent.pass(agent.model("r")));
 }
 
 TEST_F(Looping, InShadowNothingIsRefusedAndEverythingIsNoted) {
@@ -259,6 +307,16 @@ TEST_F(Prompting, TheFifthIdenticalPromptOfANamedRunBreaksIt) {
   EXPECT_EQ(trip->evidence, "the same prompt was sent 5 times in run r within 5 minutes");
   facts.prompt = 8;
   EXPECT_FALSE(agent.pass(agent.model("r", &facts)));
+}
+
+TEST_F(Prompting, RetriesOfWhatFailedAreNoRepetition) {
+  for (int i = 0; i < 6; ++i) {  // twice an SDK's one try and two retries
+    EXPECT_FALSE(agent.pass(agent.model("r", &facts), {.failed = true})) << i;
+    agent.now += kSecond;
+  }
+  Arrival arrival = agent.model("", &facts);
+  arrival.conversation = "chat-1";
+  for (int i = 0; i < 6; ++i) EXPECT_FALSE(agent.pass(arrival, {.failed = true})) << i;
 }
 
 TEST_F(Prompting, OneProbePassesEachCooldownUntilTheWindowIsOver) {

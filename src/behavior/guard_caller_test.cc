@@ -90,6 +90,26 @@ TEST_F(Calling, ThrottlesEscalateToTheAccountOnce) {
   EXPECT_TRUE(agent.guard.take_escalations().empty());
 }
 
+TEST_F(Calling, AnEndUserGetsTheKeyFlaggedNotSuspended) {
+  agent.rules.profiles.refuse = true;
+  agent.rules.trust.escalate = {1, kDay};
+  agent.rules.trust.action = TrustAction::kSuspend;
+  for (int i = 0; i < 5; ++i) run({{"search", Destination::kNone}});
+  Arrival arrival = agent.model();
+  arrival.agent = "bot";
+  arrival.task = "billing";
+  arrival.caller = {7, 7};
+  arrival.caller_name = "mallory";
+  arrival.caller_is_key = false;
+  Entry entry = agent.admit(arrival);
+  agent.call(entry, test_call("send_email", "{}"));
+  const auto escalations = agent.guard.take_escalations();
+  ASSERT_EQ(escalations.size(), 1u);
+  EXPECT_EQ(escalations[0].key, "key-a");
+  EXPECT_EQ(escalations[0].action, TrustAction::kFlag);
+  EXPECT_TRUE(escalations[0].evidence.starts_with("end user mallory: ")) << escalations[0].evidence;
+}
+
 TEST(Callers, TenRunsWhoseLastAnswerFailedRefuseTheNext) {
   TestAgent agent;
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(agent.pass(agent.model(), {.failed = true})) << i;
@@ -136,10 +156,68 @@ TEST(Callers, ComingBackBeforeTheWaitThatWasToldCountsAsAFailure) {
     Entry entry = agent.enter(arrival);
     trip = entry.trip;
     agent.guard.refused(entry, agent.now + kMinute, agent.now);
+    agent.now += kMillisecond;
   }
   ASSERT_TRUE(trip);
   EXPECT_EQ(trip->guard, "unlinked");
   EXPECT_EQ(agent.guard.stats().runs, 0u);
+}
+
+TEST(Callers, ABusyCallerWithFewErrorsIsNotShut) {
+  TestAgent agent;
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_FALSE(agent.pass(agent.model(), {.failed = i % 50 == 0, .finished = true})) << i;
+    agent.now += 50 * kMillisecond;  // 20 a second, 2% fail
+  }
+}
+
+TEST(Callers, TheSamePromptAnsweredByALaterRunMakesUpForTheFailedOne) {
+  TestAgent agent;
+  AgentFacts facts;
+  for (std::uint64_t prompt = 1; prompt <= 50; ++prompt) {
+    facts.prompt = facts.turn = prompt;
+    ASSERT_FALSE(agent.pass(agent.model("", &facts), {.failed = true})) << prompt;
+    ASSERT_FALSE(agent.pass(agent.model("", &facts), {.failed = true})) << prompt;
+    ASSERT_FALSE(agent.pass(agent.model("", &facts), {.finished = true})) << prompt;
+  }
+}
+
+TEST(Callers, AProbeWhoseClientLeftNeitherClosesNorOpensTheBreaker) {
+  TestAgent agent;
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(agent.pass(agent.model(), {.failed = true}));
+  EXPECT_TRUE(agent.pass(agent.model()));
+  agent.now += agent.rules.breaker.cooldown;
+  EXPECT_FALSE(agent.pass(agent.model(), {.unknown = true})) << "the probe";
+  Entry probe = agent.admit(agent.model());
+  EXPECT_FALSE(probe.trip) << "another";
+  EXPECT_TRUE(agent.pass(agent.model())) << "still open";
+  agent.leave(probe, {.failed = true});
+  EXPECT_TRUE(agent.pass(agent.model()));
+}
+
+TEST(Callers, ClientsThatLeaveAreNoFailures) {
+  TestAgent agent;
+  for (int i = 0; i < 100; ++i) {
+    Arrival arrival = agent.model();
+    arrival.fingerprint = 5;
+    ASSERT_FALSE(agent.pass(arrival, {.failed = true, .unknown = true})) << i;
+  }
+}
+
+TEST(Callers, ManyNewToolsCostTrust) {
+  TestAgent agent;
+  agent.rules.runs.burst = {};
+  for (int i = 0; i < 24 * 12 * 2; ++i) {  // two quiet days, one tool
+    Entry entry = agent.admit(agent.model());
+    agent.call(entry, test_call("search", std::to_string(i)));
+    agent.leave(entry, {.finished = true});
+    agent.now += 5 * kMinute;
+  }
+  Entry entry = agent.admit(agent.model());
+  for (int i = 0; i < 40; ++i) agent.call(entry, test_call("tool" + std::to_string(i), "{}"));
+  EXPECT_FALSE(entry.notes.empty());
+  agent.leave(entry, {.finished = true});
+  EXPECT_LT(agent.guard.trust_permille(agent.owner, agent.rules.trust, agent.now), 1000);
 }
 
 TEST(Callers, InShadowTheyAreNoted) {

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::int64_t kMaxCounted = Activity::kMaxCalls * 3 / 4;
 
-std::uint32_t tool_hash(std::string_view name) {
-  return name.empty() ? 0 : static_cast<std::uint32_t>(hash64(name) >> 32) | 1;
-}
-
 TimeNs since(TimeNs now, DurationNs within) {
   return within > 0 ? now - within : 0;
 }
@@ -25,6 +21,7 @@ std::optional<Trip> Guard::Impl::judge_call_bounds(Calling& calling) {
   const RunRules& rules = calling.entry.rules->runs;
   const std::string& name = calling.entry.run;
   std::optional<Trip> trip;
+  if (calling.run.has(Run::kOverflow)) return trip;
   const std::int64_t used = calling.run.tool_calls;
   if (rules.max_tool_calls > 0 && used >= rules.max_tool_calls) {
     calling.run.flags |= Run::kOverCalls;
@@ -163,9 +160,10 @@ bool Guard::hangs_on_arguments(const Entry& entry, std::string_view tool) const 
   const Activity& activity = *run->activity;
   // What breaks whatever the arguments are breaks the whole call.
   const RunRules& bounds = rules.runs;
-  const bool over = bounds.max_tool_calls > 0 && run->tool_calls >= bounds.max_tool_calls;
+  const bool shared = run->has(Run::kOverflow);
+  const bool over = !shared && bounds.max_tool_calls > 0 && run->tool_calls >= bounds.max_tool_calls;
   if (over || activity.errors.is_open() || activity.stale_results() >= Activity::kStale) return true;
-  if (bounds.burst.count > 0 && activity.nth_last(std::min(bounds.burst.count, kMaxCounted))) return true;
+  if (!shared && bounds.burst.count > 0 && activity.nth_last(std::min(bounds.burst.count, kMaxCounted))) return true;
   // Fewer earlier calls of this tool than it takes: no arguments can be the repetition that breaks.
   return activity.calls_of(tool_hash(tool)) + 1 >= rules.breaker.repeats.count;
 }
@@ -213,18 +211,8 @@ CallVerdict Guard::call(Entry& entry, const ToolCall& call, Destination destinat
     ++place.calls;
     stripe.runs.touch(*run, now);
   }
-  if (!executed) {
-    using Kind = Impl::LinkKind;
-    const auto depth = static_cast<std::uint32_t>(entry.depth);
-    if (!call.id.empty()) {
-      const std::uint64_t key = impl_->link_key(place.owner, Kind::kCallId, call.id);
-      impl_->put_link(key, place.run, depth);
-      if (place.turn != 0) impl_->put_link(hash_pair(key, place.turn), place.run, depth);
-    }
-    if (place.turn != 0) impl_->put_link(impl_->link_key(place.owner, Kind::kTurn, place.turn), place.run, depth);
-    impl_->put_link(impl_->link_key(place.owner, Kind::kCall, call.signature), place.run, depth);
-  }
-  if (!served) impl_->rates.note(place.caller, {.tool = hash64(call.name)}, now);
+  if (!executed) impl_->link_announced(entry, call);
+  if (!served && !place.ordinary) impl_->note_rates(entry, {.tool = hash64(call.name)}, now);
   return verdict;
 }
 
@@ -246,6 +234,12 @@ void Guard::uncall(Entry& entry, const ToolCall& call, TimeNs now) {
   if (Opening* opening = run->activity->opening(call.signature)) opening->abandon_probe(now);
   if (place.calls > 0) --place.calls;
   run->flags |= Run::kTainted;
+  if (place.kind == Arrival::Kind::kTool) return;
+  // Nobody will execute it.
+  const std::uint64_t key = impl_->call_key(place.owner, place.caller, call.signature);
+  Impl::LinkStripe& links = impl_->links_of(key);
+  const std::lock_guard links_lock(links.mutex);
+  links.links.take_of(key, place.run);
 }
 
 void Guard::result(Entry& entry, const ToolResult& result, TimeNs now) {
@@ -261,7 +255,9 @@ void Guard::result(Entry& entry, const ToolResult& result, TimeNs now) {
     call = run->activity->find_pending(tool_hash(result.name));
   }
   if (call == nullptr || call->has(CallSeen::kAnswered)) return;
-  run->activity->take_result(*call, result.content, result.error, entry.rules->breaker, now);
+  const TimeNs called_at = call->at;
+  run->activity->take_result(*call, result.content);
+  run->activity->take_errors(result.error, called_at, entry.rules->breaker, now);
 }
 
 void Guard::serves(Hash128 owner, const std::vector<std::string>& tools) {

@@ -22,20 +22,6 @@ TimeNs since(TimeNs now, DurationNs within) {
   return within > 0 ? now - within : 0;
 }
 
-// What makes two requests the same prompt: the words, all that came before, and the results that came with it. Ids
-// alone do not tell rounds apart: some providers number the calls of each turn from zero. 0: it cannot be told (results
-// without ids: equal ones may be of different rounds).
-std::uint64_t prompt_of(const AgentFacts* facts) {
-  if (facts == nullptr || facts->prompt == 0) return 0;
-  std::uint64_t hash = hash_pair(facts->prompt, facts->turn);
-  for (const ToolResult& result : facts->results) {
-    if (result.call_id.empty()) return 0;
-    hash = hash_pair(hash64(result.call_id, hash), result.content);
-  }
-  for (const ToolCall& call : facts->calls) hash = hash_pair(hash, call.signature);
-  return hash;
-}
-
 const ToolCall* call_of(const AgentFacts& facts, std::size_t index) {
   const ToolResult& result = facts.results[index];
   if (!result.call_id.empty()) {
@@ -47,10 +33,6 @@ const ToolCall* call_of(const AgentFacts& facts, std::size_t index) {
   return facts.calls.size() == facts.results.size() ? &facts.calls[index] : nullptr;
 }
 
-std::uint32_t tool_hash(std::string_view name) {
-  return name.empty() ? 0 : static_cast<std::uint32_t>(hash64(name) >> 32) | 1;
-}
-
 // Without an id: by its place in the conversation.
 std::uint64_t place_of(const AgentFacts& facts, std::size_t index, const ToolCall* call) {
   std::uint64_t place = hash_pair(facts.turn, index + 1);
@@ -59,6 +41,23 @@ std::uint64_t place_of(const AgentFacts& facts, std::size_t index, const ToolCal
 }
 
 }  // namespace
+
+// The words, all that came before, and the results that came with it. Ids alone do not tell rounds apart: some
+// providers number the calls of each turn from zero. Nor do results without ids: equal ones may be of different rounds.
+std::uint64_t prompt_of(const AgentFacts* facts) {
+  if (facts == nullptr || facts->prompt == 0) return 0;
+  std::uint64_t hash = hash_pair(facts->prompt, facts->turn);
+  for (const ToolResult& result : facts->results) {
+    if (result.call_id.empty()) return 0;
+    hash = hash_pair(hash64(result.call_id, hash), result.content);
+  }
+  for (const ToolCall& call : facts->calls) hash = hash_pair(hash, call.signature);
+  return hash;
+}
+
+std::uint32_t tool_hash(std::string_view name) {
+  return name.empty() ? 0 : static_cast<std::uint32_t>(hash64(name) >> 32) | 1;
+}
 
 bool names_tool(const std::vector<std::string>& list, std::string_view tool) {
   return std::any_of(list.begin(), list.end(), [&](const std::string& glob) { return glob_match(glob, tool); });
@@ -88,17 +87,27 @@ bool Guard::Impl::stopped_by_switch(Entry& entry, const Arrival& arrival) const 
   return true;
 }
 
-// The same results again, as a retry sends them, are of this run: they were counted.
-void Guard::Impl::link_reported(const Visit& visit, const ToolResult& result) {
+// Its link leads to a run that is over: the call was announced, and counted there.
+bool Guard::Impl::was_announced(const Visit& visit, const ToolResult& result) const {
+  if (result.call_id.empty()) return false;
   const std::uint64_t turn = visit.arrival.facts->turn;
-  const RunRef ref = visit.stripe.runs.ref(visit.run);
-  const auto depth = static_cast<std::uint32_t>(visit.entry.depth);
+  const std::uint64_t key = link_key(visit.place.owner, LinkKind::kCallId, result.call_id);
+  auto link = turn != 0 ? find_link(hash_pair(key, turn)) : std::nullopt;
+  if (!link) link = find_link(key);
+  if (!link || &visit.stripe != stripes[link->run.stripe].get()) return false;
+  return visit.stripe.runs.at(link->run) == nullptr;
+}
+
+// The same results again, as a retry sends them, are of this run: they were counted. Linked once the request is
+// admitted, so that nobody makes links for nothing.
+void Guard::Impl::remember_reported(const Visit& visit, const ToolResult& result) {
   if (result.call_id.empty()) {
-    if (turn != 0) put_link(link_key(visit.place.owner, LinkKind::kTurn, turn), ref, depth);
+    visit.place.reported_turn = true;
     return;
   }
+  const std::uint64_t turn = visit.arrival.facts->turn;
   const std::uint64_t key = link_key(visit.place.owner, LinkKind::kCallId, result.call_id);
-  put_link(turn != 0 ? hash_pair(key, turn) : key, ref, depth);
+  visit.place.reported.push_back(turn != 0 ? hash_pair(key, turn) : key);
 }
 
 void Guard::Impl::take_one_result(Visit& visit, std::size_t index) {
@@ -127,6 +136,7 @@ void Guard::Impl::take_one_result(Visit& visit, std::size_t index) {
     if (call != nullptr) call->id = id;
   }
   const bool known = call != nullptr;
+  const bool counted = known || was_announced(visit, result);
   if (!known) {
     const bool exempt = names_tool(visit.entry.rules->breaker.exempt, name);
     activity.add_call({.signature = announced != nullptr ? announced->signature : 0,
@@ -135,27 +145,43 @@ void Guard::Impl::take_one_result(Visit& visit, std::size_t index) {
                        .tool = tool,
                        .flags = exempt ? std::uint8_t{CallSeen::kExempt} : std::uint8_t{0}});
     call = activity.find_call(id);
-    link_reported(visit, result);
+    remember_reported(visit, result);
   }
-  if (!known || call->has(CallSeen::kUnpaid)) {
+  // Announced as if executed at an upstream of this Weir, which never saw it.
+  const bool evaded = call->has(CallSeen::kServed) && !call->has(CallSeen::kAnswered);
+  if (!counted || evaded || call->has(CallSeen::kUnpaid)) {
     visit.entry.unseen.emplace_back(name.empty() ? "unknown_tool" : name);
     visit.place.unseen.push_back(id);
     ++visit.run.tool_calls;
-    call->flags &= static_cast<std::uint8_t>(~CallSeen::kUnpaid);
+    call->flags &= static_cast<std::uint8_t>(~(CallSeen::kUnpaid | CallSeen::kServed));
   }
   if (call->has(CallSeen::kAnswered)) return;
-  if (call->has(CallSeen::kServed)) {
-    // Expected at an upstream of this Weir, which never saw it: at least the run's breakers count it.
-    call->flags &= static_cast<std::uint8_t>(~CallSeen::kServed);
-    ++visit.run.tool_calls;
-  }
-  activity.take_result(*call, result.content, result.error, visit.entry.rules->breaker, visit.now);
+  ++visit.results.taken;
+  if (result.error) ++visit.results.errors;
+  visit.results.called_at = std::max(visit.results.called_at, call->at);
+  activity.take_result(*call, result.content);
 }
 
 void Guard::Impl::take_results(Visit& visit) {
   if (visit.arrival.facts == nullptr) return;
   const std::size_t count = std::min(visit.arrival.facts->results.size(), kMaxCallsInTurn);
   for (std::size_t i = 0; i < count; ++i) take_one_result(visit, i);
+  const Results& results = visit.results;
+  if (results.taken == 0) return;
+  visit.run.act().take_errors(results.errors == results.taken, results.called_at, visit.entry.rules->breaker,
+                              visit.now);
+}
+
+// Tokens and dollars that it may use. 0: no bound.
+RunUse Guard::Impl::most_of(const Run& run, const RunRules& rules) {
+  if (run.has(Run::kOverflow)) return {};
+  RunUse most{rules.max_tokens, rules.max_usd_micros};
+  if (run.activity == nullptr) return most;
+  const RunBudget& own = run.activity->budget;
+  const auto lower = [](std::int64_t bound, std::int64_t budget) {
+    return budget <= 0 ? bound : bound <= 0 ? budget : std::min(bound, budget);
+  };
+  return {lower(most.tokens, own.tokens), lower(most.usd_micros, own.usd_micros)};
 }
 
 // What the run may do at all. True: it may not.
@@ -171,16 +197,15 @@ bool Guard::Impl::judge_bounds(Visit& visit) {
   if (rules.max_depth > 0 && over("depth", "was asked for at depth", visit.entry.depth, 0, rules.max_depth)) {
     return true;
   }
+  if (run.has(Run::kOverflow)) {
+    visit.held = visit.arrival.held;
+    return false;  // it stands for many
+  }
   const bool calls = visit.arrival.kind == Arrival::Kind::kModel;
   if (calls && over("llm_calls", "has called models this often:", run.llm_calls, 1, rules.max_llm_calls)) return true;
   const std::int64_t more_calls = run.has(Run::kOverCalls) ? 1 : 0;
   if (over("tool_calls", "has called tools this often:", run.tool_calls, more_calls, rules.max_tool_calls)) return true;
-  std::int64_t tokens = rules.max_tokens, usd = rules.max_usd_micros;
-  if (run.activity != nullptr) {
-    const RunBudget& own = run.activity->budget;
-    if (own.tokens > 0) tokens = tokens > 0 ? std::min(tokens, own.tokens) : own.tokens;
-    if (own.usd_micros > 0) usd = usd > 0 ? std::min(usd, own.usd_micros) : own.usd_micros;
-  }
+  const auto [tokens, usd] = most_of(run, rules);
   const std::int64_t tokens_taken = run.used.tokens + run.held.tokens;
   const std::int64_t usd_taken = run.used.usd_micros + run.held.usd_micros;
   const RunUse least = visit.arrival.certain.value_or(visit.arrival.held);
@@ -214,11 +239,11 @@ bool Guard::Impl::judge_children(Visit& visit, const std::optional<Lineage>& lin
 }
 
 void Guard::Impl::judge_prompt(Visit& visit) {
-  const std::uint64_t prompt = prompt_of(visit.arrival.facts);
+  const std::uint64_t prompt = visit.place.asked;
   if (prompt == 0) return;
   Run& run = visit.run;
   const BreakerRules& rules = visit.entry.rules->breaker;
-  const bool own = visit.place.named || visit.place.joined;
+  const bool own = (visit.place.named || visit.place.joined) && !run.has(Run::kOverflow);
   if (own && run.activity == nullptr && run.llm_calls == 0) {
     run.first_prompt = prompt;
     visit.place.prompt = prompt;
@@ -304,7 +329,7 @@ void Guard::Impl::enter_run(Visit& visit, const std::optional<Lineage>& lineage)
   entry.depth = static_cast<int>(visit.target.depth);
   const std::uint64_t node = next_id.fetch_add(1, std::memory_order_relaxed);
   entry.token = {.run = run.id, .node = hash_pair(options.seed, node), .depth = visit.target.depth};
-  entry.begins = !run.has(Run::kBegun);
+  entry.begins = !run.has(Run::kBegun) || run.has(Run::kOverflow);
   if (run.llm_calls == 0 && (run.profile == 0 || visit.arrival.kind == Arrival::Kind::kModel)) {
     run.profile = Profiles::key(run.owner->id, visit.arrival.agent, entry.task).task;
   }
@@ -313,7 +338,7 @@ void Guard::Impl::enter_run(Visit& visit, const std::optional<Lineage>& lineage)
   take_results(visit);
   judge_run(visit, lineage);
   if (entry.trip) run.flags |= Run::kTainted;
-  visit.stripe.runs.touch(run, visit.now);
+  visit.stripe.runs.relist(run);
 }
 
 // Breakers of the caller across runs, for what begins something.
@@ -355,6 +380,9 @@ Entry Guard::enter(const Arrival& arrival, const BehaviorRules& rules, const Kil
   place.owner = arrival.owner;
   place.caller = arrival.caller;
   place.key = arrival.key;
+  place.caller_is_key = arrival.caller_is_key;
+  if (!arrival.caller_is_key) place.caller_name = arrival.caller_name;
+  place.asked = prompt_of(arrival.facts);
   place.turn = arrival.facts != nullptr ? arrival.facts->turn : 0;
   place.executing = arrival.kind == Arrival::Kind::kTool && arrival.call != nullptr ? arrival.call->signature : 0;
   entry.task = task_name(arrival);
@@ -368,13 +396,14 @@ Entry Guard::enter(const Arrival& arrival, const BehaviorRules& rules, const Kil
   }
   if (!arrival.ordinary && impl_->stopped_by_switch(entry, arrival)) return entry;
 
-  Impl::Target target = impl_->find_target(arrival, lineage);
+  Impl::Target target = impl_->find_target(arrival, place, lineage);
   Impl::Stripe& stripe = *impl_->stripes[target.ref ? target.ref.stripe : impl_->stripe_of_id(target.id)];
   {
     const std::lock_guard lock(stripe.mutex);
     if (Run* run = impl_->open_run(stripe, target, arrival, rules, now)) {
       Impl::Visit visit{entry, place, stripe, *run, arrival, target, now};
       impl_->enter_run(visit, lineage);
+      impl_->take_own_announcement(place);
     }
   }
   if (!entry.trip) impl_->enter_caller(entry, arrival, now);

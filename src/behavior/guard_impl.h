@@ -1,7 +1,7 @@
 // Inside of the guard: its stripes, and one request's place. Only guard*.cc include it.
 //
 // Locks: a run and everything it owns by the lock of its stripe, which the id tells (its lowest bits) and which is that
-// of the owner who began it; links by stripes of their own, never held together with another lock. What concerns a
+// of the owner who began it; links by stripes of their own, under which no other lock is taken. What concerns a
 // caller across runs (profiles, rates, trust, caller_breakers) locks itself and is asked outside of stripes.
 #pragma once
 
@@ -26,14 +26,20 @@ namespace weir {
 
 struct Entry::Place {
   Arrival::Kind kind = Arrival::Kind::kOther;
-  bool ordinary = false, named = false, joined = false;
+  bool ordinary = false, named = false, joined = false, caller_is_key = true;
   Hash128 owner, caller;
-  std::string key;
+  std::string key, caller_name;
   RunRef run;
   Hash128 run_id;
   ProfileKey profile;
   std::uint64_t turn = 0;
   std::uint64_t executing = 0;  // signature of the call executed here
+  std::uint64_t taken = 0;      // link to its announcement, taken for it
+  RunRef taken_run;
+  std::uint64_t asked = 0;              // what its prompt was; 0: it cannot be told
+  std::vector<std::uint64_t> reported;  // links to be made for results once it is admitted
+  bool reported_turn = false;
+  Hash128 budget;  // set with it
   // What enter() counted, to be undone if the request is refused.
   RunUse held;
   bool counted_call = false;
@@ -61,8 +67,8 @@ struct Guard::Impl {
   enum class LinkKind : std::uint8_t { kCallId, kAnswer, kTurn, kCall };
 
   struct Stripe {
-    Stripe(std::uint16_t number, std::size_t cap, std::size_t owners)
-        : runs(number, cap), conversations(kMaxConversations), served(owners) {}
+    Stripe(std::uint16_t number, std::size_t cap, std::size_t owners, Runs::OnEvict on_evict)
+        : runs(number, cap, std::move(on_evict)), conversations(kMaxConversations), served(owners) {}
     mutable std::mutex mutex;
     Runs runs;
     LruMap<std::uint64_t, PromptLog> conversations;
@@ -95,13 +101,28 @@ struct Guard::Impl {
   Hash128 new_id(std::size_t stripe);
   std::uint64_t link_key(const Hash128& owner, LinkKind kind, std::string_view text) const;
   std::uint64_t link_key(const Hash128& owner, LinkKind kind, std::uint64_t hash) const;
-  void put_link(std::uint64_t key, const RunRef& run, std::uint32_t depth);
+  std::uint64_t call_key(const Hash128& owner, const Hash128& caller, std::uint64_t signature) const;
+  std::uint64_t turn_key(const Hash128& owner, const Hash128& caller, std::uint64_t turn) const;
+  LinkStripe& links_of(std::uint64_t key) const { return *links[key >> 58]; }
+  void put_link(std::uint64_t key, const Entry::Place& place, const RunRef& run, int depth);
+  void push_link(std::uint64_t key, const Entry::Place& place, const RunRef& run, int depth, bool once);
+  void link_announced(const Entry& entry, const ToolCall& call);
   std::optional<Link> find_link(std::uint64_t key) const;
+  std::vector<Link> find_links(std::uint64_t key) const;
+  bool is_alive(const RunRef& ref) const;
+  std::optional<Link> take_announced(Entry::Place& place);
+  void take_own_announcement(Entry::Place& place);
+  std::optional<Link> find_by_turn(const Arrival& arrival) const;
+  std::optional<Link> find_by_ids(const Arrival& arrival) const;
   std::optional<Link> find_by_links(const Arrival& arrival) const;
-  Target find_target(const Arrival& arrival, const std::optional<Lineage>& lineage);
+  Target find_target(const Arrival& arrival, Entry::Place& place, const std::optional<Lineage>& lineage);
   Run* open_run(Stripe& stripe, Target& target, const Arrival& arrival, const BehaviorRules& rules, TimeNs now);
 
   // Entering (guard_enter.cc); under the stripe's lock.
+  struct Results {
+    std::size_t taken = 0, errors = 0;
+    TimeNs called_at = 0;  // the last of their calls
+  };
   struct Visit {
     Entry& entry;
     Entry::Place& place;
@@ -111,13 +132,16 @@ struct Guard::Impl {
     const Target& target;
     TimeNs now;
     RunUse held{};  // what the run holds for it
+    Results results{};
   };
   bool stopped_by_switch(Entry& entry, const Arrival& arrival) const;
   void enter_run(Visit& visit, const std::optional<Lineage>& lineage);
   void take_results(Visit& visit);
   void take_one_result(Visit& visit, std::size_t index);
-  void link_reported(const Visit& visit, const ToolResult& result);
+  bool was_announced(const Visit& visit, const ToolResult& result) const;
+  void remember_reported(const Visit& visit, const ToolResult& result);
   void judge_run(Visit& visit, const std::optional<Lineage>& lineage);
+  static RunUse most_of(const Run& run, const RunRules& rules);
   bool judge_bounds(Visit& visit);
   bool judge_children(Visit& visit, const std::optional<Lineage>& lineage);
   void judge_prompt(Visit& visit);
@@ -141,7 +165,10 @@ struct Guard::Impl {
   // Ends (guard_end.cc).
   void end_run(Run& run, TimeNs now);
   void drop_trust(Entry& entry, std::string_view cause, TimeNs now);
-  void note_rates(Entry& entry, const Leave& leave, TimeNs now);
+  void note_rates(Entry& entry, const RateEvent& event, TimeNs now);
+  void leave_callers(Entry& entry, const Leave& leave, TimeNs now);
+  void link_reported(const Entry& entry);
+  void undo_prompt(Stripe& stripe, Run& run, const Entry::Place& place);
   void undo_counts(Stripe& stripe, Run& run, const Entry::Place& place, TimeNs now);
 
   Options options;
@@ -162,6 +189,9 @@ struct Guard::Impl {
   Unlinked unlinked;
 };
 
+// What makes two requests the same prompt; 0: it cannot be told.
+std::uint64_t prompt_of(const AgentFacts* facts);
+std::uint32_t tool_hash(std::string_view name);  // 0: none
 // Tools of a policy's list, by name or glob.
 bool names_tool(const std::vector<std::string>& list, std::string_view tool);
 // A breaker acts, unless it is in shadow: then it is noted. True: it acts.

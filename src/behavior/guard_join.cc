@@ -32,7 +32,8 @@ Guard::Impl::Impl(Options given)
   const std::size_t owners = std::max<std::size_t>(options.max_callers / count, 16);
   for (std::size_t i = 0; i < count; ++i) {
     stripes.push_back(std::make_unique<Stripe>(static_cast<std::uint16_t>(i),
-                                               std::max<std::size_t>(options.max_runs_per_owner, 1), owners));
+                                               std::max<std::size_t>(options.max_runs_per_owner, 1), owners,
+                                               [this](Run& run, TimeNs now) { end_run(run, now); }));
   }
   for (std::size_t i = 0; i < kLinkStripes; ++i) {
     links.push_back(std::make_unique<LinkStripe>(std::max<std::size_t>(options.max_links / kLinkStripes, 1)));
@@ -65,58 +66,160 @@ std::uint64_t Guard::Impl::link_key(const Hash128& owner, LinkKind kind, std::ui
   return link_key(owner, kind, std::string_view(reinterpret_cast<const char*>(&hash), sizeof hash));
 }
 
-void Guard::Impl::put_link(std::uint64_t key, const RunRef& run, std::uint32_t depth) {
-  LinkStripe& stripe = *links[key >> 58];
+// What needs no id leads only within one caller: its users' conversations may be alike.
+std::uint64_t Guard::Impl::call_key(const Hash128& owner, const Hash128& caller, std::uint64_t signature) const {
+  return link_key(owner, LinkKind::kCall, hash_pair(signature, fold(caller)));
+}
+
+std::uint64_t Guard::Impl::turn_key(const Hash128& owner, const Hash128& caller, std::uint64_t turn) const {
+  return link_key(owner, LinkKind::kTurn, hash_pair(turn, fold(caller)));
+}
+
+namespace {
+
+Link link_to(const RunRef& run, int depth) {
+  return {run, static_cast<std::uint16_t>(std::clamp<int>(depth, 0, Links::kMaxDepth))};
+}
+
+}  // namespace
+
+void Guard::Impl::put_link(std::uint64_t key, const Entry::Place& place, const RunRef& run, int depth) {
+  LinkStripe& stripe = links_of(key);
   const std::lock_guard lock(stripe.mutex);
-  stripe.links.put(key, {run, static_cast<std::uint16_t>(std::min<std::uint32_t>(depth, 0xffff))});
+  stripe.links.put(key, link_to(run, depth), fold(place.owner));
+}
+
+void Guard::Impl::push_link(std::uint64_t key, const Entry::Place& place, const RunRef& run, int depth, bool once) {
+  LinkStripe& stripe = links_of(key);
+  const std::lock_guard lock(stripe.mutex);
+  stripe.links.push(key, link_to(run, depth), fold(place.owner), once);
+}
+
+void Guard::Impl::link_announced(const Entry& entry, const ToolCall& call) {
+  const Entry::Place& place = *entry.place;
+  if (!call.id.empty()) {
+    const std::uint64_t key = link_key(place.owner, LinkKind::kCallId, call.id);
+    put_link(key, place, place.run, entry.depth);
+    if (place.turn != 0) put_link(hash_pair(key, place.turn), place, place.run, entry.depth);
+  }
+  if (place.turn != 0) {
+    push_link(turn_key(place.owner, place.caller, place.turn), place, place.run, entry.depth, true);
+  }
+  push_link(call_key(place.owner, place.caller, call.signature), place, place.run, entry.depth, false);
+}
+
+void Guard::Impl::link_reported(const Entry& entry) {
+  Entry::Place& place = *entry.place;
+  for (const std::uint64_t key : std::exchange(place.reported, {})) put_link(key, place, place.run, entry.depth);
+  if (std::exchange(place.reported_turn, false) && place.turn != 0) {
+    push_link(turn_key(place.owner, place.caller, place.turn), place, place.run, entry.depth, true);
+  }
 }
 
 std::optional<Link> Guard::Impl::find_link(std::uint64_t key) const {
-  const LinkStripe& stripe = *links[key >> 58];
+  const LinkStripe& stripe = links_of(key);
   const std::lock_guard lock(stripe.mutex);
   return stripe.links.find(key);
 }
 
-std::optional<Link> Guard::Impl::find_by_links(const Arrival& arrival) const {
-  const auto alive = [this](const std::optional<Link>& link) {
-    if (!link) return false;
-    Stripe& stripe = *stripes[link->run.stripe];
-    const std::lock_guard lock(stripe.mutex);
-    return stripe.runs.at(link->run) != nullptr;
-  };
-  if (arrival.kind == Arrival::Kind::kTool && arrival.call != nullptr) {
-    const auto link = find_link(link_key(arrival.owner, LinkKind::kCall, arrival.call->signature));
-    if (alive(link)) return link;
-  }
-  if (arrival.facts == nullptr) return std::nullopt;
-  const AgentFacts& facts = *arrival.facts;
-  bool without_ids = false;
-  for (const ToolResult& result : facts.results) {
-    if (result.call_id.empty()) {
-      without_ids = true;
-      continue;
+std::vector<Link> Guard::Impl::find_links(std::uint64_t key) const {
+  const LinkStripe& stripe = links_of(key);
+  const std::lock_guard lock(stripe.mutex);
+  return stripe.links.all(key);
+}
+
+bool Guard::Impl::is_alive(const RunRef& ref) const {
+  Stripe& stripe = *stripes[ref.stripe];
+  const std::lock_guard lock(stripe.mutex);
+  return stripe.runs.at(ref) != nullptr;
+}
+
+// Of runs that announced the same call, each execution belongs to another: the oldest announcement is taken first. A
+// call that is executed once more joins the run of its last announcement.
+std::optional<Link> Guard::Impl::take_announced(Entry::Place& place) {
+  const std::uint64_t key = call_key(place.owner, place.caller, place.executing);
+  for (std::size_t i = 0; i < Links::kMaxSame; ++i) {
+    std::optional<Link> link;
+    {
+      LinkStripe& stripe = links_of(key);
+      const std::lock_guard lock(stripe.mutex);
+      link = stripe.links.take(key);
     }
-    // With its turn first: some providers number the calls of each turn from zero, in every run.
-    const std::uint64_t key = link_key(arrival.owner, LinkKind::kCallId, result.call_id);
-    if (facts.turn != 0) {
-      const auto exact = find_link(hash_pair(key, facts.turn));
-      if (alive(exact)) return exact;
-    }
-    const auto link = find_link(key);
-    if (alive(link)) return link;
+    if (!link) break;
+    if (!is_alive(link->run)) continue;
+    place.taken = key;
+    place.taken_run = link->run;
+    return link;
   }
-  if (!facts.previous.empty()) {
-    const auto link = find_link(link_key(arrival.owner, LinkKind::kAnswer, facts.previous));
-    if (alive(link)) return link;
-  }
-  if (without_ids && facts.turn != 0) {
-    const auto link = find_link(link_key(arrival.owner, LinkKind::kTurn, facts.turn));
-    if (alive(link)) return link;
+  for (const Link& link : find_links(key)) {
+    if (is_alive(link.run)) return link;
   }
   return std::nullopt;
 }
 
-Guard::Impl::Target Guard::Impl::find_target(const Arrival& arrival, const std::optional<Lineage>& lineage) {
+// Executed in a run that was found by its name or a token: then its announcement is taken all the same.
+void Guard::Impl::take_own_announcement(Entry::Place& place) {
+  if (place.executing == 0 || place.taken != 0) return;
+  const std::uint64_t key = call_key(place.owner, place.caller, place.executing);
+  LinkStripe& stripe = links_of(key);
+  const std::lock_guard lock(stripe.mutex);
+  if (!stripe.links.take_of(key, place.run)) return;
+  place.taken = key;
+  place.taken_run = place.run;
+}
+
+// Of several runs with this turn the one that waits for such a result, the first of them before the others; if none
+// does, the last.
+std::optional<Link> Guard::Impl::find_by_turn(const Arrival& arrival) const {
+  const AgentFacts& facts = *arrival.facts;
+  const auto result = std::find_if(facts.results.begin(), facts.results.end(),
+                                   [](const ToolResult& one) { return one.call_id.empty(); });
+  if (result == facts.results.end() || facts.turn == 0) return std::nullopt;
+  const auto index = static_cast<std::size_t>(result - facts.results.begin());
+  const ToolCall* call = facts.calls.size() == facts.results.size() ? &facts.calls[index] : nullptr;
+  const std::uint32_t tool = tool_hash(!result->name.empty() || call == nullptr ? result->name : call->name);
+  std::optional<Link> found;
+  int most = -1;
+  for (const Link& link : find_links(turn_key(arrival.owner, arrival.caller, facts.turn))) {
+    Stripe& stripe = *stripes[link.run.stripe];
+    const std::lock_guard lock(stripe.mutex);
+    const Run* run = stripe.runs.at(link.run);
+    if (run == nullptr) continue;
+    const int waits =
+        run->activity != nullptr ? run->activity->waits_for(call != nullptr ? call->signature : 0, tool) : 0;
+    if (waits < most || (waits == 0 && most == 0)) continue;
+    most = waits;
+    found = link;
+  }
+  return found;
+}
+
+std::optional<Link> Guard::Impl::find_by_ids(const Arrival& arrival) const {
+  const AgentFacts& facts = *arrival.facts;
+  for (const ToolResult& result : facts.results) {
+    if (result.call_id.empty()) continue;
+    // With its turn first: some providers number the calls of each turn from zero, in every run.
+    const std::uint64_t key = link_key(arrival.owner, LinkKind::kCallId, result.call_id);
+    if (facts.turn != 0) {
+      const auto exact = find_link(hash_pair(key, facts.turn));
+      if (exact && is_alive(exact->run)) return exact;
+    }
+    const auto link = find_link(key);
+    if (link && is_alive(link->run)) return link;
+  }
+  if (facts.previous.empty()) return std::nullopt;
+  const auto link = find_link(link_key(arrival.owner, LinkKind::kAnswer, facts.previous));
+  return link && is_alive(link->run) ? link : std::nullopt;
+}
+
+std::optional<Link> Guard::Impl::find_by_links(const Arrival& arrival) const {
+  if (arrival.facts == nullptr) return std::nullopt;
+  const auto link = find_by_ids(arrival);
+  return link ? link : find_by_turn(arrival);
+}
+
+Guard::Impl::Target Guard::Impl::find_target(const Arrival& arrival, Entry::Place& place,
+                                             const std::optional<Lineage>& lineage) {
   Target target;
   if (lineage) {
     target.named = true;
@@ -144,7 +247,8 @@ Guard::Impl::Target Guard::Impl::find_target(const Arrival& arrival, const std::
     }
     return target;
   }
-  if (const auto link = find_by_links(arrival)) {
+  const auto announced = place.executing != 0 ? take_announced(place) : std::nullopt;
+  if (const auto link = announced ? announced : find_by_links(arrival)) {
     target.ref = link->run;
     target.joined = target.continues = true;
     target.depth = link->depth;

@@ -130,6 +130,77 @@ TEST(Joining, AnExecutedCallJoinsTheRunInWhichItWasAnnounced) {
   EXPECT_NE(agent.admit(agent.tool(call)).run, run);
 }
 
+TEST(Joining, RunsThatAnnouncedTheSameCallExecuteItEachInItsOwn) {
+  TestAgent agent;
+  const ToolCall call = test_call("search", "{}", "x");
+  std::set<std::string> announced, executed;
+  for (int i = 0; i < 6; ++i) announced.insert(announce(agent, agent.model(), call));
+  std::vector<Entry> running;
+  for (int i = 0; i < 6; ++i) running.push_back(agent.admit(agent.tool(call)));
+  for (const Entry& entry : running) executed.insert(entry.run);
+  EXPECT_EQ(executed, announced);
+  EXPECT_EQ(announced.size(), 6u);
+  EXPECT_TRUE(announced.contains(agent.admit(agent.tool(call)).run)) << "executed once more, as a retry does";
+}
+
+TEST(Joining, AnExecutionThatWasRefusedOrAnAnnouncementThatWasCutLeavesTheOthersTheirs) {
+  TestAgent agent;
+  const ToolCall call = test_call("search", "{}", "x");
+  const std::string first = announce(agent, agent.model(), call);
+  Entry cut = agent.admit(agent.model());
+  agent.call(cut, call);
+  agent.guard.uncall(cut, call, agent.now);
+  const std::string last = announce(agent, agent.model(), call);
+  Entry refused = agent.enter(agent.tool(call));
+  EXPECT_EQ(refused.run, first);
+  agent.guard.refused(refused, 0, agent.now);
+  EXPECT_EQ(agent.admit(agent.tool(call)).run, first);
+  EXPECT_EQ(agent.admit(agent.tool(call)).run, last);
+}
+
+TEST(Joining, AnExecutionThatNamesItsRunTakesItsOwnAnnouncement) {
+  TestAgent agent;
+  const ToolCall call = test_call("search", "{}", "x");
+  announce(agent, agent.model("a"), call);
+  announce(agent, agent.model("b"), call);
+  EXPECT_EQ(agent.admit(agent.tool(call, "a")).run, "a");
+  EXPECT_EQ(agent.admit(agent.tool(call)).run, "b");
+}
+
+TEST(Joining, WhatNeedsNoIdLeadsOnlyWithinOneCaller) {
+  TestAgent agent;
+  AgentFacts facts;
+  facts.turn = 7;
+  const ToolCall call = test_call("search", "{}");
+  Arrival arrival = agent.model("", &facts);
+  arrival.caller = {1, 1};
+  const std::string run = announce(agent, arrival, call);
+  Arrival executes = agent.tool(call);
+  executes.caller = {2, 2};
+  EXPECT_NE(agent.admit(executes).run, run);
+  facts.results.push_back(test_result("", "found"));
+  arrival.caller = {2, 2};
+  EXPECT_NE(agent.admit(arrival).run, run);
+  arrival.caller = executes.caller = {1, 1};
+  EXPECT_EQ(agent.admit(executes).run, run);
+  EXPECT_EQ(agent.admit(arrival).run, run);
+}
+
+TEST(Joining, OfRunsWithTheSameTurnTheOneThatWaitsForTheResultHasIt) {
+  TestAgent agent;
+  AgentFacts first;
+  first.turn = 77;
+  const ToolCall a = test_call("search", "a"), b = test_call("search", "b");
+  const std::string run_a = announce(agent, agent.model("", &first), a);
+  const std::string run_b = announce(agent, agent.model("", &first), b);
+  AgentFacts next = returning("");
+  next.turn = 77;
+  next.calls = {a};
+  EXPECT_EQ(agent.admit(agent.model("", &next)).run, run_a);
+  next.calls = {};
+  EXPECT_EQ(agent.admit(agent.model("", &next)).run, run_b) << "the other has its result";
+}
+
 TEST(Joining, ALineageTokenLeadsToItsRunOneLevelDeeperAlsoFromAnotherKeyOfTheTenant) {
   TestAgent agent;
   Entry parent = agent.admit(agent.model());
@@ -294,6 +365,17 @@ TEST(Joining, WhatTheLedgerKnowsOfARunIsCountedOn) {
   TestAgent later;
   later.guard.restore(later.owner, unnamed, {}, 300, 0, later.now);
   EXPECT_TRUE(later.admit(later.model(unnamed)).trip);
+}
+
+TEST(Joining, WhatTheLedgerKnowsOfOneOwnersRunIsNotCountedToAnothers) {
+  const std::string name = "run_00000000000000000000000000000001";
+  TestAgent agent;
+  agent.guard.restore({1, 1}, name, {.tokens = 10}, 1, 0, agent.now);
+  agent.guard.restore({2, 2}, name, {.tokens = 20'000'000}, 1, 0, agent.now);
+  agent.owner = {1, 1};
+  EXPECT_FALSE(agent.pass(agent.model(name)));
+  agent.owner = {2, 2};
+  EXPECT_TRUE(agent.pass(agent.model(name))) << "each has its own";
 }
 
 // However requests of several owners mix names, ids and tokens: two of one run have one owner, or a token between them.

@@ -39,7 +39,12 @@ TEST(Tables, BeyondItsCapAnOwnersFurtherRunsAreOne) {
     open.push_back(std::move(entry));
   }
   EXPECT_EQ(agent.guard.stats().runs, 101u);
-  EXPECT_TRUE(agent.admit(agent.model("r103")).trip) << "they share its bounds";
+  Entry shared = agent.admit(agent.model("r103"));
+  EXPECT_FALSE(shared.trip) << "it stands for many: no bound of one run is its";
+  EXPECT_TRUE(shared.begins && agent.began) << "and each of its requests counts as a run";
+  EXPECT_FALSE(agent.guard.set_budget(shared, 1, std::nullopt, {1, 1}));
+  for (int i = 0; i < 300; ++i) ASSERT_FALSE(agent.call(shared, test_call("t", std::to_string(i))).trip) << i;
+  open.push_back(std::move(shared));
   const Hash128 owner = agent.owner;
   agent.owner = {9, 9};
   EXPECT_FALSE(agent.admit(agent.model("r103")).trip);
@@ -81,16 +86,72 @@ TEST(Tables, RequestsInFlightAreNeverEvicted) {
 
 TEST(Tables, TheOldestLinksGoFirst) {
   Links links(100);
-  for (std::uint32_t i = 1; i <= 250; ++i) links.put(i * 64, {{i, i, 0}, 0});
+  for (std::uint32_t i = 1; i <= 250; ++i) links.put(i * 64, {{i, i, 0}, 0}, 1);
   EXPECT_EQ(links.size(), 100u);
   for (std::uint32_t i = 1; i <= 250; ++i) {
     const auto link = links.find(i * 64);
     ASSERT_EQ(link.has_value(), i > 150) << i;
     EXPECT_EQ(link ? link->run.slot : i, i);
   }
-  links.put(200 * 64, {{7, 7, 0}, 3});
+  links.put(200 * 64, {{7, 7, 0}, 3}, 1);
   EXPECT_EQ(links.size(), 100u) << "put again is the same link";
   EXPECT_EQ(links.find(200 * 64)->depth, 3);
+}
+
+TEST(Tables, OfFullLinksTheOwnerThatHasMostGivesUpItsOldest) {
+  Links links(1000);
+  for (std::uint64_t i = 0; i < 20; ++i) links.put(i, {{1, 1, 0}, 0}, 7);
+  for (std::uint64_t i = 100; i < 50'000; ++i) links.put(i, {{2, 2, 0}, 0}, 8);
+  for (std::uint64_t i = 0; i < 20; ++i) EXPECT_TRUE(links.find(i)) << i;
+  EXPECT_FALSE(links.find(100));
+  EXPECT_TRUE(links.find(49'999));
+  EXPECT_EQ(links.size(), 1000u);
+}
+
+TEST(Tables, LinksOfOneKeyAreTakenInTurnAndBounded) {
+  Links links(100);
+  const auto to = [](std::uint32_t run) { return Link{{run, run, 0}, 1}; };
+  for (std::uint32_t run = 1; run <= Links::kMaxSame + 2; ++run) links.push(5, to(run), 1, true);
+  links.push(5, to(7), 1, true);
+  EXPECT_EQ(links.size(), Links::kMaxSame);
+  EXPECT_EQ(links.all(5).front().run.slot, Links::kMaxSame + 2) << "it had one to run 7";
+  for (std::uint32_t run = 3; run <= Links::kMaxSame + 2; ++run) EXPECT_EQ(links.take(5)->run.slot, run);
+  EXPECT_FALSE(links.take(5));
+  links.give_back(5, to(4).run);
+  EXPECT_EQ(links.take(5)->run.slot, 4u);
+  links.push(5, to(4), 1, false);
+  EXPECT_TRUE(links.take_of(5, to(4).run));
+  EXPECT_FALSE(links.take_of(5, to(4).run));
+  EXPECT_FALSE(links.take(6));
+}
+
+TEST(Tables, OneOwnersRefusedRequestsDoNotPushOutAnothersLinks) {
+  TestAgent agent({.max_links = 64 * 64});
+  Entry entry = agent.admit(agent.model());
+  agent.call(entry, test_call("search", "{}", "call_b"));
+  agent.leave(entry);
+  const Hash128 other = std::exchange(agent.owner, {99, 98});
+  const std::size_t before = agent.guard.stats().links;
+  for (int i = 0; i < 40; ++i) {
+    AgentFacts facts;
+    facts.turn = static_cast<std::uint64_t>(i) + 1;
+    for (int k = 0; k < 512; ++k) facts.results.push_back(test_result("x" + std::to_string(i * 512 + k), "r"));
+    Entry flood = agent.enter(agent.model("", &facts));
+    if (i < 20) {
+      agent.guard.refused(flood, agent.now + kMinute, agent.now);
+      ASSERT_EQ(agent.guard.stats().links, before) << "what is not admitted makes none";
+    } else {
+      agent.guard.begin(flood, agent.now);
+      agent.leave(flood);
+    }
+  }
+  EXPECT_GT(agent.guard.stats().links, before);
+  agent.owner = other;
+  AgentFacts facts;
+  facts.results.push_back(test_result("call_b", "r"));
+  Entry next = agent.enter(agent.model("", &facts));
+  EXPECT_EQ(next.run, entry.run);
+  EXPECT_TRUE(next.unseen.empty());
 }
 
 TEST(Tables, WhatARunRemembersIsBounded) {
@@ -99,7 +160,8 @@ TEST(Tables, WhatARunRemembersIsBounded) {
   rules.tool_errors.count = 1'000'000;
   for (std::uint64_t i = 1; i <= 5000; ++i) {
     activity.add_call({.signature = i, .id = i, .at = static_cast<TimeNs>(i)});
-    activity.take_result(*activity.find_call(i), i, true, rules, static_cast<TimeNs>(i));
+    activity.take_result(*activity.find_call(i), i);
+    activity.take_errors(true, static_cast<TimeNs>(i), rules, static_cast<TimeNs>(i));
     activity.open(i, 1, 1);
     ++activity.children(i);
     activity.prompts.add(i, 1);
@@ -190,6 +252,34 @@ TEST(Ends, SweepDoesAtMostWhatItIsTold) {
   EXPECT_EQ(agent.guard.stats().runs, 70u);
   EXPECT_TRUE(agent.guard.sweep(agent.rules, agent.now, 1000));
   EXPECT_EQ(agent.guard.stats().runs, 0u);
+}
+
+TEST(Ends, WhatIsRefusedKeepsNoRunFromBeingOver) {
+  TestAgent agent;
+  agent.rules.runs.max_llm_calls = 3;
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(agent.pass(agent.model("daily"), {.finished = true}));
+  for (int minute = 1; minute <= 10; ++minute) {
+    agent.now += kMinute;
+    EXPECT_TRUE(agent.pass(agent.model("daily"))) << minute;
+  }
+  agent.now += kMinute;
+  EXPECT_FALSE(agent.pass(agent.model("daily")));
+}
+
+TEST(Ends, ABudgetOfAnEvictedOrRestartedRunIsGivenBack) {
+  TestAgent agent({.max_runs = 2});
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    Entry entry = agent.admit(agent.model("x" + std::to_string(i)));
+    EXPECT_TRUE(agent.guard.set_budget(entry, 10, std::nullopt, {5, i}));
+    agent.leave(entry, {.used = {.tokens = 3}});
+  }
+  const auto ended = agent.guard.take_ended_budgets();
+  ASSERT_EQ(ended.size(), 3u);
+  EXPECT_EQ(ended[0].tag, (Hash128{5, 1}));
+  EXPECT_EQ(ended[0].used.tokens, 3);
+  agent.now += agent.rules.runs.idle + 1;
+  EXPECT_TRUE(agent.admit(agent.model("x5")).begins);
+  EXPECT_EQ(agent.guard.take_ended_budgets().size(), 1u);
 }
 
 TEST(Ends, EndAllEndsEverythingAndLateLeavesAreHarmless) {

@@ -118,8 +118,7 @@ Run& Runs::make(const Hash128& id, const Hash128& owner_id, std::string_view nam
   const std::uint32_t slot = new_slot();
   Run& run = in_slot(slot);
   run.slot = slot;
-  if (++generation_ == 0) ++generation_;
-  run.generation = generation_;
+  run.generation = new_generation();
   run.id = own_id;
   run.owner = owner;
   run.began = run.last = now;
@@ -138,7 +137,13 @@ Run& Runs::make(const Hash128& id, const Hash128& owner_id, std::string_view nam
   return run;
 }
 
+std::uint32_t Runs::new_generation() {
+  if (++generation_ == 0) ++generation_;
+  return generation_;
+}
+
 void Runs::restart(Run& run, TimeNs now) {
+  run.generation = new_generation();
   run.began = run.last = now;
   run.used = run.held = {};
   run.first_prompt = 0;
@@ -150,6 +155,12 @@ void Runs::restart(Run& run, TimeNs now) {
 
 void Runs::touch(Run& run, TimeNs now) {
   run.last = std::max(run.last, now);
+  remove(run);
+  insert(run);
+}
+
+void Runs::relist(Run& run) {
+  if (run.is_plain() == !run.has(Run::kListed)) return;
   remove(run);
   insert(run);
 }
@@ -188,6 +199,7 @@ bool Runs::evict_one(RunList& list, bool owners, TimeNs now) {
     for (int looks = 0; looks < kMaxLooks && list.oldest[which] != kNone; ++looks) {
       Run& run = in_slot(list.oldest[which]);
       if (run.in_flight == 0 && !run.has(Run::kOverflow)) {
+        if (on_evict_) on_evict_(run, now);
         erase(run);
         return true;
       }

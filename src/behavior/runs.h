@@ -13,10 +13,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -78,16 +80,20 @@ std::string hex_of(std::uint64_t value);  // 16 digits
 
 class Runs {
  public:
-  Runs(std::uint16_t stripe, std::size_t cap_per_owner) : stripe_(stripe), cap_(cap_per_owner) {}
+  // `on_evict` is told of a run that goes to make room.
+  using OnEvict = std::function<void(Run&, TimeNs)>;
+  Runs(std::uint16_t stripe, std::size_t cap_per_owner, OnEvict on_evict = {})
+      : stripe_(stripe), cap_(cap_per_owner), on_evict_(std::move(on_evict)) {}
 
   Run* find(const Hash128& id);
   Run* at(const RunRef& ref);  // null: gone
   RunRef ref(const Run& run) const { return {run.slot, run.generation, stripe_}; }
 
   Run& make(const Hash128& id, const Hash128& owner, std::string_view name, TimeNs now, bool evict);
-  // It goes on after having been idle: a new run with the same id.
+  // It goes on after having been idle: a new run with the same id. What led to the old one does not lead to it.
   void restart(Run& run, TimeNs now);
   void touch(Run& run, TimeNs now);
+  void relist(Run& run);  // it may be plain no longer, or again; nobody used it
   void erase(Run& run);
   // An idle one that could end: the least recently used of the stripe that is `idle` over; null: none.
   Run* next_over(TimeNs now, DurationNs idle);
@@ -113,6 +119,7 @@ class Runs {
   void insert(Run& run);
   void remove(Run& run);
   bool evict_one(RunList& list, bool owners, TimeNs now);
+  std::uint32_t new_generation();
 
   void index_add(std::uint32_t slot);
   void index_remove(const Hash128& id);
@@ -126,6 +133,7 @@ class Runs {
 
   std::uint16_t stripe_;
   std::size_t cap_;
+  OnEvict on_evict_;
   std::size_t size_ = 0;
   std::uint32_t used_ = 0;      // slots ever
   std::uint32_t free_ = kNone;  // chained by `newer`

@@ -46,7 +46,7 @@ struct Print {
   LastEnd last = LastEnd::kNone;
   std::int64_t in_flight = 0, lately = 0;  // … and of those that began since `lately_since`
   TimeNs lately_since = 0;
-  TimeNs told_until = 0;
+  TimeNs told_at = 0, told_until = 0;  // of the last refusal that told a wait while nothing was in flight
   Times repeats, failures;
 
   void begin(TimeNs now) {
@@ -179,7 +179,7 @@ BreakerGate Unlinked::enter(Hash128 caller, std::uint64_t fingerprint, bool mode
     if (answer.wait > 0) return {.trip = opened(print, rules, answer.wait)};
     probe = answer.probe;
   } else {
-    if (now < print.told_until) print.failures.add(now);
+    if (now > print.told_at && now < print.told_until) print.failures.add(now);
     if (failed_enough(print, rules, now)) return {.trip = opened(print, rules, std::max(rules.cooldown, kMillisecond))};
     if (auto trip = too_busy(print, model_route, rules, now)) return {.trip = std::move(trip)};
     if (!model_route && repeated_enough(print, rules, now))
@@ -201,21 +201,31 @@ void Unlinked::end(Hash128 caller, std::uint64_t fingerprint, bool failed, bool 
     print->failures.add(now);
     if (probe) print->breaker.open(print->breaker.count() + 1, rules.cooldown, now);
     failed_enough(*print, rules, now);
-  } else if (probe) {
-    print->breaker.close();
-    print->repeats.clear();
-    print->failures.clear();
+    return;
   }
+  print->told_until = 0;
+  if (!probe) return;
+  print->breaker.close();
+  print->repeats.clear();
+  print->failures.clear();
 }
 
-void Unlinked::refused(Hash128 caller, std::uint64_t fingerprint, TimeNs until, bool probe) {
+void Unlinked::refused(Hash128 caller, std::uint64_t fingerprint, TimeNs until, bool probe, TimeNs now) {
   if (fingerprint == 0) return;
   const auto part = impl_->parts.lock(caller);
   Print* print = part->find(caller, fingerprint);
   if (print == nullptr) return;
   print->in_flight = std::max<std::int64_t>(print->in_flight - 1, 0);
-  print->told_until = std::max(print->told_until, until);
+  if (until > now && print->in_flight == 0) {
+    // The first of several that came together told it: what was on its way then did not know.
+    if (now >= print->told_until) print->told_at = now;
+    print->told_until = std::max(print->told_until, until);
+  }
   if (probe) print->breaker.abandon();
+}
+
+void Unlinked::abandon(Hash128 caller, std::uint64_t fingerprint, bool probe) {
+  refused(caller, fingerprint, 0, probe, 0);
 }
 
 std::size_t Unlinked::size() const {
