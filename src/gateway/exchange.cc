@@ -324,7 +324,6 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
 
 void Exchange::open_record(std::span<const Effect> effects) {
   services_.journal->open(request_.id, row_, effects);
-  if (!budget_effects_.empty()) services_.journal->top_up(request_.id, std::exchange(budget_effects_, {}));
   count_reported_calls();
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
@@ -366,7 +365,8 @@ void Exchange::refuse(const Decision& decision) {
 void Exchange::refuse_with(const Plan& plan, const Decision& decision, const Refusal& refusal) {
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
   note_refusal(AuditEvent::kRefused, refusal);
-  give_back_place(decision.retry_after);
+  // Whoever comes back to see whether a place is free again does no wrong.
+  give_back_place(refusal.window.empty() ? 0 : decision.retry_after);
   end_probe();
   if (client_) client_->reply(refusal_answer(plan, decision, refusal));
   finish();

@@ -173,6 +173,7 @@ class Exchange final : private AdmissionEvents,
   CallFilter::Ruling judge_name(const ToolCall& call);
   CallFilter::Ruling judge_call(const ToolCall& call);
   void count_passed_calls();
+  bool may_announce_calls() const;
   void on_tool_limit() override;
 
   // exchange_forward.cc: the provider
@@ -218,6 +219,7 @@ class Exchange final : private AdmissionEvents,
   void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
   void journal_top_ups();
   void cut_stream(const Decision& decision, std::int64_t wanted);
+  void cut_by_run();
   void end_stream(const ErrorFacts& facts);
   bool fails_closed() const;
   void read_custom_meters();
@@ -296,13 +298,13 @@ class Exchange final : private AdmissionEvents,
   std::string depth_;
   std::optional<ToolCall> executed_;  // the request is itself a tool call
   bool noted_ = false;                // … that the guard counts
+  bool tool_failed_ = false;          // … whose result is an error
   bool resulted_ = false;             // … whose result it knows
   bool entered_ = false;              // Guard::refused() or leave() is due
   bool began_ = false;                // this request is what its run is counted by
   bool broke_ = false;                // the answer broke off
   std::optional<RunBudgetAsk> budget_ask_;
   std::optional<HeldRunBudget> budget_;  // held by this request for its run
-  std::vector<Effect> budget_effects_;   // of that
   Covered covered_;                      // demands that the run's budget pays
   DurationNs queued_ = 0;                // waited for room
   std::string warning_, answer_id_;

@@ -50,6 +50,7 @@ bool Exchange::enter() {
                   .key = who.consumer ? std::string_view(who.consumer->name) : std::string_view(),
                   .tenant = who.tenant,
                   .caller_name = who.caller,
+                  .caller_is_key = !attributes_.user_asserted,
                   .agent = who.agent,
                   .task = who.task,
                   .conversation = who.conversation,
@@ -132,6 +133,7 @@ void Exchange::deny_tool() {
 
 // What limits and ledger know of it.
 void Exchange::name_agent() {
+  row_.run = entry_.run;
   const std::int64_t runs = entry_.begins ? 1 : 0;
   costs_.set(MeterKind::kRuns, runs, runs);
   depth_ = std::to_string(entry_.depth);
@@ -186,8 +188,9 @@ void Exchange::leave_run() {
                             services_.now);
   }
   services_.guard->leave(entry_,
-                         {.failed = sent && (row_.status >= 400 || broke_),
-                          .finished = call_ && !announced_ && row_.status < 400,
+                         {.failed = sent && (row_.status >= 400 || broke_ || tool_failed_),
+                          .finished = call_ && generates(call_->operation()) && !announced_ && row_.status < 400,
+                          .unknown = row_.status == 499,
                           .used = {.tokens = row_.usage.total(), .usd_micros = row_.usd_micros},
                           .answer_id = answer_id_},
                          services_.now);

@@ -58,9 +58,13 @@ void Exchange::on_budget(const Decision& decision, std::span<const Effect> effec
     refuse_with(plan_, decision, rules_->refusal(plan_, decision, attributes_, services_.now));
     return;
   }
-  budget_effects_.assign(effects.begin(), effects.end());
-  services_.guard->set_budget(entry_, budget_ask_->tokens, budget_ask_->usd_micros, budget_->reservation);
-  services_.budgets->add(entry_.token.run, *budget_);
+  services_.journal->top_up(budget_->reservation, effects);
+  if (services_.guard->set_budget(entry_, budget_ask_->tokens, budget_ask_->usd_micros, budget_->reservation)) {
+    services_.budgets->add(entry_.token.run, *budget_);
+  } else {  // another first request of the run was quicker
+    end_run_budget(services_, *std::exchange(budget_, std::nullopt), {});
+    budget_ask_.reset();
+  }
   ask();
 }
 

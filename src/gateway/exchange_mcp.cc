@@ -108,6 +108,7 @@ void Exchange::watch_mcp() {
       .on_result =
           [this](const ToolCall&, const ToolResult& result) {
             resulted_ = true;
+            tool_failed_ |= result.error;
             services_.guard->result(entry_, result, services_.now);
           },
       .on_tools = [this](const std::vector<std::string>& tools) { services_.guard->serves(owner_, tools); },
@@ -133,6 +134,7 @@ Reply Exchange::trip_answer(const Trip& trip, const Refusal& refusal) const {
                                                    message_of(trip) + " Do not repeat it; go on without it.", &refusal),
                                 asker.events_only)
                     : rpc_error_reply(asker, 429, kRpcAbnormal, message_of(trip), &refusal);
+  append_breaker_wait(refusal, reply.headers);
   append_header(reply.headers, "x-weir-request-id", request_.request_id);
   return reply;
 }

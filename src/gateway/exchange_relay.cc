@@ -49,6 +49,11 @@ void Exchange::on_answer_head() {
     // Events of a compressed stream cannot be held back or hidden, and a coding that is not known cannot be read.
     const bool pass = coded && head.status < 400 && (framing || !inflate_);
     mode_ = pass ? Mode::kPass : framing ? Mode::kStream : Mode::kBuffer;
+    if (pass && !inflate_ && may_announce_calls()) {
+      broken("sent its answer in a coding that was not asked for, so its tool calls cannot be judged", true,
+             AttemptFailure::kOther, 502);
+      return;
+    }
     if (framing && (!coded || inflate_)) {
       framing_ = *framing;
       counter_.emplace(call_->output_counter());
@@ -88,6 +93,10 @@ void Exchange::on_body(std::string_view bytes) {
   if (mode_ == Mode::kBuffer) {
     answer_ += bytes;
     if (answer_.size() <= kMaxBuffered) return;
+    if (may_announce_calls()) {
+      broken("sent an answer of more than 8 MB, whose tool calls cannot be judged", true, AttemptFailure::kOther, 502);
+      return;
+    }
     if (mcp_ && mcp_->edits_answer()) {
       broken("sent an answer of more than 8 MB, of which a part must not pass", true, AttemptFailure::kOther, 502);
       return;
@@ -98,6 +107,13 @@ void Exchange::on_body(std::string_view bytes) {
     return;
   }
   pass_answer(bytes);
+}
+
+bool Exchange::may_announce_calls() const {
+  if (!call_) return false;
+  const AgentFacts& facts = call_->facts().agent;
+  return head_seen_ && parser_->head().status < 400 &&
+         (!facts.tools.empty() || !facts.calls.empty() || !facts.results.empty() || !facts.previous.empty());
 }
 
 void Exchange::on_text(std::string_view text) {
@@ -207,6 +223,11 @@ void Exchange::top_up() {
   amounts_held(output_reserved_, before);
   amounts_held(output_reserved_ + asked_, after);
   for (std::size_t i = 0; i < after.size(); ++i) after[i] = std::max<std::int64_t>(0, after[i] - before[i]);
+  const Usage more{.output_visible = asked_};
+  if (!services_.guard->extend(entry_, {.tokens = asked_, .usd_micros = call_->usd(more)}, services_.now)) {
+    cut_by_run();
+    return;
+  }
   topping_up_ = true;
   services_.counters->top_up(reservation_, std::span(after).first(plan_.demands().size()), services_.now, *this);
 }
@@ -274,6 +295,19 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
       .request_id = request_.request_id,
       .refusal = &refusal};
   end_stream(facts);
+}
+
+// The whole run may use no more.
+void Exchange::cut_by_run() {
+  Refusal refusal{.limit = "runs", .layer = "breaker", .per = {{"run", entry_.run}}, .meter = "tokens"};
+  services_.metrics->request(request_.target.route, "cut", refusal.layer);
+  services_.metrics->streams_cut.add(1);
+  note_refusal(AuditEvent::kBroken, refusal);
+  end_stream({.kind = ErrorKind::kAbnormal,
+              .status = 429,
+              .message = "The answer was ended because its run has used all that a run may use, or its budget.",
+              .request_id = request_.request_id,
+              .refusal = &refusal});
 }
 
 // The provider made more than was held for it, but the limit comes first: all that was held is charged.

@@ -76,7 +76,7 @@ void Exchange::settle_answer() {
     settle(Settled::kUsage, {});
     return;
   }
-  if (row_.status >= 400) {
+  if (parser_->head().status >= 400) {
     settle(Settled::kNone, {});
     return;
   }
@@ -314,6 +314,7 @@ void Exchange::client_left() {
         return;
       }
       row_.status = 499;
+      if (judging_) keep_attributes();
       if (judging_ && mode_ == Mode::kBuffer) return;  // settled once its calls are judged
       if (counter_) relayed_ = counter_->tokens();
       settle_counted(!reader_ || !head_seen_);

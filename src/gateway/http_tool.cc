@@ -8,6 +8,35 @@ namespace {
 
 constexpr std::size_t kMaxArguments = 64 << 10;
 
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = ascii_lower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool is_unreserved(int c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
+// One spelling for each path: codes of plain characters are decoded, slashes are single, the last one goes.
+std::string canonical_path(std::string_view path) {
+  std::string out;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    char c = path[i];
+    if (c == '%' && i + 2 < path.size() && hex_value(path[i + 1]) >= 0 && hex_value(path[i + 2]) >= 0) {
+      const int value = hex_value(path[i + 1]) * 16 + hex_value(path[i + 2]);
+      if (is_unreserved(value)) {
+        c = static_cast<char>(value);
+        i += 2;
+      }
+    }
+    if (c != '/' || out.empty() || out.back() != '/') out += c;
+  }
+  if (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
+}
+
 std::string filled(std::string_view text, const RequestHead& head) {
   std::string out;
   while (!text.empty()) {
@@ -15,7 +44,7 @@ std::string filled(std::string_view text, const RequestHead& head) {
       out += head.method;
       text.remove_prefix(8);
     } else if (text.starts_with("{path}")) {
-      out += head.path;
+      out += canonical_path(head.path);
       text.remove_prefix(6);
     } else {
       out += text.front();

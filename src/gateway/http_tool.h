@@ -8,7 +8,8 @@
 
 namespace weir {
 
-// The name is the template with {method} and {path} filled in, at most kMaxToolName bytes of it. Two calls are the same
+// The name is the template with {method} and {path} filled in, at most kMaxToolName bytes of it; of a path that can be
+// spelt in several ways it has one. Two calls are the same
 // if name, query and body are. `arguments` is the body, if it is JSON of at most 64 KiB.
 ToolCall http_tool_call(std::string_view name_template, const RequestHead& head, std::string_view body);
 

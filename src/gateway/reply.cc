@@ -203,11 +203,13 @@ Reply breaker_reply(ErrorShape shape, const Refusal& refusal, std::string messag
                                     .message = std::move(message),
                                     .request_id = request_id,
                                     .refusal = &refusal});
-  if (refusal.retry_after_s >= 0) {
-    append_wait(static_cast<DurationNs>(refusal.retry_after_s * 1e9), reply.headers);
-  }
-  append_header(reply.headers, "x-should-retry", "false");
+  append_breaker_wait(refusal, reply.headers);
   return reply;
+}
+
+void append_breaker_wait(const Refusal& refusal, std::string& out) {
+  if (refusal.retry_after_s >= 0) append_wait(static_cast<DurationNs>(refusal.retry_after_s * 1e9), out);
+  append_header(out, "x-should-retry", "false");
 }
 
 void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& decision, TimeNs now, std::string& out) {

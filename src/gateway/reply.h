@@ -33,6 +33,9 @@ Reply refusal_reply(ErrorShape shape, const Plan& plan, const Decision& decision
 Reply breaker_reply(ErrorShape shape, const Refusal& refusal, std::string message, const std::string& request_id,
                     bool never = false);
 
+// When it may be tried again, if that is known, and that nobody should do so by itself.
+void append_breaker_wait(const Refusal& refusal, std::string& out);
+
 // RateLimit-Policy and RateLimit for the two limits with the smallest share left, and the dialect's own headers.
 void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& decision, TimeNs now, std::string& out);
 

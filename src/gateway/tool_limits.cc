@@ -51,26 +51,37 @@ bool ToolLimits::ask(const Ruleset& rules, const Attributes& attributes, std::st
                      Hash128 call, TimeNs deadline) {
   rules_ = &rules;
   tool_ = tool;
-  attributes_ = attributes;
-  attributes_.set(Attribute::kTool, tool_);
+  attributes_ = &attributes;
+  deadline_ = deadline;
+  charging_ = charge;
   answer_ = {};
   decision_ = {};
   answered_ = false;
-  if (rules.plan(attributes_, one_call(), services_.now, plan_) || plan_.demands().empty()) return true;
+  if (rules.plan(with_tool(), one_call(), services_.now, plan_) || plan_.demands().empty()) return true;
   asking_ = true;
-  AdmitRequest request{.subjects = plan_.subjects(), .demands = plan_.demands(), .now = services_.now};
   if (charge) {
-    if (counts_in_flight(plan_)) {
-      request.id = call;
-      request.deadline = deadline;
-      request.remember = false;
-    }
-    services_.counters->admit(request, *this);
+    admit_as(call);
   } else {
-    services_.counters->peek(request, *this);
+    services_.counters->peek({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = services_.now}, *this);
   }
   asking_ = false;
   return answered_;
+}
+
+Attributes ToolLimits::with_tool() const {
+  Attributes out = *attributes_;
+  out.set(Attribute::kTool, tool_);
+  return out;
+}
+
+void ToolLimits::admit_as(Hash128 call) {
+  AdmitRequest request{.subjects = plan_.subjects(), .demands = plan_.demands(), .now = services_.now};
+  if (counts_in_flight(plan_)) {
+    request.id = call;
+    request.deadline = deadline_;
+    request.remember = false;
+  }
+  services_.counters->admit(request, *this);
 }
 
 void ToolLimits::spend(const Ruleset& rules, const Attributes& attributes, std::string_view tool) {
@@ -92,11 +103,16 @@ void ToolLimits::release(const Ruleset& rules, const Attributes& attributes, std
   Plan plan;
   if (rules.plan(with_tool, one_call(), services_.now, plan) || !counts_in_flight(plan)) return;
   std::array<std::int64_t, kMaxDemands> once{};
-  once.fill(1);
-  services_.counters->settle(call, once, services_.now, *this);
+  rules.actuals(plan, one_call(), once);
+  services_.counters->settle(call, std::span(once).first(plan.demands().size()), services_.now, *this);
 }
 
 void ToolLimits::on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) {
+  if (charging_ && decision.replayed) {
+    // A provider that numbers its calls from zero: this is another one, of which nobody can say when it is over.
+    admit_as(services_.next_id());
+    return;
+  }
   if (!effects.empty()) services_.journal->top_up(request_, effects);
   judge(status, decision);
   answered_ = true;
@@ -119,7 +135,7 @@ void ToolLimits::judge(CountersStatus status, const Decision& decision) {
   answer_.admitted = decision.admitted;
   if (decision.admitted) return;
   answer_.retry_after = decision.retry_after;
-  answer_.refusal = rules_->refusal(plan_, decision, attributes_, services_.now);
+  answer_.refusal = rules_->refusal(plan_, decision, with_tool(), services_.now);
   for (const PlannedLimit& limit : plan_.limits()) {
     if (limit.rule->name == answer_.refusal.limit) answer_.rule = limit.rule;
   }

@@ -60,14 +60,18 @@ class ToolLimits final : private AdmissionEvents, private SettlementEvents {
            TimeNs deadline);
   void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect> effects) override;
   void on_settled(CountersStatus status, Outcome outcome, std::span<const Effect> effects) override;
+  Attributes with_tool() const;
+  void admit_as(Hash128 call);
   void judge(CountersStatus status, const Decision& decision);
 
   Services& services_;
   ToolLimitEvents& events_;
   Hash128 request_;
   const Ruleset* rules_ = nullptr;
-  Attributes attributes_;
+  const Attributes* attributes_ = nullptr;  // the exchange's, which outlives its client
   std::string tool_;
+  TimeNs deadline_ = 0;
+  bool charging_ = false;
   Plan plan_;
   Decision decision_;
   Answer answer_;

@@ -193,6 +193,7 @@ AgentReader::Outline AgentReader::outline(const element& list) {
   Outline outline;
   bool opening = true;  // nobody but the system has spoken
   Speaker last = Speaker::kOther;
+  Outline answered;  // the last turn of the model that only results followed
   const auto add = [&](const object& message) {
     const Speaker speaker = speaker_of(operation_, message);
     const std::size_t index = outline.count++;
@@ -204,6 +205,8 @@ AgentReader::Outline AgentReader::outline(const element& list) {
       outline.opening_end = index + 1;
     }
     if (speaker == Speaker::kUser) outline.user_end = index + 1;
+    if (speaker == Speaker::kTool && last == Speaker::kModel) answered = outline;
+    if (speaker == Speaker::kUser) answered.model_end = 0;
     if (speaker == Speaker::kModel) {
       if (last != Speaker::kModel) outline.model_begin = index;
       outline.model_end = index + 1;
@@ -219,6 +222,11 @@ AgentReader::Outline AgentReader::outline(const element& list) {
   if (list.get_array().get(items) != simdjson::SUCCESS) return outline;
   for (const element item : items) {
     if (item.get_object().get(fields) == simdjson::SUCCESS) add(fields);
+  }
+  // The beginning of an answer that the model is to go on with hides no results before it.
+  if (last == Speaker::kModel && answered.model_end > 0) {
+    outline.model_begin = answered.model_begin;
+    outline.model_end = answered.model_end;
   }
   return outline;
 }
