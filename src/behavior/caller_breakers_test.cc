@@ -275,6 +275,17 @@ TEST(Unlinked, WhoWaitsAsToldIsNot) {
   }
 }
 
+TEST(Unlinked, AWaitIsOverOnceTheRequestWasLetInEarlier) {
+  Unlinked unlinked({});
+  const BreakerRules rules;
+  ASSERT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, 0).trip);
+  unlinked.refused(kCaller, kPost, kHour, false);
+  for (int i = 1; i <= 100; ++i) {  // the operator raised the limit meanwhile
+    ASSERT_FALSE(unlinked.enter(kCaller, kPost, kModel, rules, i * kMillisecond).trip) << i;
+    unlinked.end(kCaller, kPost, false, false, rules, i * kMillisecond);
+  }
+}
+
 TEST(Unlinked, AProbeThatALimitRefusesLeavesRoomForAnother) {
   Unlinked unlinked({});
   const BreakerRules rules;

@@ -201,11 +201,13 @@ void Unlinked::end(Hash128 caller, std::uint64_t fingerprint, bool failed, bool 
     print->failures.add(now);
     if (probe) print->breaker.open(print->breaker.count() + 1, rules.cooldown, now);
     failed_enough(*print, rules, now);
-  } else if (probe) {
-    print->breaker.close();
-    print->repeats.clear();
-    print->failures.clear();
+    return;
   }
+  print->told_until = 0;  // it was let in, so there is nothing left to wait for
+  if (!probe) return;
+  print->breaker.close();
+  print->repeats.clear();
+  print->failures.clear();
 }
 
 void Unlinked::refused(Hash128 caller, std::uint64_t fingerprint, TimeNs until, bool probe) {
