@@ -77,6 +77,7 @@ struct Arrival {
   };
   Kind kind = Kind::kOther;
   bool starts_run = true;             // false: handshakes and lists of MCP
+  bool llm_route = false;             // of a dialect, also where nothing is generated: repeating it is ordinary
   const AgentFacts* facts = nullptr;  // kModel
   const ToolCall* call = nullptr;     // kTool: joins the run in which this key was announced the same call
   std::uint64_t fingerprint = 0;      // of method, path and body; 0: not watched by `unlinked`

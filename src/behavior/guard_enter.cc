@@ -361,7 +361,7 @@ void Guard::Impl::enter_caller(Entry& entry, const Arrival& arrival, TimeNs now)
   }
   // A run that nothing was admitted to is no earlier one, whatever its name: naming each request does not help.
   if ((!place.joined || entry.begins) && arrival.fingerprint != 0) {
-    const bool model = arrival.kind == Arrival::Kind::kModel;
+    const bool model = arrival.llm_route || arrival.kind == Arrival::Kind::kModel;
     const BreakerGate gate = unlinked.enter(arrival.caller, arrival.fingerprint, model, rules, now);
     place.unlinked = act("unlinked", gate);
     place.unlinked_probe = place.unlinked && gate.probe;

@@ -203,7 +203,7 @@ void Unlinked::end(Hash128 caller, std::uint64_t fingerprint, bool failed, bool 
     failed_enough(*print, rules, now);
     return;
   }
-  print->told_until = 0;
+  print->told_until = 0;  // it was let in, so there is nothing left to wait for
   if (!probe) return;
   print->breaker.close();
   print->repeats.clear();

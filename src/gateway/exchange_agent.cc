@@ -59,6 +59,7 @@ bool Exchange::enter() {
   owner_ = arrival.owner;
   arrival.fingerprint = fingerprint(*request_.head, request_.body);
   if (call_) {
+    arrival.llm_route = true;
     if (generates(call_->operation())) {
       arrival.kind = Arrival::Kind::kModel;
       arrival.facts = &call_->facts().agent;

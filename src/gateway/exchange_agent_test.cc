@@ -72,6 +72,24 @@ TEST(ExchangeAgent, ANamedRunIsCountedOnceAndARefusedRequestBeginsNone) {
   world.expect_quiet();
 }
 
+TEST(ExchangeAgent, RepeatingAnEmbeddingThatGoesWellIsOrdinary) {
+  World world(R"(
+providers: { openai: { dialect: openai, url: "http://openai.test:8000/v1", key: sk-provider-secret } }
+models: { embed: { provider: openai, price: { input: 1, output: 0 } } }
+limits: [{ name: requests, per: caller, meter: requests, allow: 1000/1m }]
+)");
+  const std::string body = R"({"model":"embed","input":"the same text"})";
+  for (int i = 0; i < 80; ++i) {
+    Connection client(world);
+    client.say(request("POST", "/v1/embeddings", world.agent, body));
+    world.upstream().bytes(
+        json_answer(R"({"object":"list","model":"embed","data":[{"object":"embedding","index":0,"embedding":[0.5]}],)"
+                    R"("usage":{"prompt_tokens":3,"total_tokens":3}})"));
+    ASSERT_EQ(client.answer().status, 200) << i;
+  }
+  world.expect_quiet();
+}
+
 TEST(ExchangeAgent, ASignedLineageJoinsTheRunOneLevelDeeperAlsoUnderAnotherKeyOfTheTenant) {
   World world(kAgentPolicy);
   const Received parent = exchange_once(world, world.agent, Talk("Plan."), json_answer(kChatAnswer));

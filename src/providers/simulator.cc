@@ -14,8 +14,16 @@ namespace {
 
 // Of one answer, all choices together: bounds memory whatever the configuration says.
 constexpr std::int64_t kMaxAnswerTokens = 1'000'000;
-// A tool call with empty arguments costs about as much as its name and the frame around it.
+// A tool call costs about as much as its name and the frame around it, and its arguments.
 constexpr std::int64_t kToolCallTokens = 12;
+
+std::int64_t tokens_of(const std::vector<SimulatedCall>& calls) {
+  std::int64_t tokens = 0;
+  for (const SimulatedCall& call : calls) {
+    tokens += kToolCallTokens + (static_cast<std::int64_t>(call.arguments.size()) - 2) / 4;
+  }
+  return tokens;
+}
 
 const SimulatedWriter& writer_of(Operation operation) {
   switch (dialect_of(operation)) {
@@ -102,16 +110,16 @@ void SimulatedAnswer::plan(const SimulatedRequest& request) {
   plan_.model = request.model;
   stream_ = request.stream;
   plan_.include_usage = request.include_usage;
-  plan_.tool = request.tool;
+  plan_.calls = request.calls;
   const std::int64_t most = kMaxAnswerTokens / request.choices;
   const std::int64_t least = std::clamp<std::int64_t>(options_.output_tokens_min, 0, most);
   const std::int64_t spread = std::clamp<std::int64_t>(options_.output_tokens_max, least, most) - least + 1;
   std::int64_t output = 0;
   for (std::int64_t choice = 0; choice < request.choices; ++choice) {
     const std::uint64_t drawn = mix64(plan_.words_seed + static_cast<std::uint64_t>(choice));
-    const std::int64_t wanted = plan_.tool.empty()
+    const std::int64_t wanted = plan_.calls.empty()
                                     ? least + static_cast<std::int64_t>(drawn % static_cast<std::uint64_t>(spread))
-                                    : kToolCallTokens;
+                                    : tokens_of(plan_.calls);
     plan_.lengths.push_back(std::min(wanted, request.cap));
     plan_.cut.push_back(wanted > request.cap);
     plan_.longest = std::max(plan_.longest, plan_.lengths.back());
@@ -134,11 +142,10 @@ bool SimulatedAnswer::next(SimulatedStep& step) {
   const SimulatedWriter& writer = writer_of(plan_.operation);
   step.after = position_ == 0 ? options_.first_byte : interval;
   if (position_ == 0) step.bytes = head_;
-  // A tool call has no words: its arguments come at once.
-  const std::int64_t steps = plan_.tool.empty() ? plan_.longest : 1;
+  const std::int64_t steps = plan_.calls.empty() ? plan_.longest : plan_.steps(0);
   std::string events = position_ == 0 ? writer.first(plan_) : std::string();
   for (std::int64_t choice = 0; choice < plan_.choices(); ++choice) {
-    if (position_ < plan_.length(choice)) events += writer.token(plan_, choice, position_);
+    if (position_ < plan_.steps(choice)) events += writer.token(plan_, choice, position_);
   }
   ++position_;
   done_ = position_ >= steps;

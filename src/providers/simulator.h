@@ -7,7 +7,12 @@
 // Streams pace their tokens; other answers come whole after the time that generating them takes. Usage: prompt tokens =
 // text bytes / 4, one token per word. Caps (`max_tokens`, `max_output_tokens`, `maxOutputTokens`, `num_predict`), `n`
 // and `candidateCount`, `stream_options`, `dimensions`, `encoding_format` and a `tool_choice` or calling mode that
-// demands a call (answered with arguments {}) are honoured. Nothing written in a prompt changes it.
+// demands a call (answered with arguments {}) are honoured.
+//
+// To try agents without a model: where a request declares tools and its last message is the user's, each line
+// `weir-sim: call NAME {"json": "object"}` of it is a call that the answer announces, in the dialect's shape, instead
+// of text (simulator_script.h). Once the results of tools come after it, the answer is text. Nothing else that a prompt
+// says changes anything.
 //
 // The steps are the bytes of one HTTP/1.1 response, so that everything behind the socket treats it as any provider.
 #pragma once

@@ -7,24 +7,31 @@
 namespace weir {
 namespace {
 
-// A message's (or, with `frame`, a delta's) only tool call; `arguments` as it stands between the quotes.
-std::string chat_tool_call(std::string_view frame, std::string_view id, std::string_view name,
+// `frame` stands before the members.
+std::string chat_tool_call(const SimulatedPlan& plan, std::int64_t choice, std::size_t call, std::string_view frame,
                            std::string_view arguments) {
-  return fmt::format(R"("content":null,"tool_calls":[{{{}"id":"call_{}","type":"function",)"
-                     R"("function":{{"name":{},"arguments":"{}"}}}}])",
-                     frame, id, quoted_json(name), arguments);
+  return fmt::format(R"({{{}"id":"call_{}","type":"function","function":{{"name":{},"arguments":{}}}}})", frame,
+                     plan.call_id(choice, call), quoted_json(plan.calls[call].name), quoted_json(arguments));
+}
+
+std::string chat_tool_calls(const SimulatedPlan& plan, std::int64_t choice) {
+  std::string calls;
+  for (std::size_t i = 0; i < plan.calls.size(); ++i) {
+    calls.append(i == 0 ? "" : ",").append(chat_tool_call(plan, choice, i, "", plan.calls[i].arguments));
+  }
+  return fmt::format(R"("content":null,"tool_calls":[{}])", calls);
 }
 
 std::string_view finish_of(const SimulatedPlan& plan, std::int64_t choice) {
-  if (!plan.tool.empty()) return "tool_calls";
+  if (!plan.calls.empty()) return "tool_calls";
   return plan.is_cut(choice) ? "length" : "stop";
 }
 
 std::string chat_whole(const SimulatedPlan& plan) {
   std::string choices;
   for (std::int64_t i = 0; i < plan.choices(); ++i) {
-    const std::string message = plan.tool.empty() ? fmt::format(R"("content":{})", quoted_json(plan.text(i)))
-                                                  : chat_tool_call("", plan.call_id(i), plan.tool, "{}");
+    const std::string message =
+        plan.calls.empty() ? fmt::format(R"("content":{})", quoted_json(plan.text(i))) : chat_tool_calls(plan, i);
     choices += fmt::format(
         R"({}{{"index":{},"message":{{"role":"assistant",{},"refusal":null}},"logprobs":null,"finish_reason":"{}"}})",
         i == 0 ? "" : ",", i, message, finish_of(plan, i));
@@ -60,17 +67,22 @@ std::string chat_event(const SimulatedPlan& plan, std::int64_t choice, std::stri
 std::string chat_first(const SimulatedPlan& plan) {
   std::string out;
   for (std::int64_t i = 0; i < plan.choices(); ++i) {
-    const std::string start = plan.tool.empty() ? std::string(R"("content":"")")
-                                                : chat_tool_call(R"("index":0,)", plan.call_id(i), plan.tool, "");
+    const char* start = plan.calls.empty() ? R"("content":"")" : R"("content":null)";
     out += chat_event(plan, i, fmt::format(R"({{"role":"assistant",{},"refusal":null}})", start), "null");
   }
   return out;
 }
 
 std::string chat_token(const SimulatedPlan& plan, std::int64_t choice, std::int64_t index) {
-  return chat_event(plan, choice,
-                    plan.tool.empty() ? fmt::format(R"({{"content":{}}})", quoted_json(plan.word(choice, index)))
-                                      : std::string(R"({"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]})"),
+  if (plan.calls.empty()) {
+    return chat_event(plan, choice, fmt::format(R"({{"content":{}}})", quoted_json(plan.word(choice, index))), "null");
+  }
+  const auto call = static_cast<std::size_t>(index);
+  const std::string begun = chat_tool_call(plan, choice, call, fmt::format(R"("index":{},)", index), "");
+  return chat_event(plan, choice, fmt::format(R"({{"tool_calls":[{}]}})", begun), "null") +
+         chat_event(plan, choice,
+                    fmt::format(R"({{"tool_calls":[{{"index":{},"function":{{"arguments":{}}}}}]}})", index,
+                                quoted_json(plan.calls[call].arguments)),
                     "null");
 }
 

@@ -9,8 +9,8 @@
 namespace weir {
 namespace {
 
-std::string candidate_json(std::int64_t choice, std::string_view part, std::string_view finish) {
-  return fmt::format(R"({{"content":{{"parts":[{}],"role":"model"}},{}"index":{}}})", part,
+std::string candidate_json(std::int64_t choice, std::string_view parts, std::string_view finish) {
+  return fmt::format(R"({{"content":{{"parts":[{}],"role":"model"}},{}"index":{}}})", parts,
                      finish.empty() ? "" : fmt::format(R"("finishReason":"{}",)", finish), choice);
 }
 
@@ -18,12 +18,19 @@ std::string text_part(std::string_view text) {
   return fmt::format(R"({{"text":{}}})", quoted_json(text));
 }
 
-std::string call_part(const SimulatedPlan& plan) {
-  return fmt::format(R"({{"functionCall":{{"name":{},"args":{{}}}}}})", quoted_json(plan.tool));
+std::string call_part(const SimulatedCall& call) {
+  return fmt::format(R"({{"functionCall":{{"name":{},"args":{}}}}})", quoted_json(call.name), call.arguments);
+}
+
+std::string parts_of(const SimulatedPlan& plan, std::int64_t choice) {
+  if (plan.calls.empty()) return text_part(plan.text(choice));
+  std::string out;
+  for (const SimulatedCall& call : plan.calls) out.append(out.empty() ? "" : ",").append(call_part(call));
+  return out;
 }
 
 std::string_view finish_of(const SimulatedPlan& plan, std::int64_t choice) {
-  return plan.tool.empty() && plan.is_cut(choice) ? "MAX_TOKENS" : "STOP";
+  return plan.calls.empty() && plan.is_cut(choice) ? "MAX_TOKENS" : "STOP";
 }
 
 std::string answer_json(const SimulatedPlan& plan, std::string_view candidates, std::int64_t output) {
@@ -44,7 +51,7 @@ std::string gemini_whole(const SimulatedPlan& plan) {
   std::string candidates;
   for (std::int64_t i = 0; i < plan.choices(); ++i) {
     if (i > 0) candidates += ',';
-    candidates += candidate_json(i, plan.tool.empty() ? text_part(plan.text(i)) : call_part(plan), finish_of(plan, i));
+    candidates += candidate_json(i, parts_of(plan, i), finish_of(plan, i));
   }
   return answer_json(plan, candidates, plan.usage.output());
 }
@@ -58,7 +65,8 @@ std::string gemini_token(const SimulatedPlan& plan, std::int64_t choice, std::in
   for (std::int64_t i = 0; i < plan.choices(); ++i) {
     so_far += std::min(plan.length(i), i <= choice ? index + 1 : index);
   }
-  const std::string part = plan.tool.empty() ? text_part(plan.word(choice, index)) : call_part(plan);
+  const std::string part =
+      plan.calls.empty() ? text_part(plan.word(choice, index)) : call_part(plan.calls[static_cast<std::size_t>(index)]);
   return framed(plan, Place::kMiddle, answer_json(plan, candidate_json(choice, part, ""), so_far));
 }
 

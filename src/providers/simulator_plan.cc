@@ -40,8 +40,12 @@ std::string SimulatedPlan::text(std::int64_t choice) const {
   return out;
 }
 
-std::string SimulatedPlan::call_id(std::int64_t choice) const {
-  return fmt::format("{:016x}", mix64(words_seed ^ static_cast<std::uint64_t>(choice)));
+std::string SimulatedPlan::call_id(std::int64_t choice, std::size_t call) const {
+  return fmt::format("{:016x}", mix64(words_seed ^ static_cast<std::uint64_t>(choice) ^ std::uint64_t{call} << 32));
+}
+
+std::int64_t SimulatedPlan::steps(std::int64_t choice) const {
+  return calls.empty() ? length(choice) : static_cast<std::int64_t>(calls.size());
 }
 
 }  // namespace weir

@@ -11,9 +11,15 @@
 
 namespace weir {
 
+struct SimulatedCall {
+  std::string name;
+  std::string arguments = "{}";  // a JSON object
+};
+
 // What the simulator wants to know of a request.
 struct SimulatedRequest {
-  std::string model, tool;  // tool: the one that must be called; empty for text
+  std::string model;
+  std::vector<SimulatedCall> calls;  // what it announces; empty for text
   bool stream = false;
   bool include_usage = false;
   std::int64_t cap = std::int64_t{1} << 40;
@@ -28,7 +34,8 @@ struct SimulatedPlan {
   Operation operation = Operation::kChatCompletions;
   bool json_array = false;  // Gemini without alt=sse
   bool include_usage = false;
-  std::string model, id, tool;
+  std::string model, id;
+  std::vector<SimulatedCall> calls;  // of every choice, instead of text
   TimeNs now = 0;
   std::uint64_t words_seed = 0;
   std::vector<std::int64_t> lengths;  // tokens, per choice
@@ -41,13 +48,15 @@ struct SimulatedPlan {
   bool is_cut(std::int64_t choice) const { return cut[static_cast<std::size_t>(choice)]; }
   std::string word(std::int64_t choice, std::int64_t index) const;
   std::string text(std::int64_t choice) const;
-  std::string call_id(std::int64_t choice) const;
+  std::string call_id(std::int64_t choice, std::size_t call) const;
+  // How many steps a stream takes for a choice: a token or a call each.
+  std::int64_t steps(std::int64_t choice) const;
 };
 
 std::string quoted_json(std::string_view text);
 std::string sse_event(std::string_view name, std::string_view json);
 
-// How a dialect writes a plan: whole, or as first events, one event per token, and last events.
+// How a dialect writes a plan: whole, or as first events, those of each token or call, and last events.
 struct SimulatedWriter {
   std::string (*whole)(const SimulatedPlan& plan);
   std::string (*first)(const SimulatedPlan& plan);

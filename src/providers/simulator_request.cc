@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "providers/simulator_plan.h"
+#include "providers/simulator_script.h"
 
 namespace weir {
 namespace {
@@ -93,6 +94,14 @@ std::string demanded_function(const object& root) {
   return first_tool(root, "tools");
 }
 
+std::vector<SimulatedCall> calls_to_announce(Operation operation, const object& root) {
+  std::vector<SimulatedCall> calls = scripted_calls(operation, root);
+  if (!calls.empty()) return calls;
+  std::string tool = dialect_of(operation) == Dialect::kGemini ? demanded_function(root) : demanded_tool(root);
+  if (!tool.empty()) calls.push_back({.name = std::move(tool)});
+  return calls;
+}
+
 // Bytes of strings, but not of images and files; token ids count as four.
 std::int64_t text_bytes(const element& value) {
   std::string_view text;
@@ -140,7 +149,7 @@ std::expected<SimulatedRequest, RequestFault> from_facts(Operation operation, st
   object root;
   if (facts->tools > 0 && request.cap > 0 &&
       parser.parse(body.data(), body.size()).get_object().get(root) == simdjson::SUCCESS) {
-    request.tool = demanded_tool(root);
+    request.calls = calls_to_announce(operation, root);
   }
   return request;
 }
@@ -151,7 +160,7 @@ void read_dialect(Operation operation, const object& root, SimulatedRequest& req
     case Operation::kResponses:
       request.stream = flag_at(root, "stream", false);
       request.cap = positive_at(root, "max_output_tokens", request.cap);
-      request.tool = demanded_tool(root);
+      request.calls = calls_to_announce(operation, root);
       break;
     case Operation::kCompletions: {
       request.stream = flag_at(root, "stream", false);
@@ -164,7 +173,7 @@ void read_dialect(Operation operation, const object& root, SimulatedRequest& req
     case Operation::kGenerate:
     case Operation::kStreamGenerate: {
       request.stream = operation == Operation::kStreamGenerate;
-      request.tool = demanded_function(root);
+      request.calls = calls_to_announce(operation, root);
       const object config = object_at(root, "generationConfig", found);
       if (!found) break;
       request.cap = positive_at(config, "maxOutputTokens", request.cap);
@@ -174,6 +183,7 @@ void read_dialect(Operation operation, const object& root, SimulatedRequest& req
     case Operation::kOllamaChat:
     case Operation::kOllamaGenerate: {
       request.stream = flag_at(root, "stream", true);
+      if (operation == Operation::kOllamaChat) request.calls = scripted_calls(operation, root);
       const object options = object_at(root, "options", found);
       if (found) request.cap = positive_at(options, "num_predict", request.cap);
       break;

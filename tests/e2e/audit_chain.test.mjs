@@ -5,13 +5,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { lines, startWeir } from '../support/weir.mjs';
+import { kNoCallerBreakers, lines, startWeir } from '../support/weir.mjs';
 
 const run = promisify(execFile);
 let weir, key;
 
 before(async () => {
-  weir = await startWeir({ limits: [{ name: 'requests', per: 'key', meter: 'requests', allow: '2/1h' }] });
+  weir = await startWeir({ breaker: kNoCallerBreakers, limits: [{ name: 'requests', per: 'key', meter: 'requests', allow: '2/1h' }] });
   key = await weir.createKey('greedy');
 });
 after(() => weir?.stop());

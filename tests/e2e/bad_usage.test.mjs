@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startProvider } from '../mock/provider.mjs';
 import { agentOf, call, kWays } from '../support/calls.mjs';
-import { mockConfig, startWeir } from '../support/weir.mjs';
+import { kNoCallerBreakers, mockConfig, startWeir } from '../support/weir.mjs';
 
 const kWords = 6;        // of every answer
 const kInput = 3;        // words of every request
@@ -24,6 +24,8 @@ before(async () => {
       { name: 'in-flight', per: 'key', meter: 'concurrency', allow: 1000 },
     ],
     retry: { attempts: 1 },
+    // Fifty bad answers in a minute are the subject here; equal requests that go well stay watched.
+    breaker: { failed_prompts: kNoCallerBreakers.failed_prompts },
   });
   // Silence ends soon at providers of their own, so that a slow machine does not look like one.
   const models = {};

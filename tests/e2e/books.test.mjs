@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startProvider } from '../mock/provider.mjs';
 import { agentOf, call, kWays } from '../support/calls.mjs';
-import { eventually, mockConfig, startWeir } from '../support/weir.mjs';
+import { eventually, kNoCallerBreakers, mockConfig, startWeir } from '../support/weir.mjs';
 
 const kScripts = ['out=5', 'out=20', 'out=9+split', 'out=7+think=11', 'out=6+nousage', 'out=6+negusage', 'out=8+wrongusage', 'out=30+cut',
   'out=30+early', 'out=30+errormid', 'out=5+503x1', 'out=400+slow=1', 'out=12+dupusage', 'out=5+gzip', '500', '429=0.01', 'out=15+usage=3',
@@ -54,6 +54,7 @@ test('kill -9 in the middle of mixed load in every dialect: the books add up', a
     retry: { attempts: 2, within: '1s' },
     breaker: { mode: 'shadow' },   // one caller whose requests fail in every way, on purpose
     reservation: { trust_cap: 32, top_up: 8 },
+    breaker: kNoCallerBreakers,
     limits: [
       { name: 'requests', per: 'key', meter: 'requests', allow: '1M/1h' },
       { name: 'tokens', per: 'key', meter: 'tokens', allow: '100M/1h' },

@@ -1,9 +1,9 @@
 // The commands: keys while the server runs and without one, check with places and suggestions, explain, schema, exit codes.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { eventually, lines, prepareWeir, runWeir, startWeir } from '../support/weir.mjs';
+import { eventually, kRoot, lines, prepareWeir, runWeir, startWeir } from '../support/weir.mjs';
 
 let weir;
 
@@ -115,6 +115,24 @@ test('explain says in words which limits apply', async () => {
   assert.match(result.stdout, /spend.*\$10.*Europe\/Berlin/);
   assert.match(result.stdout, /^runs: one run has at most 200 tool calls/m);
   assert.match(result.stdout, /^breaker: refused for 30 seconds after 5 equal tool calls/m);
+});
+
+test('check and explain read a file with every section', async () => {
+  const file = path.join(weir.folder, 'full.yaml');
+  await copyFile(path.join(kRoot, 'tests/e2e/full.yaml'), file);
+  const env = { WEIR_ADMIN_TOKEN: 'an-admin-token', OPENAI_API_KEY: 'a', ANTHROPIC_API_KEY: 'b', GEMINI_API_KEY: 'c' };
+  for (const set of [{}, env]) {
+    const checked = await runWeir(['check', file], { env: set });
+    assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+    assert.match(checked.stdout, /ok, 6 limits/);
+    assert.doesNotMatch(checked.stdout + checked.stderr, /error/);
+  }
+  const explained = await runWeir(['explain', '-c', file, '--data', path.join(weir.folder, 'none')], { env, cwd: weir.folder });
+  assert.equal(explained.code, 0, explained.stderr);
+  for (const words of [/^runs: 20 runs in any 1 minute per caller$/m, /^high-risk: 5 tool calls per hour and caller and tool/m,
+    /^runs: one run has at most 200 tool calls/m, /^breaker: refused for 30 seconds/m, /^trust: anomalies scale/m]) {
+    assert.match(explained.stdout, words);
+  }
 });
 
 test('schema and version', async () => {

@@ -25,8 +25,8 @@ after(async () => {
 
 // No two prompts are the same: the same one repeated before its wait is over would meet a breaker.
 let prompts = 0;
-const call = async () => (await fetch(`${weir.url}/v1/chat/completions`, { method: 'POST',
-  body: JSON.stringify({ model: 'mock-out=1', messages: [{ role: 'user', content: `x ${prompts += 1}` }] }),
+const call = async (content = `x ${prompts += 1}`) => (await fetch(`${weir.url}/v1/chat/completions`, { method: 'POST',
+  body: JSON.stringify({ model: 'mock-out=1', messages: [{ role: 'user', content }] }),
   headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } })).status;
 const limit = async (name = 'requests') => (await weir.me(key)).limits.find((item) => item.name === name);
 
@@ -69,7 +69,7 @@ test('a reload in the middle of load: no request fails', async () => {
   const failures = [];
   const workers = Array.from({ length: 6 }, async () => {
     while (!stopping) {
-      const status = await call();
+      const status = await call(`x ${done}`);   // several of one body before its wait is over would be a breaker's case
       if (status !== 200) failures.push(status);
       done += 1;
     }

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { startProvider } from '../mock/provider.mjs';
 import { call, kEndpoints } from '../support/calls.mjs';
-import { eventually, startWeir } from '../support/weir.mjs';
+import { eventually, kNoCallerBreakers, startWeir } from '../support/weir.mjs';
 
 let provider;
 let weir;
@@ -43,6 +43,7 @@ before(async () => {
       'mock-*': { provider: 'main', price },
     },
     retry: { attempts: 3, within: '4s' },
+    breaker: kNoCallerBreakers,   // the breaker of the provider is meant here
     limits: [
       { name: 'requests', per: 'key', meter: 'requests', allow: '10000/1h' },
       { name: 'tokens', per: 'key', meter: 'tokens', allow: '1M/1h' },

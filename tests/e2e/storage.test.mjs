@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { startProvider } from '../mock/provider.mjs';
-import { eventually, mockConfig, prepareWeir, startWeir } from '../support/weir.mjs';
+import { eventually, kNoCallerBreakers, mockConfig, prepareWeir, startWeir } from '../support/weir.mjs';
 
 const run = promisify(execFile);
 const messages = [{ role: 'user', content: 'one two three' }];
@@ -188,7 +188,7 @@ test('a locked ledger: requests go on, records wait in the journal, also over a 
 
 test('2,000 refusals of one key and limit in a row: few rows, and every one of them counted', async () => {
   const provider = await startProvider();
-  const weir = await startWeir(mockConfig(provider, { workers: 2,
+  const weir = await startWeir(mockConfig(provider, { workers: 2, breaker: kNoCallerBreakers,
     limits: [{ name: 'tiny', per: 'key', meter: 'requests', allow: '1/1h' }] }));
   try {
     const key = await weir.createKey('flood');

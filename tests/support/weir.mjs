@@ -192,6 +192,9 @@ export async function startWeir(config = {}, env = {}) {
   return (await prepareWeir(config, env)).start();
 }
 
+// For tests that repeat one request, or make many fail, and are about something else.
+export const kNoCallerBreakers = { failed_prompts: { break: 0 }, unlinked: { repeats: 0, failed: 0 } };
+
 // The usual policy of these tests: everything goes to one mock, in every dialect; roomy limits.
 export function mockConfig(provider, overrides = {}) {
   return {
