@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/json_writer.h"
+#include "model/agent.h"
 #include "records/metadata.h"
 
 namespace weir {
@@ -114,6 +115,10 @@ Reply admin_fault_reply(const AdminFault& what) {
   return error_reply(ErrorShape::kProblem, {.kind = kind, .status = what.status, .message = what.message});
 }
 
+std::string kill_switch_name(KillSwitch::Kind kind, std::string_view name) {
+  return kind == KillSwitch::Kind::kTool ? canonical_tool_name(name) : std::string(name);
+}
+
 std::string kill_switch_json(const KillSwitch& off) {
   std::string out;
   JsonWriter json(out);
@@ -141,7 +146,10 @@ std::expected<BreakerCall, AdminFault> read_breaker_call(std::string_view method
     return fault(400, "The name must be 1 to 256 bytes of UTF-8 without control characters, percent-encoded.");
   }
   call.kind = *kind;
-  call.name = *name;
+  call.name = kill_switch_name(*kind, *name);
+  if (call.name.empty()) {
+    return fault(400, "No tool can have this name: it has letters that nobody sees, such as zero-width spaces.");
+  }
   call.verb = method == "PUT"      ? BreakerCall::Verb::kThrow
               : method == "DELETE" ? BreakerCall::Verb::kClear
                                    : BreakerCall::Verb::kShow;

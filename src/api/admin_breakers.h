@@ -40,4 +40,7 @@ Reply admin_fault_reply(const AdminFault& fault);
 // {"kind":"tool","name":"send_email","reason":"…","by":"admin","since":"…"}
 std::string kill_switch_json(const KillSwitch& off);
 
+// The name that a switch is stored under: a tool's is canonical, others are as they are. Empty: not usable as a name.
+std::string kill_switch_name(KillSwitch::Kind kind, std::string_view name);
+
 }  // namespace weir

@@ -55,6 +55,15 @@ TEST_F(Breakers, TakeAnyNameThatIsPercentEncoded) {
   EXPECT_EQ(store.kill_switches()->at(0).name, "GET /api/\xC3\xA4+b");
 }
 
+TEST_F(Breakers, AToolThatLooksLikeAnotherIsStoppedShownAndClearedAsThatOne) {
+  const std::string wide = std::string(kBreakersPath) + "/tool/%EF%BD%93end_email";  // a full-width s
+  EXPECT_TRUE(ask("PUT", wide).body.starts_with(R"({"kind":"tool","name":"send_email")"));
+  EXPECT_EQ(store.kill_switches()->at(0).name, "send_email");
+  EXPECT_EQ(ask("GET", wide).status, 200);
+  EXPECT_EQ(ask("DELETE", wide).status, 204);
+  EXPECT_TRUE(store.kill_switches()->empty());
+}
+
 TEST_F(Breakers, OpenToNobodyWithoutTheToken) {
   for (const std::string_view wrong :
        {std::string_view(), std::string_view("the-admin-toke"), std::string_view(world.agent)}) {
@@ -89,6 +98,7 @@ TEST_F(Breakers, RefuseWhatTheyDoNotUnderstandAndSayWhy) {
                         {"PUT", "/tool/a%zz", "", 400},
                         {"PUT", "/tool/a%00", "", 400},
                         {"PUT", "/tool/%ff", "", 400},
+                        {"PUT", "/tool/pay%E2%80%8B", "", 400},
                         {"PUT", "/tool/" + std::string(257, 'x'), "", 400},
                         {"PUT", "/tool/a", "{", 400},
                         {"PUT", "/tool/a", "[]", 400},

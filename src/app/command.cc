@@ -106,13 +106,16 @@ Result<TimeNs> parse_since(std::string_view text, TimeNs now) {
               " nor an age like 90m, 24h or 7d");
 }
 
-void TextTable::add(std::vector<std::string> cells) {
+void TextTable::add(std::vector<std::string> cells, std::string below) {
   // Names come from clients: none of them may speak to the terminal.
-  for (std::string& cell : cells) {
+  const auto harmless = [](std::string& text) {
     std::replace_if(
-        cell.begin(), cell.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-  }
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+  };
+  for (std::string& cell : cells) harmless(cell);
+  harmless(below);
   rows_.push_back(std::move(cells));
+  below_.push_back(std::move(below));
 }
 
 void TextTable::print(std::ostream& out) const {
@@ -133,7 +136,39 @@ void TextTable::print(std::ostream& out) const {
     out << text << '\n';
   };
   line([&](std::size_t i) { return std::string_view(columns_[i].title); });
-  for (const auto& row : rows_) line([&](std::size_t i) { return std::string_view(row[i]); });
+  for (std::size_t at = 0; at < rows_.size(); ++at) {
+    line([&](std::size_t i) { return std::string_view(rows_[at][i]); });
+    if (!below_[at].empty()) out << std::string(widths[0] + 2, ' ') << below_[at] << '\n';
+  }
+}
+
+namespace {
+
+// The nearest place at or before `at` where a letter begins.
+std::size_t letter_start(std::string_view text, std::size_t at) {
+  while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+  return at;
+}
+
+}  // namespace
+
+std::string shown(std::string_view text, std::size_t most) {
+  if (text.empty()) return "-";
+  if (text.size() <= most) return std::string(text);
+  return std::string(text.substr(0, letter_start(text, most - 1))) + "…";
+}
+
+std::string shown_name(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return shown(text, most);
+  const std::size_t front = most / 3;
+  return std::string(text.substr(0, letter_start(text, front))) + "…" +
+         std::string(text.substr(letter_start(text, text.size() - (most - front - 1))));
+}
+
+std::string shown_time(TimeNs at, bool seconds) {
+  std::string text = format_rfc3339(at).substr(0, seconds ? 19 : 16);
+  std::replace(text.begin(), text.end(), 'T', ' ');
+  return text;
 }
 
 }  // namespace weir

@@ -54,12 +54,20 @@ class TextTable {
     bool right = false;
   };
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  void add(std::vector<std::string> cells);  // control characters become question marks
+  // Control characters become question marks. `below`: a line of its own under the row.
+  void add(std::vector<std::string> cells, std::string below = {});
   void print(std::ostream& out) const;
 
  private:
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
+  std::vector<std::string> below_;  // of each row
 };
+
+// For tables: "-" for nothing, at most so many bytes of the rest; in a cut name the end, which tells names apart,
+// stays.
+std::string shown(std::string_view text, std::size_t most = 60);
+std::string shown_name(std::string_view text, std::size_t most);
+std::string shown_time(TimeNs at, bool seconds);  // "2026-11-20 10:00:00", UTC
 
 }  // namespace weir

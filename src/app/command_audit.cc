@@ -60,29 +60,32 @@ std::string row_json(const AuditRow& row) {
   return out;
 }
 
-std::string shown(const std::string& text) {
-  return text.empty() ? "-" : text;
+// Whom an operator's change met stands in `per`; a tool and a run have columns of their own.
+std::string what_was_done(const AuditRow& row) {
+  std::string out;
+  if (const auto names = flatten_metadata(row.per_json)) {
+    for (const auto& [attribute, name] : *names) {
+      if (attribute != "base" && name != row.tool && name != row.run) out += name + " ";
+    }
+  }
+  return out + row.evidence;
 }
 
-// Whom an operator's change met stands in `per`.
-std::string evidence_of(const AuditRow& row) {
-  return row.event == AuditEvent::kAdmin ? row.per_json + " " + row.evidence : shown(row.evidence);
+// The evidence in words, else the numbers of the refusal: used+held+asked > allowed.
+std::string why(const AuditRow& row) {
+  if (row.event == AuditEvent::kAdmin) return what_was_done(row);
+  if (!row.evidence.empty()) return row.evidence;
+  std::string out;
+  for (const std::string* part : {&row.used, &row.reserved, &row.requested}) {
+    if (!part->empty() && *part != "0") out += (out.empty() ? "" : "+") + *part;
+  }
+  if (!row.allowed.empty()) out += " > " + row.allowed;
+  if (row.retry_after_s >= 0) out += fmt::format("{}wait {:.0f}s", out.empty() ? "" : ", ", row.retry_after_s);
+  return out;
 }
 
 Result<void> print_rows(Store& store, const AuditQuery& query, const CommandContext& context) {
-  TextTable table({{"TIME"},
-                   {"EVENT"},
-                   {"KEY"},
-                   {"LAYER"},
-                   {"LIMIT"},
-                   {"TOOL"},
-                   {"USED", true},
-                   {"HELD", true},
-                   {"ASKED", true},
-                   {"ALLOWED", true},
-                   {"RETRY", true},
-                   {"COUNT", true},
-                   {"EVIDENCE"}});
+  TextTable table({{"TIME (UTC)"}, {"EVENT"}, {"KEY"}, {"LIMIT"}, {"TOOL"}, {"RUN"}, {"COUNT", true}, {"WHY"}});
   std::int64_t events = 0;
   std::size_t rows = 0;
   bool cut = false;
@@ -91,14 +94,12 @@ Result<void> print_rows(Store& store, const AuditQuery& query, const CommandCont
     if (cut) return false;
     ++rows;
     events += row.count;
-    table.add({format_rfc3339(row.time), to_string(row.event), shown(row.key), shown(row.layer), shown(row.limit),
-               shown(row.tool), shown(row.used), shown(row.reserved), shown(row.requested), shown(row.allowed),
-               row.retry_after_s < 0 ? "-" : fmt::format("{:.1f}s", row.retry_after_s), std::to_string(row.count),
-               evidence_of(row)});
+    table.add({shown_time(row.time, true), to_string(row.event), shown_name(row.key, 14), shown(row.limit, 16),
+               shown_name(row.tool, 16), shown_name(row.run, 10), std::to_string(row.count), shown(why(row))});
     return true;
   });
   if (!read) return read;
-  table.add({"total", "", "", "", "", "", "", "", "", "", "", std::to_string(events), ""});
+  table.add({"total", "", "", "", "", "", std::to_string(events), ""});
   table.print(output(context));
   if (cut) output(context) << "there are more; use --since or --json\n";
   return {};
@@ -132,7 +133,14 @@ std::string verdict_json(const AuditVerdict& verdict, bool asked) {
   w.begin_object().key("intact").boolean(verdict.intact).key("rows").number(verdict.rows);
   time("first", verdict.first);
   time("last", verdict.last);
-  w.key("purged").number(verdict.purged).key("base").string(to_hex(verdict.base));
+  w.key("purged").number(verdict.purged).key("last_purge");
+  if (verdict.purge_words.empty()) {
+    w.null();
+  } else {
+    w.begin_object().key("time").string(format_rfc3339(verdict.purge_time, 3));
+    w.key("evidence").string(verdict.purge_words).end_object();
+  }
+  w.key("base").string(to_hex(verdict.base));
   w.key("head").string(to_hex(verdict.head)).key("expected_found");
   asked ? w.boolean(verdict.expected_found) : w.null();
   w.key("broken");
@@ -156,6 +164,9 @@ void print_verdict(const AuditVerdict& verdict, bool asked, std::ostream& out) {
   }
   if (verdict.purged > 0) out << fmt::format("; {} before them deleted by retention", verdict.purged);
   out << '\n';
+  if (!verdict.purge_words.empty()) {
+    out << fmt::format("last deletion {}, {}\n", format_rfc3339(verdict.purge_time), verdict.purge_words);
+  }
   if (verdict.intact) {
     out << "intact\nhead " << to_hex(verdict.head) << "\n";
   } else if (verdict.broken_at_row) {

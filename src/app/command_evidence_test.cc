@@ -94,6 +94,39 @@ TEST_F(Evidence, VerifySaysIntactAndTheHeadWhichIsFoundLater) {
   EXPECT_TRUE(says(R"("expected_found":true,"broken":null})"));
 }
 
+TEST_F(Evidence, VerifySaysWhatRetentionDeleted) {
+  ASSERT_TRUE(open().book({}, std::vector{event(AuditEvent::kRefused, "ann", "pay", kNow - kDay)}, {}));
+  ASSERT_EQ(open().purge_audit(kNow, 100, kNow).value(), 1u);
+  ASSERT_EQ(run({"audit", "--verify"}), kExitDone) << out.str();
+  const std::string words = "by retention: 1 rows from before " + format_rfc3339(kNow) + " deleted, 1 in all";
+  EXPECT_TRUE(says("last deletion " + format_rfc3339(kNow) + ", " + words + "\nintact")) << out.str();
+  ASSERT_EQ(run({"audit", "--verify", "--json"}), kExitDone);
+  EXPECT_TRUE(says(R"("last_purge":{"time":")" + format_rfc3339(kNow, 3) + R"(","evidence":")" + words + "\"}"));
+}
+
+TEST_F(Evidence, TablesShowToolAndRunWithinTheWidthOfAWindow) {
+  AuditRow refused = event(AuditEvent::kRefused, "support-agent", "send_email", kNow - 3);
+  refused.run = "run_01jd4x8m2k7q9v3c5b6n8z0a1f";
+  refused.used = "4821", refused.reserved = "120", refused.requested = "750", refused.allowed = "5000";
+  refused.retry_after_s = 31.2;
+  AuditRow broken = event(AuditEvent::kBroken, "research", "web_search", kNow - 2, 480);
+  broken.run = "nightly-7";
+  broken.layer = "breaker", broken.limit = "repeats", broken.evidence = "same call 5 times in 2 min";
+  ASSERT_TRUE(open().book({}, std::vector{refused, broken}, {}));
+  ASSERT_TRUE(open().set_kill_switch({KillSwitch::Kind::kTool, "send_email", "phishing, ticket 4711", "cli", kNow}));
+  ASSERT_TRUE(open().set_kill_switch({KillSwitch::Kind::kAgent, "crawler", "", "admin", kNow}));
+  const std::vector<std::vector<std::string>> commands = {{"audit"}, {"report", "--week"}};
+  for (const auto& words : commands) {
+    ASSERT_EQ(run(words), kExitDone) << err.str();
+    EXPECT_TRUE(says("send_email") && says("same call 5 times in 2 min")) << out.str();
+    std::istringstream lines(out.str());
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120u) << out.str();
+  }
+  ASSERT_EQ(run({"audit"}), kExitDone);
+  EXPECT_TRUE(says("nightly-7") && says("run…8z0a1f")) << out.str();
+  EXPECT_TRUE(says("4821+120+750 > 5000, wait 31s")) << out.str();
+}
+
 TEST_F(Evidence, VerifyNamesTheRowThatBreaksTheChain) {
   std::vector<AuditRow> rows;
   for (int i = 1; i <= 3; ++i) rows.push_back(event(AuditEvent::kRefused, "ann", "pay", kNow + i * kSecond));
@@ -214,7 +247,31 @@ TEST_F(Evidence, KillAndUnkillChangeWhatIsListed) {
   ASSERT_EQ(run({"audit", "--event", "admin", "--json"}), kExitDone);
   EXPECT_TRUE(says(R"("limit":"unkill tool","per":{"tool":"send_email"})")) << out.str();
   ASSERT_EQ(run({"audit"}), kExitDone);
-  EXPECT_TRUE(says(R"({"tool":"send_email"} by cli: phishing)")) << "the table says what was done to whom";
+  EXPECT_TRUE(says("kill tool    send_email  -        1  by cli: phishing")) << out.str();
+  EXPECT_TRUE(says("ann by cli")) << "the table says what was done to whom";
+}
+
+TEST_F(Evidence, AToolThatLooksLikeAnotherIsStoppedAsThatOne) {
+  open();
+  const std::string wide =
+                        "\xEF\xBD\x93"
+                        "end_email",
+                    cyrillic = "send_em\xD0\xB0il";
+  ASSERT_EQ(run({"kill", "tool", wide}), kExitDone) << err.str();
+  EXPECT_TRUE(says("stopped tool send_email;")) << out.str();
+  EXPECT_EQ(open().kill_switches()->at(0).name, "send_email");
+  ASSERT_EQ(run({"unkill", "tool", cyrillic}), kExitDone) << err.str();
+  EXPECT_TRUE(open().kill_switches()->empty());
+  ASSERT_EQ(run({"kill", "agent", wide}), kExitDone);
+  EXPECT_EQ(open().kill_switches()->at(0).name, wide) << "only tools have look-alikes";
+}
+
+TEST_F(Evidence, HelpSaysHowNamesMatch) {
+  CLI::App app("weir");
+  int exit_code = 0;
+  add_kill_commands(app, exit_code, context);
+  const std::string help = app.get_subcommand("kill")->help();
+  EXPECT_NE(help.find("match exactly"), std::string::npos) << help;
 }
 
 TEST_F(Evidence, WhatIsNotKnownIsAnsweredWithASuggestion) {
@@ -237,6 +294,7 @@ TEST_F(Evidence, BadInputIsOneLineAndExitCodeTwo) {
       {"kill", "model", "gpt-4o"},
       {"kill", "tool", std::string(257, 'x')},
       {"kill", "tool", "a\x1b"},
+      {"kill", "tool", "pay\xE2\x80\x8B"},
       {"kill", "tool", "a", "--reason", std::string(257, 'x')},
       {"kill", "tool", "a", "--list"},
       {"unkill"},

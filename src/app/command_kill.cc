@@ -52,7 +52,11 @@ Result<KillSwitch> switch_from(const KillOptions& options) {
   if (!is_plain_value(options.reason)) {
     return fail("--reason must be UTF-8 of at most 256 bytes without control characters");
   }
-  return KillSwitch{.kind = *kind, .name = options.name, .reason = options.reason, .by = "cli"};
+  std::string name = kill_switch_name(*kind, options.name);
+  if (name.empty()) {
+    return fail("no tool can have this name: it has letters that nobody sees; type it again by hand");
+  }
+  return KillSwitch{.kind = *kind, .name = std::move(name), .reason = options.reason, .by = "cli"};
 }
 
 // Only keys are known by name; an agent, tool or run may be stopped before it shows up. Empty: go on.
@@ -131,7 +135,11 @@ int run_unkill(const KillOptions& options, const CommandContext& context) {
 
 void add_kill_commands(CLI::App& app, int& exit_code, const CommandContext& context) {
   const std::tuple<const char*, const char*, int (*)(const KillOptions&, const CommandContext&)> commands[] = {
-      {"kill", "stop a key, agent, tool or run", run_kill}, {"unkill", "let it go on", run_unkill}};
+      {"kill",
+       "stop a key, agent, tool or run. Names of keys, agents and runs match exactly, upper and lower case apart; a "
+       "tool's look-alikes (full-width, Cyrillic, Greek letters) are stopped with it",
+       run_kill},
+      {"unkill", "let it go on; names match as for kill", run_unkill}};
   for (const auto& [name, what, run] : commands) {
     auto options = std::make_shared<KillOptions>();
     CLI::App* command = app.add_subcommand(name, what);
@@ -140,7 +148,7 @@ void add_kill_commands(CLI::App& app, int& exit_code, const CommandContext& cont
     command->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
     command->add_flag("--json", options->json, "one JSON object per line");
     command->add_option("KIND", options->kind, "key, agent, tool or run");
-    command->add_option("NAME", options->name, "its name");
+    command->add_option("NAME", options->name, "its name, whole and exact");
     if (run == run_kill) {
       command->add_option("--reason", options->reason, "why; shown to those who are refused");
       command->add_flag("--list", options->list, "what is stopped now");

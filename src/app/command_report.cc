@@ -13,36 +13,22 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kMaxTableRows = 1000;  // of the form for people; --json has no bound
-constexpr std::size_t kMaxCell = 60;
-
-std::string shown(std::string text) {
-  if (text.empty()) return "-";
-  if (text.size() <= kMaxCell) return text;
-  std::size_t end = kMaxCell;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "…";
-}
 
 void print_table(const AbuseReport& report, std::ostream& out) {
   if (report.patterns.empty()) {
     out << "nothing was refused, warned of or broken since " << format_rfc3339(report.since) << '\n';
     return;
   }
-  TextTable table({{"COUNT", true},
-                   {"EVENT"},
-                   {"LIMIT"},
-                   {"KEY"},
-                   {"USER"},
-                   {"TOOL"},
-                   {"FIRST"},
-                   {"LAST"},
-                   {"REQUEST"},
-                   {"EVIDENCE"}});
+  TextTable table(
+      {{"COUNT", true}, {"EVENT"}, {"LIMIT"}, {"KEY"}, {"USER"}, {"TOOL"}, {"FIRST (UTC)"}, {"LAST (UTC)"}});
   const std::size_t rows = std::min(report.patterns.size(), kMaxTableRows);
   for (std::size_t i = 0; i < rows; ++i) {
     const AbusePattern& p = report.patterns[i];
-    table.add({std::to_string(p.count), to_string(p.event), shown(p.limit), shown(p.key), shown(p.user), shown(p.tool),
-               format_rfc3339(p.first), format_rfc3339(p.last), shown(p.request_id), shown(p.evidence)});
+    std::string below = shown(p.request_id, 40);
+    if (!p.evidence.empty()) below += ": " + shown(p.evidence);
+    table.add({std::to_string(p.count), to_string(p.event), shown(p.layer + "/" + p.limit, 24), shown_name(p.key, 16),
+               shown_name(p.user, 16), shown_name(p.tool, 20), shown_time(p.first, false), shown_time(p.last, false)},
+              std::move(below));
   }
   table.print(out);
   out << fmt::format("{} events in {} patterns by {} keys since {}\n", report.events, report.patterns.size(),

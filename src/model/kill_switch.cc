@@ -1,5 +1,7 @@
 #include "model/kill_switch.h"
 
+#include "model/agent.h"
+
 namespace weir {
 
 const char* to_string(KillSwitch::Kind kind) {
@@ -29,7 +31,11 @@ const KillSwitch* KillSwitches::find(KillSwitch::Kind kind, std::string_view nam
   return found == by_name_.end() ? nullptr : &found->second;
 }
 
+// A switch must meet the tool whatever letters it was thrown with.
 void KillSwitches::add(KillSwitch off) {
+  if (off.kind == KillSwitch::Kind::kTool) {
+    if (std::string name = canonical_tool_name(off.name); !name.empty()) off.name = std::move(name);
+  }
   auto key = std::pair(off.kind, off.name);
   by_name_.insert_or_assign(std::move(key), std::move(off));
 }
