@@ -71,16 +71,16 @@ std::string what_was_done(const AuditRow& row) {
   return out + row.evidence;
 }
 
-// In words: the evidence, else the numbers of the refusal.
+// The evidence in words, else the numbers of the refusal: used+held+asked > allowed.
 std::string why(const AuditRow& row) {
   if (row.event == AuditEvent::kAdmin) return what_was_done(row);
   if (!row.evidence.empty()) return row.evidence;
   std::string out;
-  if (!row.used.empty()) out += "used " + row.used;
-  if (!row.reserved.empty() && row.reserved != "0") out += " + held " + row.reserved;
-  if (!row.requested.empty()) out += (out.empty() ? "asked " : " + ") + row.requested;
+  for (const std::string* part : {&row.used, &row.reserved, &row.requested}) {
+    if (!part->empty() && *part != "0") out += (out.empty() ? "" : "+") + *part;
+  }
   if (!row.allowed.empty()) out += " > " + row.allowed;
-  if (row.retry_after_s >= 0) out += fmt::format("{}retry {:.1f}s", out.empty() ? "" : ", ", row.retry_after_s);
+  if (row.retry_after_s >= 0) out += fmt::format("{}wait {:.0f}s", out.empty() ? "" : ", ", row.retry_after_s);
   return out;
 }
 
@@ -95,7 +95,7 @@ Result<void> print_rows(Store& store, const AuditQuery& query, const CommandCont
     ++rows;
     events += row.count;
     table.add({shown_time(row.time, true), to_string(row.event), shown_name(row.key, 14), shown(row.limit, 16),
-               shown_name(row.tool, 16), shown_name(row.run, 12), std::to_string(row.count), shown(why(row))});
+               shown_name(row.tool, 16), shown_name(row.run, 10), std::to_string(row.count), shown(why(row))});
     return true;
   });
   if (!read) return read;

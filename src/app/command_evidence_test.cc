@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fstream>
-#include <iostream>
 #include <sstream>
 
 #include "app/abuse_report.h"
@@ -122,11 +121,10 @@ TEST_F(Evidence, TablesShowToolAndRunWithinTheWidthOfAWindow) {
     EXPECT_TRUE(says("send_email") && says("same call 5 times in 2 min")) << out.str();
     std::istringstream lines(out.str());
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120u) << out.str();
-    std::cout << out.str() << '\n';
   }
   ASSERT_EQ(run({"audit"}), kExitDone);
-  EXPECT_TRUE(says("nightly-7") && says("run_…n8z0a1f")) << out.str();
-  EXPECT_TRUE(says("used 4821 + held 120 + 750 > 5000, retry 31.2s")) << out.str();
+  EXPECT_TRUE(says("nightly-7") && says("run…8z0a1f")) << out.str();
+  EXPECT_TRUE(says("4821+120+750 > 5000, wait 31s")) << out.str();
 }
 
 TEST_F(Evidence, VerifyNamesTheRowThatBreaksTheChain) {
@@ -249,7 +247,7 @@ TEST_F(Evidence, KillAndUnkillChangeWhatIsListed) {
   ASSERT_EQ(run({"audit", "--event", "admin", "--json"}), kExitDone);
   EXPECT_TRUE(says(R"("limit":"unkill tool","per":{"tool":"send_email"})")) << out.str();
   ASSERT_EQ(run({"audit"}), kExitDone);
-  EXPECT_TRUE(says("kill tool  send_email  -        1  by cli: phishing")) << out.str();
+  EXPECT_TRUE(says("kill tool    send_email  -        1  by cli: phishing")) << out.str();
   EXPECT_TRUE(says("ann by cli")) << "the table says what was done to whom";
 }
 
