@@ -76,7 +76,10 @@ TEST(ExchangeAgent, RepeatingAnEmbeddingThatGoesWellIsOrdinary) {
   World world(R"(
 providers: { openai: { dialect: openai, url: "http://openai.test:8000/v1", key: sk-provider-secret } }
 models: { embed: { provider: openai, price: { input: 1, output: 0 } } }
-limits: [{ name: requests, per: caller, meter: requests, allow: 1000/1m }]
+limits:
+  - { name: requests, per: caller, meter: requests, allow: 1000/1m }
+  - { name: tokens, per: caller, meter: tokens, allow: 1M/1m }
+  - { name: in-flight, per: caller, meter: concurrency, allow: 4 }
 )");
   const std::string body = R"({"model":"embed","input":"the same text"})";
   for (int i = 0; i < 80; ++i) {
