@@ -170,6 +170,7 @@ class Exchange final : private AdmissionEvents,
   bool admits_call(const ToolCall& call, bool noted);
   bool judge_answer();
   bool filter_event();
+  const std::string& passed_event() const { return filter_ && !untouched_ ? filtered_ : relay_; }
   CallFilter::Ruling judge_name(const ToolCall& call);
   CallFilter::Ruling judge_call(const ToolCall& call);
   void count_passed_calls();
@@ -318,6 +319,7 @@ class Exchange final : private AdmissionEvents,
   CallFilter::Asks question_ = CallFilter::Asks::kNothing;
   std::string filtered_;                        // the event under way, without what was cut
   std::optional<std::vector<ToolCall>> calls_;  // of an answer read whole
+  bool untouched_ = false;                      // the event has nothing to do with calls
   std::vector<bool> cut_;                       // those judged so far
   bool judging_ = false;                        // the limits have yet to answer
   bool counted_here_ = false;                   // the call under way, not where it is executed

@@ -95,9 +95,12 @@ bool Exchange::judge_answer() {
 
 // --- streams -------------------------------------------------------------------------------------------------------
 
-// Lets the event under way through the filter: `filtered_` is what the client may have. False: on_tool_limit() goes on.
+// Lets the event under way through the filter: passed_event() is what the client may have. False: on_tool_limit()
+// goes on.
 bool Exchange::filter_event() {
   if (!judging_) {
+    untouched_ = !filter_->concerns(relay_);
+    if (untouched_) return true;
     filtered_.clear();
     question_ = filter_->take(relay_, filtered_);
   }

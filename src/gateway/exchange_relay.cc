@@ -177,7 +177,7 @@ bool Exchange::let_go() {
 
 // The event leaves, or waits for the journal if it is the last.
 void Exchange::hand_over() {
-  const std::string& event = filter_ ? filtered_ : relay_;
+  const std::string& event = passed_event();
   if (!reader_->ended()) {
     send_answer(event);
     return;
@@ -411,7 +411,7 @@ void Exchange::finish_events() {
     held_ += relay_;
     return;
   }
-  if (!relay_.empty() && filter_event()) held_ += filtered_;
+  if (!relay_.empty() && filter_event()) held_ += passed_event();
   judging_ = false;  // a call that never became whole leaves nobody
   filter_->finish(held_);
 }

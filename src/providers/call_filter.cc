@@ -104,6 +104,12 @@ struct CallFilter::Impl {
 CallFilter::CallFilter(Operation operation, Framing framing) : impl_(std::make_unique<Impl>(operation, framing)) {}
 CallFilter::~CallFilter() = default;
 
+bool CallFilter::concerns(std::string_view event) const {
+  if (!impl_->dialect) return false;
+  return impl_->drops_lf || impl_->cutter || event.size() > StreamReader::kMaxEvent ||
+         impl_->dialect->concerns(event, impl_->book);
+}
+
 CallFilter::Asks CallFilter::take(std::string_view event, std::string& out) {
   if (!impl_->dialect) {
     out.append(event);

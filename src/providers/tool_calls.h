@@ -68,6 +68,8 @@ class CallFilter {
   CallFilter(const CallFilter&) = delete;
   CallFilter& operator=(const CallFilter&) = delete;
 
+  // False: take() would give the event back as it is and ask nothing; it may leave without. Cheap.
+  bool concerns(std::string_view event) const;
   Asks take(std::string_view event, std::string& out);
   const ToolCall& asked() const;
   bool holds_asked() const;  // kCall: its fragments were held
