@@ -72,7 +72,7 @@ std::string responses_whole(const SimulatedPlan& plan) {
 
 std::string responses_first(const SimulatedPlan& plan) {
   const std::string response = fmt::format(R"("response":{})", response_json(plan, false));
-  const std::string out = numbered("response.created", 0, response) + numbered("response.in_progress", 1, response);
+  std::string out = numbered("response.created", 0, response) + numbered("response.in_progress", 1, response);
   if (!plan.calls.empty()) return out;
   return out + item_event("response.output_item.added", 2, 0, message_json(plan, false)) +
          numbered("response.content_part.added", 3, fmt::format(R"({},"part":{})", text_place(plan), part_json("")));
