@@ -129,8 +129,8 @@ struct Network::Impl {
       half.arrived += segment.bytes;
       half.eof_arrived = half.eof_arrived || segment.kind == Segment::Kind::kEof;
       half.reset_arrived = half.reset_arrived || segment.kind == Segment::Kind::kReset;
+      deliver(stream, from);  // each by itself, also those that come at one instant
     }
-    deliver(stream, from);
   }
 
   // What has arrived, to the receiver, if it reads.
