@@ -25,6 +25,7 @@ struct Context {
   std::map<std::string, std::string> keys;  // name -> the secret that is presented
   Node* node = nullptr;
   bool healing = false;  // the end has begun: nothing new goes wrong
+  bool failed = false;   // a checker has found something: the run ends
 
   void note(std::string_view who, std::string_view what) { trace.note(schedule.now(), who, what); }
 };

@@ -32,11 +32,14 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  void start();       // recovers what is in the directory
-  void crash();       // as kill -9: nothing is told to anybody; the network resets its connections
-  void lose_power();  // … and what was not synced may be lost (with `durability: strict` only)
+  void start();  // recovers what is in the directory
+  void crash();  // as kill -9: nothing is told to anybody; the network resets its connections
+  // Within a turn: after its work, before the journal is written, or after that and before anything is sent.
+  void crash_in_turn(bool before_flush, std::function<void()> crashed);
+  void lose_power();                         // … and what was not synced may be lost (with `durability: strict` only)
   void stop(std::function<void()> stopped);  // SIGTERM: drains, then ends
   void pause(TimeNs until);                  // SIGSTOP … SIGCONT
+  void resume();
   bool running() const;
   bool paused() const;
   // False: the policy is not valid, the old one stays.
@@ -46,8 +49,9 @@ class Node {
   TimeNs now() const;              // by the node's clock
 
   // The disk, from now on until told otherwise.
-  void fill_disk(bool on);      // journal: ENOSPC; store: no page more
-  void break_disk(bool on);     // every write and sync of the journal fails
+  void fill_disk(bool on);   // journal: ENOSPC; store: no page more
+  void break_disk(bool on);  // every write and sync of the journal fails
+  void short_writes(std::int64_t permille);
   void lock_ledger(bool on);    // another process holds the store
   void counters_away(bool on);  // late counters only: they cannot be reached
 
@@ -63,7 +67,6 @@ class Node {
     LimiterStats limiter;
     Guard::Stats guard;
     bool journal_healthy = true, ledger_healthy = true, snapshot_healthy = true;
-    std::int64_t open_reservation_sum = 0;
   };
   Books books() const;
   std::shared_ptr<const Ruleset> rules() const;

@@ -13,4 +13,9 @@ void Trace::note(TimeNs at, std::string_view who, std::string_view what) {
   if (last_.size() > kMaxKept) last_.pop_front();
 }
 
+void Trace::mix(std::uint64_t value) {
+  hash_ = (hash_ ^ value) * 0x9e3779b97f4a7c15ull;
+  hash_ ^= hash_ >> 29;
+}
+
 }  // namespace weir::sim

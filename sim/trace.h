@@ -22,6 +22,8 @@ class Trace {
 
   explicit Trace(bool print = false) : print_(print) {}
   void note(TimeNs at, std::string_view who, std::string_view what);
+  // Into the hash only: what would be too much to tell.
+  void mix(std::uint64_t value);
   std::uint64_t hash() const { return hash_; }
   std::uint64_t lines() const { return lines_; }
   const std::deque<std::string>& last() const { return last_; }
