@@ -235,6 +235,8 @@ void Node::lock_ledger(bool on) {
 }
 void Node::counters_away(bool away) {
   impl_->counters_gone = away;
+  impl_->context.truth.tell(
+      [&](Observer& observer) { observer.on_counters_away(away, impl_->context.schedule.now()); });
   if (impl_->process) impl_->process->counters_away(away);
 }
 

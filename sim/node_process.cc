@@ -80,8 +80,13 @@ Result<void> NodeProcess::open() {
 std::shared_ptr<const Ruleset> NodeProcess::compile(std::shared_ptr<const Policy> policy, const Policy* before) {
   learned_.outputs.set_options({.quantile = policy->reservation.quantile, .warmup = policy->reservation.warmup});
   return Ruleset::compile(
-      std::move(policy), [&](const CounterSpec& spec) { return limiter_->define(spec); }, machine_.secrets.subjects,
-      before);
+      std::move(policy),
+      [&](const CounterSpec& spec) {
+        const CounterId id = limiter_->define(spec);
+        context_.truth.tell([&](Observer& observer) { observer.on_defined(id, spec); });
+        return id;
+      },
+      machine_.secrets.subjects, before);
 }
 
 Result<void> NodeProcess::open_workers() {
