@@ -97,6 +97,25 @@ TEST(P1, EveryConcurrentHistoryHasASequentialOrder) {
   }
 }
 
+// A call of expire() that met another one left shelves out, because both took their turns from one counter.
+TEST(P14, ExpiryThatMeetsAnotherStillFindsAllThatIsDue) {
+  Limiter limiter;
+  const CounterId gauge = limiter.define({.identity = "g", .kind = WindowKind::kConcurrency});
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    while (!stop) limiter.expire(at(1), 10);
+  });
+  for (std::uint64_t round = 1; round <= 300; ++round) {
+    for (std::uint64_t i = 1; i <= 50; ++i) {
+      Ask ask{.counter = gauge, .amount = 100, .id = {round, i}, .deadline = at(2)};
+      EXPECT_TRUE(admit(limiter, ask, at(1)).admitted);
+    }
+    ASSERT_EQ(limiter.expire(at(2), 1000), 50u) << "round " << round;
+  }
+  stop = true;
+  other.join();
+}
+
 TEST(P5, CountersAreTheSumOfWhatWasAdmittedUnderConcurrency) {
   Limiter limiter({.stripes = 64});
   const CounterId first = sliding(limiter, "first", 3600 * kSecond);
