@@ -116,6 +116,28 @@ TEST(P14, ExpiryThatMeetsAnotherStillFindsAllThatIsDue) {
   other.join();
 }
 
+// peek() looked for the id in one step and at the counters in another, and could find the id's own charge.
+TEST(P8, PeekNeverCountsTheIdItAsksAbout) {
+  Limiter limiter;
+  const CounterId counter = sliding(limiter, "c", 3600 * kSecond);
+  std::atomic<std::uint64_t> current{1};
+  std::thread other([&] {
+    for (std::uint64_t i = 1; i <= 200'000; ++i) {
+      current = i;
+      for (std::uint64_t pause = i % 200; pause > 0; --pause) current.load();
+      admit(limiter, {.counter = counter, .amount = 9, .cost = 9, .hold = true, .key = {1, i}, .id = {1, i}}, at(0));
+    }
+    current = 0;
+  });
+  int wrong = 0;
+  while (const std::uint64_t i = current) {
+    const Ask ask{.counter = counter, .amount = 9, .cost = 9, .hold = true, .key = {1, i}, .id = {1, i}};
+    wrong += !peek(limiter, ask, at(0)).admitted;
+  }
+  other.join();
+  EXPECT_EQ(wrong, 0) << "an id that is admitted cannot be refused";
+}
+
 TEST(P5, CountersAreTheSumOfWhatWasAdmittedUnderConcurrency) {
   Limiter limiter({.stripes = 64});
   const CounterId first = sliding(limiter, "first", 3600 * kSecond);
