@@ -134,7 +134,7 @@ TEST(P9, LessIsAdmittedWhereMoreIsAndRemainingOnlyFalls) {
 
 TEST(P10, RetryAfterOfMixedLimitsIsExact) {
   int refused = 0;
-  check_property(80, [&](const std::vector<Op>& history) {
+  const bool many = check_property(80, [&](const std::vector<Op>& history) {
     Bench bench;
     TimeNs now = kTestStart;
     for (std::size_t i = 0; i < history.size(); ++i) {
@@ -151,7 +151,7 @@ TEST(P10, RetryAfterOfMixedLimitsIsExact) {
       RC_ASSERT(bench.peek(op, now + decision.retry_after).admitted);
     }
   });
-  EXPECT_GT(refused, 500);
+  EXPECT_TRUE(!many || refused > 500) << refused;
 }
 
 TEST(P13, ACancelledReservationIsAsIfItHadNeverBeen) {
