@@ -16,11 +16,14 @@ constexpr std::array<std::string_view, 10> kRead = {
 
 std::size_t string_bytes(const simdjson::dom::element& value) {
   std::size_t out = 0;
-  if (value.is_string()) return value.get_string().value_unsafe().size();
-  if (value.is_array()) {
-    for (const simdjson::dom::element item : value.get_array().value_unsafe()) out += string_bytes(item);
-  } else if (value.is_object()) {
-    for (const auto& [key, item] : value.get_object().value_unsafe()) out += string_bytes(item);
+  std::string_view text;
+  simdjson::dom::array list;
+  simdjson::dom::object members;
+  if (value.get_string().get(text) == simdjson::SUCCESS) return text.size();
+  if (value.get_array().get(list) == simdjson::SUCCESS) {
+    for (const simdjson::dom::element item : list) out += string_bytes(item);
+  } else if (value.get_object().get(members) == simdjson::SUCCESS) {
+    for (const auto& [key, item] : members) out += string_bytes(item);
   }
   return out;
 }
@@ -50,7 +53,7 @@ std::int64_t prompt_tokens(std::string_view body) {
   return tokens_of(bytes);
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {

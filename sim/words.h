@@ -28,6 +28,6 @@ inline std::int64_t tokens_of(std::size_t bytes) {
 inline std::int64_t call_tokens(std::string_view name, std::string_view arguments) {
   return tokens_of(name.size() + arguments.size());
 }
-std::string quoted(std::string_view text);  // as a JSON string
+std::string json_string(std::string_view text);  // as a JSON string
 
 }  // namespace weir::sim

@@ -15,6 +15,7 @@
 
 #include "clients/hearing.h"
 #include "context.h"
+#include "world.h"
 
 namespace weir::sim::client {
 

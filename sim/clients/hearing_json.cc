@@ -86,9 +86,10 @@ void chat_calls(const object& message, Heard& heard) {
   for (const element item : calls) {
     object fields, function;
     if (item.get_object().get(fields) != SUCCESS) continue;
-    std::int64_t index = static_cast<std::int64_t>(place++);
-    (void)fields.at_key("index").get_int64().get(index);
-    ToolCall& call = call_at(heard, static_cast<std::size_t>(std::max<std::int64_t>(0, index)));
+    std::uint64_t index = 0;
+    if (fields.at_key("index").get_uint64().get(index) != SUCCESS) index = place;
+    ++place;
+    ToolCall& call = call_at(heard, index);
     if (std::string id = text_of(fields, "id"); !id.empty()) call.id = std::move(id);
     if (!child(fields, "function", function)) continue;
     call.name += text_of(function, "name");

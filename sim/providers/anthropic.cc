@@ -27,27 +27,28 @@ class AnthropicWriter final : public Writer {
     return event("message_start",
                  fmt::format(R"(,"message":{{"id":{},"type":"message","role":"assistant","model":{},"content":[],)"
                              R"("stop_reason":null,"stop_sequence":null{}}})",
-                             quoted(plan_.id), quoted(question_.model), usage)) +
+                             json_string(plan_.id), json_string(question_.model), usage)) +
            event("content_block_start", R"(,"index":0,"content_block":{"type":"text","text":""})");
   }
 
   std::string text(std::string_view words) override {
     return event("content_block_delta",
-                 fmt::format(R"(,"index":0,"delta":{{"type":"text_delta","text":{}}})", quoted(words)));
+                 fmt::format(R"(,"index":0,"delta":{{"type":"text_delta","text":{}}})", json_string(words)));
   }
 
   std::string call(const ToolCall& call, std::size_t index) override {
     const std::string place = fmt::format(R"(,"index":{})", index + 1);
     const std::size_t half = call.arguments.size() / 2;
     const auto piece = [&](std::string_view part) {
-      return event("content_block_delta",
-                   place + fmt::format(R"(,"delta":{{"type":"input_json_delta","partial_json":{}}})", quoted(part)));
+      return event(
+          "content_block_delta",
+          place + fmt::format(R"(,"delta":{{"type":"input_json_delta","partial_json":{}}})", json_string(part)));
     };
     std::string out = index == 0 ? event("content_block_stop", R"(,"index":0)") : std::string();
     closed_ = true;
     out += event("content_block_start",
                  place + fmt::format(R"(,"content_block":{{"type":"tool_use","id":{},"name":{},"input":{{}}}})",
-                                     quoted(call.id), quoted(call.name)));
+                                     json_string(call.id), json_string(call.name)));
     out += piece(std::string_view(call.arguments).substr(0, half));
     out += piece(std::string_view(call.arguments).substr(half));
     return out + event("content_block_stop", place);
@@ -63,14 +64,14 @@ class AnthropicWriter final : public Writer {
   std::string end() override { return event("message_stop", {}); }
 
   std::string whole(std::string_view words, const std::optional<Usage>& usage) override {
-    std::string content = fmt::format(R"({{"type":"text","text":{}}})", quoted(words));
+    std::string content = fmt::format(R"({{"type":"text","text":{}}})", json_string(words));
     for (const ToolCall& call : plan_.calls) {
-      content += fmt::format(R"(,{{"type":"tool_use","id":{},"name":{},"input":{}}})", quoted(call.id),
-                             quoted(call.name), call.arguments);
+      content += fmt::format(R"(,{{"type":"tool_use","id":{},"name":{},"input":{}}})", json_string(call.id),
+                             json_string(call.name), call.arguments);
     }
     return fmt::format(R"({{"id":{},"type":"message","role":"assistant","model":{},"content":[{}],"stop_reason":"{}",)"
                        R"("stop_sequence":null{}}})",
-                       quoted(plan_.id), quoted(question_.model), content, reason(),
+                       json_string(plan_.id), json_string(question_.model), content, reason(),
                        usage ? ",\"usage\":" + usage_json(*usage) : std::string());
   }
 

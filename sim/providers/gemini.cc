@@ -15,7 +15,7 @@ class GeminiWriter final : public Writer {
     return question_.json_array ? "application/json" : "text/event-stream";
   }
   std::string text(std::string_view words) override {
-    return framed(chunk(fmt::format(R"({{"text":{}}})", quoted(words)), false, {}));
+    return framed(chunk(fmt::format(R"({{"text":{}}})", json_string(words)), false, {}));
   }
   std::string call(const ToolCall& call, std::size_t) override { return framed(chunk(part(call), false, {})); }
   std::string tell(const std::optional<Usage>& usage) override { return framed(chunk({}, true, usage)); }
@@ -25,15 +25,15 @@ class GeminiWriter final : public Writer {
   }
 
   std::string whole(std::string_view words, const std::optional<Usage>& usage) override {
-    std::string parts = fmt::format(R"({{"text":{}}})", quoted(words));
+    std::string parts = fmt::format(R"({{"text":{}}})", json_string(words));
     for (const ToolCall& call : plan_.calls) parts += "," + part(call);
     return chunk(parts, true, usage);
   }
 
  private:
   static std::string part(const ToolCall& call) {
-    return fmt::format(R"({{"functionCall":{{"id":{},"name":{},"args":{}}}}})", quoted(call.id), quoted(call.name),
-                       call.arguments);
+    return fmt::format(R"({{"functionCall":{{"id":{},"name":{},"args":{}}}}})", json_string(call.id),
+                       json_string(call.name), call.arguments);
   }
 
   std::string chunk(std::string_view parts, bool last, const std::optional<Usage>& usage) const {
@@ -48,7 +48,7 @@ class GeminiWriter final : public Writer {
     return fmt::format(
         R"({{"candidates":[{{"content":{{"role":"model","parts":[{}]}},"index":0{}}}]{},"modelVersion":{},)"
         R"("responseId":{}}})",
-        parts, tail, told, quoted(question_.model), quoted(plan_.id));
+        parts, tail, told, json_string(question_.model), json_string(plan_.id));
   }
 
   std::string framed(const std::string& json) {

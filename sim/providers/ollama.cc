@@ -20,7 +20,7 @@ class OllamaWriter final : public Writer {
 
   std::string whole(std::string_view words, const std::optional<Usage>& usage) override {
     if (question_.operation == Operation::kOllamaEmbed) {
-      return fmt::format(R"({{"model":{},"embeddings":[[0.25,-0.5]]{}}})", quoted(question_.model),
+      return fmt::format(R"({{"model":{},"embeddings":[[0.25,-0.5]]{}}})", json_string(question_.model),
                          usage ? fmt::format(R"(,"prompt_eval_count":{})", usage->input()) : std::string());
     }
     std::string calls;
@@ -30,12 +30,12 @@ class OllamaWriter final : public Writer {
 
  private:
   static std::string one(const ToolCall& call, std::size_t index) {
-    return fmt::format(R"({{"id":{},"function":{{"index":{},"name":{},"arguments":{}}}}})", quoted(call.id), index,
-                       quoted(call.name), call.arguments);
+    return fmt::format(R"({{"id":{},"function":{{"index":{},"name":{},"arguments":{}}}}})", json_string(call.id), index,
+                       json_string(call.name), call.arguments);
   }
   std::string said(std::string_view words, const std::string& calls) const {
-    if (question_.operation == Operation::kOllamaGenerate) return fmt::format(R"("response":{})", quoted(words));
-    return fmt::format(R"("message":{{"role":"assistant","content":{}{}}})", quoted(words),
+    if (question_.operation == Operation::kOllamaGenerate) return fmt::format(R"("response":{})", json_string(words));
+    return fmt::format(R"("message":{{"role":"assistant","content":{}{}}})", json_string(words),
                        calls.empty() ? std::string() : ",\"tool_calls\":[" + calls + "]");
   }
   std::string done(const std::optional<Usage>& usage) const {
@@ -45,7 +45,7 @@ class OllamaWriter final : public Writer {
     return out;
   }
   std::string line(std::string_view what, const std::string& end) const {
-    return fmt::format(R"({{"model":{},"created_at":"2026-11-26T00:00:00Z",{}{}}})", quoted(question_.model), what,
+    return fmt::format(R"({{"model":{},"created_at":"2026-11-26T00:00:00Z",{}{}}})", json_string(question_.model), what,
                        end.empty() ? R"(,"done":false)" : end);
   }
 };

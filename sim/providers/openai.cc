@@ -24,24 +24,24 @@ class OpenAiWriter final : public Writer {
   }
 
   std::string text(std::string_view words) override {
-    if (chat()) return chunk(fmt::format(R"({{"content":{}}})", quoted(words)), "null", "null");
+    if (chat()) return chunk(fmt::format(R"({{"content":{}}})", json_string(words)), "null", "null");
     return fmt::format("data: {{{},\"choices\":[{{\"index\":0,\"text\":{},\"finish_reason\":null}}]}}\n\n",
-                       start("text_completion"), quoted(words));
+                       start("text_completion"), json_string(words));
   }
 
   std::string call(const ToolCall& call, std::size_t index) override {
     const std::string first = fmt::format(
         R"({{"tool_calls":[{{"index":{},"id":{},"type":"function","function":{{"name":{},"arguments":""}}}}]}})", index,
-        quoted(call.id), quoted(call.name));
+        json_string(call.id), json_string(call.name));
     const std::string rest = fmt::format(R"({{"tool_calls":[{{"index":{},"function":{{"arguments":{}}}}}]}})", index,
-                                         quoted(call.arguments));
+                                         json_string(call.arguments));
     return chunk(first, "null", "null") + chunk(rest, "null", "null");
   }
 
   std::string finish() override {
-    if (chat()) return chunk("{}", quoted(reason()), "null");
+    if (chat()) return chunk("{}", json_string(reason()), "null");
     return fmt::format("data: {{{},\"choices\":[{{\"index\":0,\"text\":\"\",\"finish_reason\":{}}}]}}\n\n",
-                       start("text_completion"), quoted(reason()));
+                       start("text_completion"), json_string(reason()));
   }
 
   std::string tell(const std::optional<Usage>& usage) override {
@@ -57,23 +57,24 @@ class OpenAiWriter final : public Writer {
     if (question_.operation == Operation::kEmbeddings) {
       return fmt::format(
                  R"({{"object":"list","model":{},"data":[{{"object":"embedding","index":0,"embedding":[0.25,-0.5]}}])",
-                 quoted(question_.model)) +
+                 json_string(question_.model)) +
              tail;
     }
     if (!chat()) {
       return fmt::format(R"({{{},"choices":[{{"index":0,"text":{},"finish_reason":{}}}])", start("text_completion"),
-                         quoted(words), quoted(reason())) +
+                         json_string(words), json_string(reason())) +
              tail;
     }
     std::string calls;
     for (const ToolCall& call : plan_.calls) {
       calls += fmt::format(R"({}{{"id":{},"type":"function","function":{{"name":{},"arguments":{}}}}})",
-                           calls.empty() ? "" : ",", quoted(call.id), quoted(call.name), quoted(call.arguments));
+                           calls.empty() ? "" : ",", json_string(call.id), json_string(call.name),
+                           json_string(call.arguments));
     }
     if (!calls.empty()) calls = ",\"tool_calls\":[" + calls + "]";
     return fmt::format(R"({{{},"choices":[{{"index":0,"message":{{"role":"assistant","content":{}{}}},)"
                        R"("finish_reason":{}}}])",
-                       start("chat.completion"), quoted(words), calls, quoted(reason())) +
+                       start("chat.completion"), json_string(words), calls, json_string(reason())) +
            tail;
   }
 
@@ -84,8 +85,8 @@ class OpenAiWriter final : public Writer {
     return capped() ? "length" : "stop";
   }
   std::string start(std::string_view object) const {
-    return fmt::format(R"("id":{},"object":"{}","created":1,"model":{})", quoted(plan_.id), object,
-                       quoted(question_.model));
+    return fmt::format(R"("id":{},"object":"{}","created":1,"model":{})", json_string(plan_.id), object,
+                       json_string(question_.model));
   }
   std::string chunk(std::string_view delta, std::string_view reason, std::string_view usage) const {
     return fmt::format("data: {{{},\"choices\":[{{\"index\":0,\"delta\":{},\"finish_reason\":{}}}],\"usage\":{}}}\n\n",

@@ -97,7 +97,7 @@ void asked_calls(const std::string& text, Question& out) {
     if (space == std::string::npos || end == std::string::npos || space > end) continue;
     ToolCall call{.id = {},
                   .name = text.substr(name, space - name),
-                  .arguments = R"({"q":)" + quoted(text.substr(space + 1, end - space - 1)) + "}"};
+                  .arguments = R"({"q":)" + json_string(text.substr(space + 1, end - space - 1)) + "}"};
     if (std::ranges::find(out.tools, call.name) != out.tools.end()) out.asked.push_back(std::move(call));
   }
 }

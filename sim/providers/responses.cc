@@ -19,18 +19,20 @@ class ResponsesWriter final : public Writer {
 
   std::string text(std::string_view words) override {
     said_ += words;
-    return event("response.output_text.delta",
-                 fmt::format(R"(,"item_id":"msg_1","output_index":0,"content_index":0,"delta":{})", quoted(words)));
+    return event(
+        "response.output_text.delta",
+        fmt::format(R"(,"item_id":"msg_1","output_index":0,"content_index":0,"delta":{})", json_string(words)));
   }
 
   std::string call(const ToolCall& call, std::size_t index) override {
     const std::string place = fmt::format(R"(,"output_index":{})", index + 1);
     const std::string id = fmt::format(R"(,"item_id":"fc_{}")", index);
     return event("response.output_item.added", place + ",\"item\":" + item(call, index, "\"\"", "in_progress")) +
-           event("response.function_call_arguments.delta", place + id + ",\"delta\":" + quoted(call.arguments)) +
-           event("response.function_call_arguments.done", place + id + ",\"arguments\":" + quoted(call.arguments)) +
+           event("response.function_call_arguments.delta", place + id + ",\"delta\":" + json_string(call.arguments)) +
+           event("response.function_call_arguments.done",
+                 place + id + ",\"arguments\":" + json_string(call.arguments)) +
            event("response.output_item.done",
-                 place + ",\"item\":" + item(call, index, quoted(call.arguments), "completed"));
+                 place + ",\"item\":" + item(call, index, json_string(call.arguments), "completed"));
   }
 
   std::string tell(const std::optional<Usage>& usage) override {
@@ -46,7 +48,7 @@ class ResponsesWriter final : public Writer {
   static std::string item(const ToolCall& call, std::size_t index, std::string_view arguments,
                           std::string_view status) {
     return fmt::format(R"({{"type":"function_call","id":"fc_{}","call_id":{},"name":{},"arguments":{},"status":"{}"}})",
-                       index, quoted(call.id), quoted(call.name), arguments, status);
+                       index, json_string(call.id), json_string(call.name), arguments, status);
   }
 
   std::string response(std::string_view status, std::string_view words, const std::optional<Usage>& usage) const {
@@ -54,9 +56,9 @@ class ResponsesWriter final : public Writer {
     if (status != "in_progress") {
       output = fmt::format(R"({{"type":"message","id":"msg_1","role":"assistant","status":"completed",)"
                            R"("content":[{{"type":"output_text","text":{}}}]}})",
-                           quoted(words));
+                           json_string(words));
       for (std::size_t i = 0; i < plan_.calls.size(); ++i) {
-        output += "," + item(plan_.calls[i], i, quoted(plan_.calls[i].arguments), "completed");
+        output += "," + item(plan_.calls[i], i, json_string(plan_.calls[i].arguments), "completed");
       }
     }
     std::string told = "null";
@@ -68,7 +70,7 @@ class ResponsesWriter final : public Writer {
     const std::string_view why = status == "incomplete" ? R"({"reason":"max_output_tokens"})" : "null";
     return fmt::format(R"({{"id":{},"object":"response","status":"{}","incomplete_details":{},"model":{},)"
                        R"("output":[{}],"usage":{}}})",
-                       quoted(plan_.id), status, why, quoted(question_.model), output, told);
+                       json_string(plan_.id), status, why, json_string(question_.model), output, told);
   }
 
   std::string event(std::string_view type, std::string_view rest) {

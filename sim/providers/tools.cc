@@ -46,7 +46,7 @@ std::string ToolServer::result(const Question& question, const std::string& id, 
     std::string list;
     for (const std::string& tool : tools_) {
       list += fmt::format(R"({}{{"name":{},"description":"A tool.","inputSchema":{{"type":"object"}}}})",
-                          list.empty() ? "" : ",", quoted(tool));
+                          list.empty() ? "" : ",", json_string(tool));
     }
     return fmt::format(R"({{"jsonrpc":"2.0","id":{},"result":{{"tools":[{}]}}}})", id, list);
   }
@@ -94,7 +94,7 @@ Script ToolServer::http(const Question& question) {
   const std::int64_t rows = random_.between(1, 40);
   Script script = whole(random_.between(first_byte_.first, first_byte_.second), 200,
                         fmt::format(R"({{"ok":true,"path":{},"meta":{{"rows":{}}}}})",
-                                    quoted(question.target.substr(0, question.target.find('?'))), rows));
+                                    json_string(question.target.substr(0, question.target.find('?'))), rows));
   script.headers.emplace_back("X-Compute-Units", std::to_string(random_.between(1, 20)));
   return script;
 }
