@@ -21,7 +21,7 @@ namespace weir::sim {
 
 class CheckerFixture {
  public:
-  explicit CheckerFixture(const std::string& policy = {}) { set_policy(policy); }
+  explicit CheckerFixture(const std::string& text = {}) { set_policy(text); }
 
   void set_policy(const std::string& text) {
     LoadedPolicy loaded = load_policy(text, "weir.yaml", [](std::string_view) { return std::nullopt; });

@@ -6,6 +6,7 @@
 
 #include "api/decision_operations.h"
 #include "base/json_writer.h"
+#include "base/sites.h"
 #include "gateway/refusal_audit.h"
 #include "journal/record.h"
 
@@ -100,6 +101,7 @@ DecisionDesk::Entry* DecisionDesk::find(Hash128 id) {
 
 bool DecisionDesk::must_wait(Entry& entry, const Done& done, std::function<void()> again) {
   if (!entry.busy) return false;
+  reached("desk.repeat-waits");
   if (entry.waiting.size() >= kMaxWaiting) {
     if (done) {
       done(call_fault_reply({.status = 503, .message = "Too many calls wait for this id; try again shortly."}, {}));
@@ -143,6 +145,7 @@ void DecisionDesk::admit(Services& services, std::shared_ptr<DecisionCall> call,
   forget(services.now);
   if (Entry* known = find(call->id)) {
     if (must_wait(*known, done, [this, &services, call, done] { admit(services, call, done); })) return;
+    reached("desk.admission-repeated");
     done(json_reply(known->admitted));
     return;
   }
@@ -160,6 +163,7 @@ void DecisionDesk::settle(Services& services, Hash128 id, const SettleBody& body
   if (must_wait(*entry, done, [this, &services, id, body, done] { settle(services, id, body, done); })) return;
   if (entry->state == Entry::State::kClosed) {
     const bool same = entry->how == ClosedHow::kSettled;
+    reached(same ? "desk.settlement-repeated" : "desk.settled-after-another-end");
     return done(json_reply(same ? entry->answer : with_marker(entry->answer, entry->how)));
   }
   close(services, id, *entry, ClosedHow::kSettled, &body, std::move(done));
@@ -172,6 +176,7 @@ void DecisionDesk::cancel(Services& services, Hash128 id, Done done) {
   if (must_wait(*entry, done, [this, &services, id, done] { cancel(services, id, done); })) return;
   if (entry->state == Entry::State::kClosed) {
     const bool same = entry->how == ClosedHow::kCancelled;
+    reached(same ? "desk.cancel-repeated" : "desk.cancelled-after-another-end");
     return done(json_reply(same ? entry->answer : with_marker(entry->answer, entry->how)));
   }
   close(services, id, *entry, ClosedHow::kCancelled, nullptr, std::move(done));
@@ -185,6 +190,7 @@ void DecisionDesk::expired(Services& services, Hash128 id) {
   DecisionHold hold;
   if (!decode_hold(entry->hold, hold)) return;
   const UsageRow row = expired_row(entry->row, 0, 0);
+  reached("desk.expired");
   entry->state = Entry::State::kExpired;
   no_longer_open(*entry);
   entry->answer = settle_answer(row, hold.estimate, false);
@@ -202,6 +208,7 @@ void DecisionDesk::close(Services& services, Hash128 id, Entry& entry, ClosedHow
   if (!decode_hold(entry.hold, hold)) {
     return done(call_fault_reply({.status = 500, .message = "What this id holds cannot be read."}, {}));
   }
+  if (entry.state == Entry::State::kExpired) reached("desk.closed-after-expiry");
   MeterAmounts used = body != nullptr ? body->usage : MeterAmounts{};
   for (const auto& [name, amount] : used.custom) {
     const auto counts = [&](const std::vector<MeterTerm>& terms) {
@@ -233,6 +240,7 @@ void DecisionDesk::close(Services& services, Hash128 id, Entry& entry, ClosedHow
 bool DecisionDesk::adopt(Hash128 id, const UsageRow& row, std::string hold) {
   DecisionHold decoded;
   if (!decode_hold(hold, decoded) || decoded.held.id != id) return false;
+  reached("desk.adopted");
   Entry& entry = entries_[id];
   entry.state = Entry::State::kOpen;
   entry.deadline = decoded.held.deadline;

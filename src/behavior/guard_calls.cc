@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/sites.h"
 #include "behavior/evidence.h"
 #include "behavior/guard_impl.h"
 
@@ -24,6 +25,7 @@ std::optional<Trip> Guard::Impl::judge_call_bounds(Calling& calling) {
   if (calling.run.has(Run::kOverflow)) return trip;
   const std::int64_t used = calling.run.tool_calls;
   if (rules.max_tool_calls > 0 && used >= rules.max_tool_calls) {
+    reached("guard.run-over-its-calls");
     calling.run.flags |= Run::kOverCalls;
     Trip over{"runs", "tool_calls", rules.max_tool_calls,
               used,   kNever,       evidence::bound(name, "has called tools this often:", used, rules.max_tool_calls)};
@@ -53,6 +55,7 @@ std::optional<Trip> Guard::Impl::judge_call_errors(Calling& calling) {
   const Gate gate = errors.gate(calling.now);
   if (gate == Gate::kProbe) errors.probe(calling.now, rules.cooldown);
   if (gate != Gate::kShut) return trip;
+  reached("guard.errors-broken");
   const std::int64_t in_row = calling.run.activity->errors_in_row();
   raise(calling.entry, trip,
         {"tool_errors", "errors", rules.tool_errors.count, in_row, errors.until - calling.now,
@@ -88,9 +91,11 @@ std::optional<Trip> Guard::Impl::judge_call_loop(Calling& calling, std::optional
       const std::int64_t used = std::max(same, count);
       if (broken(used, opening->until, evidence::open_call(calling.call.name, calling.entry.run))) return trip;
     } else {
+      reached("guard.loop-probed");
       opening->probe(calling.now, rules.cooldown);
     }
   } else if (same >= count) {
+    reached("guard.loop-broken");
     activity.open(signature, calling.now, rules.cooldown);
     if (broken(same, calling.now + rules.cooldown, sentence())) return trip;
   } else if (rules.repeats_warn > 0 && same >= rules.repeats_warn) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sites.h"
 #include "base/strings.h"
 #include "gateway/http_tool.h"
 #include "gateway/refusal_audit.h"
@@ -166,10 +167,12 @@ void Exchange::ask() {
 }
 
 void Exchange::on_peek(const Decision& decision) {
-  const bool count = call_->countable() && counting_matters(decision);
+  const bool count = call_->countable() && (counting_matters(decision) || maybe("admission.count-exactly"));
+  if (count) reached("admission.counted-exactly");
   Degradation change = rules_->degradation(plan_, decision, call_->model(), services_.learned->ladders);
   change.keep_what_changes(call_->facts().output_cap, call_->facts().messages);
   if (change.any()) {
+    reached("admission.degraded");
     seen_ = std::make_unique<Seen>(Seen{plan_, decision});
     end_probe();
     degrade(change);
@@ -327,6 +330,7 @@ void Exchange::open_record(std::span<const Effect> effects) {
   count_reported_calls();
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
+    reached("exchange.client-left-before-admission");
     row_.status = 499;
     end_probe();
     settle(Settled::kNone, {});
@@ -353,6 +357,7 @@ void Exchange::refuse(const Decision& decision) {
   if (queue(decision)) return;
   Refusal refusal;
   if (decision.table_full) {
+    reached("admission.table-full");
     services_.metrics->table_full.add(1);
     refusal.limit = "table_full";
     refusal.layer = "entry";
@@ -382,7 +387,9 @@ bool Exchange::queue(const Decision& decision) {
   for (std::size_t i = 0; i < decision.count; ++i) {
     in_flight |= decision.verdicts[i].refuses && plan_.limits()[i].window->kind == WindowKind::kConcurrency;
   }
-  const DurationNs pause = in_flight ? std::min(wait, kLook) : wait;
+  DurationNs pause = in_flight ? std::min(wait, kLook) : wait;
+  if (maybe("queue.look-early")) pause = kMillisecond;
+  reached("admission.queued");
   phase_ = Phase::kQueueing;
   queued_ += pause;
   ++services_.queued;
@@ -397,6 +404,7 @@ void Exchange::on_written(bool ok) {
   }
   if (phase_ != Phase::kOpening) return;
   if (!ok) {
+    reached(attempts_.made() == 0 ? "journal.refused-a-request" : "journal.refused-a-retry");
     services_.metrics->journal_failures.add(1);
     final_reply_ = error_answer({.kind = ErrorKind::kOverloaded,
                                  .status = 503,

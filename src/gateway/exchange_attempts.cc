@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sites.h"
 #include "gateway/exchange.h"
 
 namespace weir {
@@ -22,6 +23,7 @@ bool Exchange::next_open_target() {
         call_->provider().name, call_->model(), call_->input() + call_->output_held(), services_.now);
     if (!gate.closed()) continue;
     probing_ = gate.probe;
+    reached(gate.probe ? "retry.fallback-is-a-probe" : "retry.fallback");
     services_.metrics->fallbacks.add(1);
     while (passed-- > 0) attempts_.fell_back();
     return true;
@@ -55,6 +57,9 @@ bool Exchange::try_again(AttemptFailure failure, bool produced) {
   amounts_used(used, used == Usage{}, amounts);  // before another model with other prices is aimed at
   fell_back_ = next.kind == NextAttempt::Kind::kFallback;
   if (fell_back_ && !next_open_target()) return false;
+  reached(all_held                                ? "retry.after-silence"
+          : failure == AttemptFailure::kStatus502 ? "retry.after-reset"
+                                                  : "retry.after-refusal");
   if (!fell_back_) services_.metrics->retries.add(1);
   release_upstream(false);
   used_ = used;
@@ -98,6 +103,7 @@ void Exchange::readmit() {
   lost_place_ = true;
   phase_ = Phase::kReadmitting;
   if (client_ == nullptr) {
+    reached("retry.client-left-before-readmission");
     on_readmission({}, {});
     return;
   }
@@ -131,6 +137,7 @@ void Exchange::on_readmission(const Decision& decision, std::span<const Effect> 
   decision_ = decision;
   charge_what_was_held_ = false;
   if (!decision.admitted) {
+    reached("retry.readmission-refused");
     end_probe();
     settle(Settled::kNone, {});
     return;
@@ -143,6 +150,7 @@ void Exchange::on_readmission(const Decision& decision, std::span<const Effect> 
   services_.journal->top_up_held(request_.id, std::max<std::int64_t>(0, row_.reserved_tokens - tokens),
                                  std::max<std::int64_t>(0, row_.usd_micros - usd), effects);
   if (client_ == nullptr) {
+    reached("retry.client-left-after-readmission");
     end_probe();
     settle(Settled::kNone, {});
     return;

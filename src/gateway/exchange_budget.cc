@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/sites.h"
 #include "gateway/exchange.h"
 
 namespace weir {
@@ -54,14 +55,17 @@ void Exchange::ask_for_budget() {
 
 void Exchange::on_budget(const Decision& decision, std::span<const Effect> effects) {
   if (!decision.admitted) {
+    reached("budget.refused");
     budget_.reset();
     refuse_with(plan_, decision, rules_->refusal(plan_, decision, attributes_, services_.now));
     return;
   }
   services_.journal->top_up(budget_->reservation, effects);
   if (services_.guard->set_budget(entry_, budget_ask_->tokens, budget_ask_->usd_micros, budget_->reservation)) {
+    reached("budget.held");
     services_.budgets->add(entry_.token.run, *budget_);
   } else {  // another first request of the run was quicker
+    reached("budget.held-by-another");
     end_run_budget(services_, *std::exchange(budget_, std::nullopt), {});
     budget_ask_.reset();
   }
@@ -71,6 +75,7 @@ void Exchange::on_budget(const Decision& decision, std::span<const Effect> effec
 // The run did not begin after all.
 void Exchange::give_back_budget() {
   if (!budget_) return;
+  reached("budget.given-back");
   if (const auto held = services_.budgets->take(budget_->reservation)) end_run_budget(services_, *held, {});
   budget_.reset();
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sites.h"
 #include "behavior/destinations.h"
 #include "gateway/exchange.h"
 #include "gateway/refusal_audit.h"
@@ -44,6 +45,7 @@ bool Exchange::passes_guard(const ToolCall& call, bool cuttable) {
   if (verdict.warn) warning_ = warning_of(*verdict.warn);
   counted_here_ = verdict.counted;
   if (!verdict.trip) return true;
+  reached(cuttable ? "calls.broken" : "calls.broken-too-late");
   audit_trip(services_, cuttable ? AuditEvent::kBroken : AuditEvent::kWarned, *verdict.trip, entry_, request_.identity,
              call.name, request_.request_id);
   return false;
@@ -62,6 +64,7 @@ bool Exchange::admits_call(const ToolCall& call, bool noted) {
     services_.metrics->request(request_.target.route, "cut", tool_limits().answer().refusal.layer);
     note_refusal(AuditEvent::kRefused, tool_limits().answer().refusal);
   }
+  reached("calls.no-room");
   if (noted) services_.guard->uncall(entry_, call, services_.now);
   return false;
 }
@@ -88,6 +91,7 @@ bool Exchange::judge_answer() {
     if (passes && counted_here_) count_call(call.name);
   }
   if (std::find(cut_.begin(), cut_.end(), true) == cut_.end()) return true;
+  reached("calls.cut-from-an-answer");
   answer_ = without_calls(call_->operation(), inflate_ ? copy_ : answer_, cut_);
   decoded_ = decoded_ || inflate_ != nullptr;
   return true;
@@ -115,7 +119,10 @@ bool Exchange::filter_event() {
     } else {
       ruling = judge_call(call);
     }
-    if (judging_) return false;
+    if (judging_) {
+      reached("calls.limits-answer-later");
+      return false;
+    }
     if (ruling == CallFilter::Ruling::kPass && question_ == CallFilter::Asks::kCall && counted_here_)
       count_call(call.name);
     question_ = filter_->rule(ruling, filtered_);
@@ -128,6 +135,7 @@ CallFilter::Ruling Exchange::judge_name(const ToolCall& call) {
   if (!may_use(call.name)) return CallFilter::Ruling::kCut;
   if (services_.guard->hangs_on_arguments(entry_, call.name) ||
       Guard::is_sensitive(rules_->policy().behavior, call.name)) {
+    reached("calls.held-until-complete");
     return CallFilter::Ruling::kHold;
   }
   if (services_.guard->is_served(owner_, call.name) || !rules_->limits_tool(call.name))

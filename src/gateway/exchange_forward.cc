@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sites.h"
 #include "base/strings.h"
 #include "gateway/exchange.h"
 #include "gateway/forward.h"
@@ -116,6 +117,7 @@ void Exchange::on_upstream_bytes(std::string_view bytes) {
     if (upstream_ == nullptr) return;  // a sink call ended the exchange
     bytes.remove_prefix(used);
     if (parser_->state() == MessageState::kFault) {
+      reached("upstream.malformed-answer");
       broken(fmt::format("sent a malformed answer ({})", parser_->fault().message), true, AttemptFailure::kStatus502,
              502);
       return;
@@ -146,6 +148,7 @@ void Exchange::on_upstream_eof() {
       on_answer_complete();
       return;
     }
+    reached("upstream.closed-in-the-middle");
     broken("closed the connection in the middle of its answer", true, AttemptFailure::kStatus502, 502);
     return;
   }
@@ -157,6 +160,7 @@ void Exchange::on_upstream_failed(UpstreamFailure failure, const std::string& de
   const bool stale =
       failure == UpstreamFailure::kReset && upstream_->reused() && !parser_->started() && !retried_fresh_;
   if (stale && client_ != nullptr) {
+    reached("upstream.idle-connection-was-closed");
     retried_fresh_ = true;  // the pool's connection had been closed meanwhile: this is no failure of the provider
     release_upstream(false);
     forward(true);
@@ -173,6 +177,7 @@ void Exchange::on_upstream_failed(UpstreamFailure failure, const std::string& de
 void Exchange::on_upstream_deadline() {
   if (upstream_ == nullptr) return;
   services_.metrics->upstream_failures.add(1);
+  reached(head_seen_ ? "upstream.silent-midway" : "upstream.silent");
   broken(head_seen_ ? "stopped sending in the middle of its answer" : "did not answer in time", true,
          AttemptFailure::kStatus504, 504);
 }
@@ -182,6 +187,7 @@ void Exchange::broken(const std::string& message, bool produced, AttemptFailure 
   release_upstream(false);
   upstream_complete_ = true;
   if (settled_) {  // the stream's end marker was seen: nothing is missing that the client could tell
+    reached("upstream.broke-after-the-end-marker");
     if (phase_ == Phase::kRelaying) deliver();
     return;
   }
@@ -201,6 +207,7 @@ void Exchange::broken(const std::string& message, bool produced, AttemptFailure 
   } else if (mcp_) {
     end_broken_mcp(facts.message);
   } else if (mode_ == Mode::kStream) {
+    reached(topping_up_ ? "stream.broke-in-top-up" : "stream.broke");
     const Usage seen = free ? Usage{} : counted_usage(false);
     held_ += stream_error_end(request_.target.operation, framing_, facts, &seen,
                               !needs_rewrite(call_->operation(), call_->facts()), &reader_->facts(),

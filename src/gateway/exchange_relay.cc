@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sites.h"
 #include "base/strings.h"
 #include "gateway/exchange.h"
 #include "gateway/forward.h"
@@ -101,6 +102,7 @@ void Exchange::on_body(std::string_view bytes) {
       broken("sent an answer of more than 8 MB, of which a part must not pass", true, AttemptFailure::kOther, 502);
       return;
     }
+    reached("answer.too-long-to-hold");
     mode_ = Mode::kPass;  // too long to hold: pass it on, count what is seen of it
     begin_client_answer();
     pass_answer(std::exchange(answer_, {}));
@@ -151,6 +153,7 @@ void Exchange::relay(std::string_view bytes) {
     if (!is_covered()) {
       top_up();
       if (topping_up_) {
+        reached("stream.waits-for-its-top-up");
         backlog_ = bytes;
         upstream_->want_read(false);
         break;
@@ -241,14 +244,18 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
     unjournalled_tokens_ += asked_;
     unjournalled_usd_ += call_->usd(more);
     unjournalled_effects_.insert(unjournalled_effects_.end(), effects.begin(), effects.end());
-    if (++unjournalled_ >= kTopUpsPerRecord) journal_top_ups();
+    if (++unjournalled_ >= kTopUpsPerRecord || maybe("stream.write-top-ups-now")) journal_top_ups();
   }
-  if (upstream_ == nullptr) return;  // the client left meanwhile: what was granted is settled with the rest
+  if (upstream_ == nullptr) {  // the client left meanwhile: what was granted is settled with the rest
+    reached("stream.topped-up-for-nobody");
+    return;
+  }
   if (status == CountersStatus::kOk && !decision.admitted) {
     cut_stream(decision, asked_);
     return;
   }
   if (status != CountersStatus::kOk && fails_closed()) {
+    reached("stream.cut-without-counters");
     end_stream({.kind = ErrorKind::kOverloaded,
                 .status = 503,
                 .message = "The answer was ended because the counter store cannot be reached.",
@@ -285,6 +292,7 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
   Plan asked;
   const bool planned = !rules_->plan(attributes_, more, services_.now, asked);
   const Refusal refusal = rules_->refusal(planned ? asked : plan_, decision, attributes_, services_.now);
+  reached("stream.cut-by-limit");
   services_.metrics->request(request_.target.route, "cut", refusal.layer);
   services_.metrics->streams_cut.add(1);
   note_refusal(AuditEvent::kRefused, refusal);
@@ -301,6 +309,7 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
 void Exchange::cut_by_run() {
   Refusal refusal{.limit = "runs", .layer = "breaker", .per = {{"run", entry_.run}}, .meter = "tokens"};
   services_.metrics->request(request_.target.route, "cut", refusal.layer);
+  reached("stream.cut-by-run");
   services_.metrics->streams_cut.add(1);
   note_refusal(AuditEvent::kBroken, refusal);
   end_stream({.kind = ErrorKind::kAbnormal,

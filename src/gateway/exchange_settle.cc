@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/sites.h"
 #include "gateway/exchange.h"
 #include "gateway/forward.h"
 #include "tokens/estimate.h"
@@ -103,6 +104,7 @@ void Exchange::settle_answer() {
 }
 
 void Exchange::settle_counted(bool whole_reservation) {
+  if (whole_reservation) reached("settle.all-that-was-held");
   charge_what_was_held_ = whole_reservation && call_;
   settle(Settled::kCounted, counted_usage(whole_reservation));
 }
@@ -150,6 +152,7 @@ void Exchange::settle(Settled how, const Usage& usage) {
   row_.usd_micros = (call_ ? call_->usd(usage) : 0) + spent_usd_;
   if (row_.settled != Settled::kNone) services_.metrics->usage(row_.model, all, row_.usd_micros);
   if (lost_place_) {
+    reached("settle.without-a-reservation");
     close_row({});
     return;
   }
@@ -190,6 +193,7 @@ void Exchange::on_settled(CountersStatus, Outcome, std::span<const Effect> effec
     close_row(effects);
     return;
   }
+  reached("settle.with-top-ups-not-yet-written");
   unjournalled_effects_.insert(unjournalled_effects_.end(), effects.begin(), effects.end());
   row_.reserved_tokens += unjournalled_tokens_;
   close_row(unjournalled_effects_);
@@ -226,6 +230,7 @@ void Exchange::deliver() {
     held_.clear();
   }
   if (!upstream_complete_) {  // the end marker was seen, the connection's end not yet
+    reached("stream.ended-before-its-connection");
     phase_ = Phase::kRelaying;
     return;
   }
@@ -270,9 +275,11 @@ void Exchange::client_left() {
     case Phase::kBudgeting:
     case Phase::kPeeking:
     case Phase::kAdmitting:
+      reached("exchange.client-left-while-asking");
       keep_attributes();
       return;
     case Phase::kQueueing:
+      reached("exchange.client-left-in-queue");
       --services_.queued;
       give_back_place(0);
       end_probe();
@@ -280,6 +287,7 @@ void Exchange::client_left() {
       return;
     case Phase::kReleasing:
     case Phase::kReadmitting:
+      reached("exchange.client-left-while-readmitting");
       keep_attributes();
       row_.status = 499;
       return;
@@ -287,11 +295,13 @@ void Exchange::client_left() {
     case Phase::kDone:
       return;  // the answer under way will find the client gone
     case Phase::kOpening:
+      reached("exchange.client-left-before-written");
       row_.status = 499;
       end_probe();
       settle(Settled::kNone, {});
       return;
     case Phase::kWaiting:
+      reached("exchange.client-left-before-retry");
       row_.status = 499;
       end_probe();
       settle(used_ == Usage{} ? Settled::kNone : Settled::kCounted, used_);
@@ -301,6 +311,7 @@ void Exchange::client_left() {
       const bool nothing_sent = upstream_ != nullptr && !upstream_->connected();
       release_upstream(false);
       if (nothing_sent && !settled_) {
+        reached("exchange.client-left-before-connected");
         row_.status = 499;
         settle(Settled::kNone, {});
         return;
@@ -313,6 +324,9 @@ void Exchange::client_left() {
         settle(Settled::kNone, {});
         return;
       }
+      reached(topping_up_ ? "exchange.client-left-in-top-up"
+              : judging_  ? "exchange.client-left-while-judged"
+                          : "exchange.client-left-mid-answer");
       row_.status = 499;
       if (judging_) keep_attributes();
       if (judging_ && mode_ == Mode::kBuffer) return;  // settled once its calls are judged
@@ -321,6 +335,7 @@ void Exchange::client_left() {
       return;
     }
     case Phase::kClosing:
+      reached("exchange.client-left-before-last-byte");
       finish();
       return;
   }

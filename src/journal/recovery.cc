@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sites.h"
 #include "journal/record.h"
 #include "journal/segment.h"
 #include "journal/snapshot.h"
@@ -171,7 +172,9 @@ Result<void> read_all(View& view, Replay& replay, Recovered& recovered) {
       replay.apply(record);
     }
     if (outcome == SegmentReader::kError) return fail("cannot read the journal: " + reader.error());
-    if (outcome == SegmentReader::kTorn) ++recovered.torn_segments;
+    if (outcome != SegmentReader::kTorn) continue;
+    reached("recovery.torn-segment");
+    ++recovered.torn_segments;
   }
   return {};
 }
@@ -182,6 +185,7 @@ Result<std::vector<std::pair<Hash128, OpenRequest>>> replay_directory(const std:
   if (!view) return std::unexpected(view.error());
   recovered.next_sequence = view->next_sequence;
   if (view->has_snapshot) {
+    reached("recovery.from-a-snapshot");
     recovered.epoch = view->snapshot.epoch;
     recovered.last_time = view->snapshot.taken_at;
     if (!limiter.restore(view->snapshot.body, view->snapshot.epoch)) {
@@ -194,9 +198,11 @@ Result<std::vector<std::pair<Hash128, OpenRequest>>> replay_directory(const std:
   auto open = replay.open();
   for (auto& [id, request] : open) {
     if (!request.is_hold) continue;
+    reached("recovery.hold");
     recovered.holds.push_back({.id = id, .row = std::move(request.row), .hold = std::move(request.hold)});
   }
   std::erase_if(open, [](const auto& each) { return each.second.is_hold; });
+  if (!open.empty()) reached("recovery.in-flight");
   recovered.in_flight = open.size();
   return open;
 }

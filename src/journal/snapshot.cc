@@ -16,6 +16,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/sites.h"
 #include "base/strings.h"
 #include "journal/segment.h"
 
@@ -163,7 +164,7 @@ bool Snapshotter::step(TimeNs now) {
   if (!in_progress_) {
     const std::uint64_t fresh = written() - written_at_last_;
     const bool due = fresh >= std::max(options_.bytes, carried()) || (fresh > 0 && now - last_ >= options_.every);
-    if (!requested_ && !due) {
+    if (!requested_ && !due && !(fresh > 0 && maybe("snapshot.now"))) {
       delete_old();
       return true;
     }
@@ -175,11 +176,14 @@ bool Snapshotter::step(TimeNs now) {
     for (JournalWriter* writer : writers_) writer->rotate_to(boundary_);
   }
   for (const JournalWriter* writer : writers_) {
-    if (!writer->rotated_to(boundary_)) return false;
+    if (writer->rotated_to(boundary_)) continue;
+    reached("snapshot.waits-for-a-rotation");
+    return false;
   }
   in_progress_ = false;
   const Result<void> result = write_snapshot(now);
   error_ = result ? std::string() : result.error().message;
+  reached(result ? "snapshot.taken" : "snapshot.failed");
   if (result) {
     covered_below_ = boundary_;
     ++taken_;
@@ -244,7 +248,9 @@ void Snapshotter::delete_old() {
   if (!segments) return;
   for (const SegmentFile& segment : *segments) {
     if (segment.sequence >= covered_below_) break;
-    if (drained_(segment.sequence)) disk_.remove(segment.path);
+    if (!drained_(segment.sequence)) continue;
+    reached("snapshot.segment-deleted");
+    disk_.remove(segment.path);
   }
 }
 

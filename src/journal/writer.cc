@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/sites.h"
 #include "journal/record.h"
 
 namespace weir {
@@ -29,6 +30,7 @@ bool JournalWriter::may_open(Hash128 id) {
   if (has_room() && open_.size() < kMaxOpenRequests) return true;
   // Its later settlement must not give back what was never journalled.
   if (refused_ids_.size() < kMaxRefusedIds) refused_ids_.insert(id);
+  reached("journal.open-refused");
   open_refused_ = true;
   refused_.fetch_add(1);
   return false;
@@ -53,6 +55,7 @@ void JournalWriter::top_up_held(Hash128 id, std::int64_t extra_tokens, std::int6
 
 void JournalWriter::settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) {
   if (!refused_ids_.empty() && refused_ids_.erase(id) > 0) {
+    reached("journal.settles-what-it-refused");
     if (!has_room()) return;  // it was never opened and nothing went upstream: memory is better kept for those that did
     effects = {};
   }
@@ -113,7 +116,7 @@ void JournalWriter::flush() {
   WEIR_CHECK(!flushing_);
   flushing_ = true;
   const bool written = write_out();
-  if (written && rotation_due()) rotate();
+  if (written && (rotation_due() || (fd_ >= 0 && maybe("journal.rotate-now")))) rotate();
   const bool ok = written && !open_refused_;
   open_refused_ = false;
   notify(ok);
@@ -132,13 +135,18 @@ bool JournalWriter::write_out() {
   if (buffer_.empty()) return true;
   if (!begin_segment()) return false;
   while (sent_ < buffer_.size()) {
-    const ssize_t n = disk_.write_at(fd_, std::string_view(buffer_).substr(sent_), offset_ + sent_);
-    if (n < 0) return report(static_cast<int>(-n));
-    if (n == 0) return report(ENOSPC);
+    std::string_view rest = std::string_view(buffer_).substr(sent_);
+    if (rest.size() > 1 && maybe("journal.short-write")) rest = rest.substr(0, rest.size() / 2);
+    const ssize_t n = disk_.write_at(fd_, rest, offset_ + sent_);
+    if (n <= 0) {
+      reached(sent_ == 0 ? "journal.write-failed" : "journal.write-failed-midway");
+      return report(n < 0 ? static_cast<int>(-n) : ENOSPC);
+    }
     sent_ += static_cast<std::size_t>(n);
   }
   if (options_.strict) {
     if (const int result = disk_.sync(fd_); result < 0) {
+      reached("journal.sync-failed");
       // After a failed sync the system may have dropped the pages: everything not yet synced is written again.
       sent_ = 0;
       return report(-result);
@@ -196,6 +204,7 @@ void JournalWriter::rotate() {
     rotated_.store(std::max(rotated_.load(), boundary));
     return;
   }
+  reached("journal.rotated-with-open-requests");
   rotating_to_ = boundary;
   write_out();
 }

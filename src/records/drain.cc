@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/sites.h"
+
 namespace weir {
 
 // What one step has read and not yet booked.
@@ -42,7 +44,8 @@ std::size_t Drain::step() {
     return 0;
   }
   Progress progress;
-  for (std::size_t i = 0; i < files->size() && progress.rows() < options_.batch; ++i) {
+  batch_ = maybe("drain.one-row") ? 1 : options_.batch;
+  for (std::size_t i = 0; i < files->size() && progress.rows() < batch_; ++i) {
     const SegmentFile& file = (*files)[i];
     if (finished_.contains(file.sequence)) continue;
     // The list is older than what is read next: a segment that has a successor in it gets no more records.
@@ -54,6 +57,7 @@ std::size_t Drain::step() {
   }
   if (progress.rows() > 0) {
     if (const auto booked = store_.book(progress.usage, progress.audit, progress.moved, progress.closed); !booked) {
+      reached("drain.ledger-refused");
       reason_ = booked.error().message;
       return 0;
     }
@@ -75,7 +79,7 @@ bool Drain::read_segment(const SegmentFile& file, bool closed, Progress& progres
   }
   RecordView bytes;
   SegmentReader::Outcome outcome = SegmentReader::kEnd;
-  while (progress.rows() < options_.batch && (outcome = reader.next(bytes)) == SegmentReader::kRecord) {
+  while (progress.rows() < batch_ && (outcome = reader.next(bytes)) == SegmentReader::kRecord) {
     const auto type = static_cast<RecordType>(bytes.type);
     const bool hold = type == RecordType::kSettleHold;
     if (type != RecordType::kSettle && type != RecordType::kAudit && !hold) continue;
@@ -103,7 +107,10 @@ bool Drain::read_segment(const SegmentFile& file, bool closed, Progress& progres
   if (reader.offset() != from) progress.moved.push_back({.sequence = file.sequence, .offset = reader.offset()});
   if (closed && outcome != SegmentReader::kRecord) {
     progress.finished.push_back(file.sequence);
-    if (outcome == SegmentReader::kTorn) ++damaged_;
+    if (outcome == SegmentReader::kTorn) {
+      reached("drain.torn-segment");
+      ++damaged_;
+    }
   }
   return true;
 }
@@ -117,6 +124,7 @@ void Drain::forget_deleted(const std::vector<SegmentFile>& files) {
     if (!there) gone.push_back(sequence);
   }
   if (gone.empty()) return;
+  reached("drain.forgets-segments");
   // A segment whose deletion a power loss undoes must find its position again.
   if (disk_.sync_directory(options_.journal_dir) < 0 || !store_.forget_positions(gone)) return;
   for (const std::uint64_t sequence : gone) {

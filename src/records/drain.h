@@ -51,6 +51,7 @@ class Drain {
   Store& store_;
   Disk& disk_;
   DrainOptions options_;
+  std::size_t batch_ = 0;  // of this step
   bool loaded_ = false;
   std::map<std::uint64_t, std::uint64_t> offsets_;  // by segment: where to read on
   std::set<std::uint64_t> finished_;

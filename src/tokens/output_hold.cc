@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/sites.h"
+
 namespace weir {
 namespace {
 
@@ -25,6 +27,7 @@ std::int64_t output_ceiling(const OutputDemand& demand, const OutputRule& rule) 
 std::int64_t output_to_hold(const OutputDemand& demand, const OutputRule& rule, std::optional<std::int64_t> learned) {
   const std::int64_t ceiling = output_ceiling(demand, rule);
   if (rule.whole_cap) return ceiling;
+  if (maybe("output.history-forgotten")) learned.reset();
   // What is learned of answers is learned of whole ones: all choices together.
   if (demand.stream) return std::min(ceiling, tokens(learned.value_or(rule.trust_cap)));
   if (!learned || ceiling <= rule.trust_cap) return ceiling;
