@@ -104,8 +104,10 @@ void Actor::rest(std::optional<DurationNs> told) {
 
 Wish Actor::wish() {
   Wish out;
-  out.operation = *operation_from(any(manners_.dialects));
-  out.model = any(manners_.models);
+  const std::size_t dialect = random_.below(manners_.dialects.size());
+  out.operation = *operation_from(manners_.dialects[dialect]);
+  const bool pairs = manners_.models.size() == manners_.dialects.size();
+  out.model = pairs ? manners_.models[dialect] : any(manners_.models);
   out.stream = random_.permille(manners_.stream);
   if (!random_.permille(manners_.uncapped)) out.cap = between(manners_.max_tokens);
   out.json_array = random_.permille(manners_.json_array);

@@ -53,7 +53,7 @@ class Actor : public Client {
   void rest(std::optional<DurationNs> told = std::nullopt);
   void wake_in(DurationNs wait) { timer_.set(context_.schedule.now() + std::max<DurationNs>(1, wait)); }
 
-  Wish wish();
+  Wish wish();  // as many models as dialects: each model with the dialect at its place
   Turn question(std::int64_t tokens);
   std::int64_t between(Range range) { return random_.between(range.first, range.second); }
   const std::string& any(const std::vector<std::string>& of) { return of[random_.below(of.size())]; }
