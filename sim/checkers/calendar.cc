@@ -19,8 +19,8 @@ class Calendar final : public Checker {
   explicit Calendar(const Setup& setup) : Checker("calendar", setup.context), sources_(setup.sources) {}
 
   void on_node(NodeEvent event, TimeNs now) override {
-    if (event == NodeEvent::kStarted || event == NodeEvent::kReloaded) policies_.began(now, sources_.policy());
-    if (event == NodeEvent::kReloaded) periods_.clear();  // zones may have changed
+    const bool read = event == NodeEvent::kStarted || event == NodeEvent::kReloaded;
+    if (read && policies_.began(now, sources_.policy())) periods_.clear();  // zones may have changed
     if (event == NodeEvent::kCrashed || event == NodeEvent::kStopped) ids_.clear();
   }
   void on_defined(CounterId id, const CounterSpec& spec) override {

@@ -19,9 +19,10 @@ class CountersMatchLedger final : public Checker {
   explicit CountersMatchLedger(const Setup& setup)
       : Checker("counters_match_ledger", setup.context), world_(setup.world), sources_(setup.sources) {}
 
-  void on_node(NodeEvent event, TimeNs) override {
+  void on_node(NodeEvent event, TimeNs now) override {
     // Amounts and windows that changed on the way are the window oracle's business.
-    if (event == NodeEvent::kReloaded) reloaded_ = true;
+    const bool read = event == NodeEvent::kStarted || event == NodeEvent::kReloaded;
+    if (read && policies_.began(now, sources_.policy())) reloaded_ = policies_.changed(0, now);
     if (event != NodeEvent::kStarted || sources_.now == nullptr) return;
     if (sources_.now() < newest_) stepped_back_ = true;
     newest_ = std::max(newest_, sources_.now());
@@ -98,6 +99,7 @@ class CountersMatchLedger final : public Checker {
 
   const World& world_;
   Sources sources_;
+  PolicyHistory policies_;
   bool reloaded_ = false, stepped_back_ = false;
   TimeNs newest_ = 0;
   std::map<std::string, TimeNs> ended_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "checkers/checkers.h"
 #include "checkers/support.h"
@@ -202,13 +203,19 @@ class HonestRetry final : public Checker {
   std::map<std::string, Ask> last_;
 };
 
-// All numbers and names of one refusal belong to one policy.
+// All numbers and names of one refusal belong to one policy, and a limit that did not change keeps its counters.
 class OneRuleset final : public Checker {
  public:
   explicit OneRuleset(const Setup& setup)
       : Checker("one_ruleset", setup.context), world_(setup.world), sources_(setup.sources) {}
   void on_node(NodeEvent event, TimeNs now) override {
-    if (event == NodeEvent::kStarted || event == NodeEvent::kReloaded) policies_.began(now, sources_.policy());
+    if (event != NodeEvent::kStarted && event != NodeEvent::kReloaded) return;
+    const auto before = policies_.now();
+    if (policies_.began(now, sources_.policy()) && before != nullptr) kept_counters(*before, *policies_.now());
+    counters_ = std::exchange(defined_, {});
+  }
+  void on_defined(CounterId, const CounterSpec& spec) override {
+    defined_[spec.identity.substr(0, spec.identity.find('|'))].insert(spec.identity);
   }
   void on_ask_end(const Ask& ask) override {
     if (ask.end != AskEnd::kRefused || !ask.refusal || !of_limit(*ask.refusal)) return;
@@ -236,9 +243,31 @@ class OneRuleset final : public Checker {
     });
   }
 
+  static bool counts_the_same(const LimitRule& a, const LimitRule& b) {
+    if (a.per != b.per || a.meter_name != b.meter_name || a.allow.size() != b.allow.size()) return false;
+    for (std::size_t i = 0; i < a.allow.size(); ++i) {
+      const auto same = [](const WindowRule& x, const WindowRule& y) {
+        return x.kind == y.kind && x.length == y.length && x.calendar == y.calendar && x.anchor == y.anchor;
+      };
+      if (!std::ranges::equal(a.allow[i].windows, b.allow[i].windows, same)) return false;
+    }
+    return true;
+  }
+  void kept_counters(const Policy& before, const Policy& after) {
+    for (const LimitRule& rule : after.limits) {
+      const LimitRule* old = limit_named(before, rule.name);
+      if (old == nullptr || !counts_the_same(*old, rule) || counters_.empty()) continue;
+      looked();
+      if (counters_[rule.name] != defined_[rule.name]) {
+        fail(fmt::format("limit `{}` counts the same as before the reload, and has other counters", rule.name));
+      }
+    }
+  }
+
   const World& world_;
   Sources sources_;
   PolicyHistory policies_;
+  std::map<std::string, std::set<std::string>> defined_, counters_;  // identities of each limit's counters
 };
 
 }  // namespace

@@ -4,10 +4,11 @@
 
 namespace weir::sim {
 
-void PolicyHistory::began(TimeNs at, std::shared_ptr<const Policy> policy) {
-  if (policy == nullptr) return;
+bool PolicyHistory::began(TimeNs at, std::shared_ptr<const Policy> policy) {
+  if (policy == nullptr || (!kept_.empty() && kept_.back().second->version == policy->version)) return false;
   kept_.emplace_back(at, std::move(policy));
   if (kept_.size() > kMaxKept) kept_.pop_front();
+  return true;
 }
 
 std::vector<std::shared_ptr<const Policy>> PolicyHistory::between(TimeNs from, TimeNs until) const {

@@ -24,7 +24,8 @@ class PolicyHistory {
  public:
   static constexpr std::size_t kMaxKept = 64;
 
-  void began(TimeNs at, std::shared_ptr<const Policy> policy);
+  // False: it is the one that holds already.
+  bool began(TimeNs at, std::shared_ptr<const Policy> policy);
   // Those that held at any instant of [from, until].
   std::vector<std::shared_ptr<const Policy>> between(TimeNs from, TimeNs until) const;
   std::shared_ptr<const Policy> now() const { return kept_.empty() ? nullptr : kept_.back().second; }

@@ -35,33 +35,35 @@ class ClockSteps {
 class TruthLimits final : public Checker {
  public:
   explicit TruthLimits(const Setup& setup)
-      : Checker("truth_limits", setup.context), world_(setup.world), sources_(setup.sources) {}
+      : Checker("truth_limits", setup.context),
+        world_(setup.world),
+        sources_(setup.sources),
+        schedule_(setup.context.schedule) {}
 
-  void on_node(NodeEvent event, TimeNs) override {
+  void on_node(NodeEvent event, TimeNs now) override {
     if (event == NodeEvent::kCrashed || event == NodeEvent::kStopped) open_.clear();
     const bool started = event == NodeEvent::kStarted;
     if (!started && event != NodeEvent::kReloaded) return;
-    policy_ = sources_.policy();
-    if (event == NodeEvent::kReloaded || steps_.stepped(sources_.now(), context().schedule.now())) arrivals_.clear();
-    if (event == NodeEvent::kReloaded) open_.clear();
+    policies_.began(now, sources_.policy());
+    if (steps_.stepped(sources_.now(), now)) arrivals_.clear();
   }
 
   void on_call(const Call& call) override {
     const Ask* ask = context().truth.ask(call.ask);
-    if (ask == nullptr || policy_ == nullptr || world_.late_counters) return;
+    const auto policy = policies_.now();
+    if (ask == nullptr || policy == nullptr || world_.late_counters) return;
     const Consumer* consumer = consumer_named(world_, ask->key);
     if (consumer == nullptr || consumer->kind == ConsumerKind::kService) return;
-    for (const LimitRule& rule : policy_->limits) {
+    for (const LimitRule& rule : policy->limits) {
       const bool requests = counts_everything(rule, MeterKind::kRequests);
       if (!requests && !counts_everything(rule, MeterKind::kConcurrency)) continue;
       const auto group = group_of(rule, world_, ask->key, {});
-      const auto* windows = windows_for(rule, *policy_, *consumer);
+      const auto* windows = windows_for(rule, *policy, *consumer);
       if (!group || windows == nullptr) continue;
       if (!requests) {
-        concurrent(rule, *group, *ask, windows->front().amount);
+        concurrent(rule, *group, *ask, *consumer, windows->front());
       } else if (call.attempt == 1) {
-        for (const WindowRule& window : *windows)
-          arrived(rule, *group + "|" + window.label, *ask, window, call.arrived);
+        for (const WindowRule& window : *windows) arrived(rule, *group + "|" + window.label, *ask, *consumer, window);
       }
     }
   }
@@ -71,7 +73,9 @@ class TruthLimits final : public Checker {
 
  private:
   // Sent after s and here by s + W: admitted in between, whatever the network did.
-  void arrived(const LimitRule& rule, const std::string& group, const Ask& ask, const WindowRule& window, TimeNs at) {
+  void arrived(const LimitRule& rule, const std::string& group, const Ask& ask, const Consumer& consumer,
+               const WindowRule& window) {
+    const TimeNs at = context().schedule.now();
     if (window.kind != WindowKind::kSliding || !window.amount_metadata.empty()) return;
     auto& sent = arrivals_[group];
     sent.insert(ask.sent);
@@ -79,24 +83,42 @@ class TruthLimits final : public Checker {
     const auto first = sent.upper_bound(at - length);
     sent.erase(sent.begin(), first);
     looked();
-    if (static_cast<std::int64_t>(sent.size()) <= window.amount) return;
+    if (static_cast<std::int64_t>(sent.size()) <= most(rule, consumer, window, at - window.length)) return;
     fail(fmt::format("`{}`: {} requests of {} reached providers within {}, {} are allowed", rule.name, sent.size(),
                      group, window.label, window.amount));
   }
 
-  void concurrent(const LimitRule& rule, const std::string& group, const Ask& ask, std::int64_t amount) {
+  void concurrent(const LimitRule& rule, const std::string& group, const Ask& ask, const Consumer& consumer,
+                  const WindowRule& window) {
     auto& open = open_[group];
     open.insert(ask.number);
     std::erase_if(open, [&](std::uint64_t number) { return settled_.contains(number); });
     looked();
+    const std::int64_t amount = most(rule, consumer, window, context().schedule.now() - kHour);
     if (static_cast<std::int64_t>(open.size()) <= amount) return;
     fail(fmt::format("`{}`: {} requests of {} are at providers at once, {} are allowed", rule.name, open.size(), group,
                      amount));
   }
 
+  // The largest amount of that window in any policy since; kMaxAmount where one of them has no such window.
+  std::int64_t most(const LimitRule& rule, const Consumer& consumer, const WindowRule& window, TimeNs since) const {
+    std::int64_t out = window.amount;
+    for (const auto& policy : policies_.between(since, schedule_.now())) {
+      const LimitRule* before = limit_named(*policy, rule.name);
+      const auto* windows = before == nullptr ? nullptr : windows_for(*before, *policy, consumer);
+      if (windows == nullptr || before->per != rule.per || before->meter_name != rule.meter_name) return kMaxAmount;
+      const auto same = std::find_if(windows->begin(), windows->end(),
+                                     [&](const WindowRule& each) { return each.label == window.label; });
+      if (same == windows->end() || !counts_everything(*before, rule.meter.front().kind)) return kMaxAmount;
+      out = std::max(out, same->amount);
+    }
+    return out;
+  }
+
   const World& world_;
   Sources sources_;
-  std::shared_ptr<const Policy> policy_;
+  const Schedule& schedule_;
+  PolicyHistory policies_;
   ClockSteps steps_;
   std::map<std::string, std::multiset<TimeNs>> arrivals_;  // when they were sent
   std::map<std::string, std::set<std::uint64_t>> open_;
@@ -111,8 +133,8 @@ class Isolation final : public Checker {
 
   void on_node(NodeEvent event, TimeNs now) override {
     if (event != NodeEvent::kStarted && event != NodeEvent::kReloaded) return;
-    policies_.began(now, sources_.policy());
-    if (event == NodeEvent::kReloaded || steps_.stepped(sources_.now(), now)) trusted_since_ = now;
+    const bool other = policies_.began(now, sources_.policy());
+    if (other || steps_.stepped(sources_.now(), now)) trusted_since_ = now;
   }
   void on_decided(const Decided& decided) override {
     if (decided.decision != nullptr && decided.decision->table_full) fail("refused because the table is full");
