@@ -99,6 +99,9 @@ class Observer {
   virtual void on_opened(Hash128 /*id*/, const UsageRow&) {}  // appended to the journal
   virtual void on_settled(Hash128 /*id*/, const UsageRow&) {}
   virtual void on_node(NodeEvent, TimeNs /*true time*/) {}
+  // A counter exists from now on, under this id, in the process that runs now.
+  virtual void on_defined(CounterId, const CounterSpec&) {}
+  virtual void on_counters_away(bool /*on*/, TimeNs /*true time*/) {}
   virtual void on_step(TimeNs /*true time*/) {}
 };
 

@@ -19,8 +19,10 @@ inline std::uint32_t seconds_of(TimeNs t) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(t / kSecond, 0, 0xFFFF'FFFF));
 }
 
+// Counted from the second in which the period begins, as cells are, so that they never end before it.
 inline std::uint32_t hours_of(const Quota& quota) {
-  const DurationNs length = std::max<DurationNs>(quota.period_end - quota.period_start, 0);
+  const TimeNs start = std::int64_t{seconds_of(quota.period_start)} * kSecond;
+  const DurationNs length = std::max<DurationNs>(quota.period_end - start, 0);
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>((length + kHour - 1) / kHour, 1, kHoursMost));
 }
 

@@ -11,90 +11,45 @@
 namespace weir::engine {
 namespace {
 
-// One recorded operation: when it began and ended on a shared counter, what it asked and what it was told.
-struct Call {
-  enum Kind { kAdmit, kSettle } kind = kAdmit;
-  int began = 0, ended = 0;
-  std::int64_t cost = 0;  // settle: what was used
-  std::uint64_t id = 0;
-  bool admitted = false;
-  std::int64_t used = 0, reserved = 0;
-  bool done = false;
-};
-
-// The plain counter a linearisation is replayed on: one window that never ends.
-struct Plain {
-  std::int64_t used = 0, reserved = 0;
-  std::array<std::int64_t, 16> held{};
-
-  bool accepts(const Call& call, std::int64_t amount) {
-    if (call.kind == Call::kAdmit) {
-      const bool admits = used + reserved + call.cost <= amount;
-      if (call.used != used || call.reserved != reserved || call.admitted != admits) return false;
-      if (admits) reserved += call.cost, held[call.id] = call.cost;
-      return true;
+// A call of expire() that met another one left shelves out, because both took their turns from one counter.
+TEST(P14, ExpiryThatMeetsAnotherStillFindsAllThatIsDue) {
+  Limiter limiter;
+  const CounterId gauge = limiter.define({.identity = "g", .kind = WindowKind::kConcurrency});
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    while (!stop) limiter.expire(at(1), 10);
+  });
+  for (std::uint64_t round = 1; round <= 300; ++round) {
+    for (std::uint64_t i = 1; i <= 50; ++i) {
+      Ask ask{.counter = gauge, .amount = 100, .id = {round, i}, .deadline = at(2)};
+      EXPECT_TRUE(admit(limiter, ask, at(1)).admitted);
     }
-    reserved -= held[call.id];
-    used += call.cost;
-    return true;
+    ASSERT_EQ(limiter.expire(at(2), 1000), 50u) << "round " << round;
   }
-};
-
-// Searches all orders that respect real time (Wing and Gong 1993).
-bool linearizable(std::vector<Call>& calls, const Plain& state, std::int64_t amount, std::size_t left) {
-  if (left == 0) return true;
-  int first_end = std::numeric_limits<int>::max();
-  for (const Call& call : calls) {
-    if (!call.done) first_end = std::min(first_end, call.ended);
-  }
-  for (Call& call : calls) {
-    if (call.done || call.began > first_end) continue;
-    Plain next = state;
-    if (!next.accepts(call, amount)) continue;
-    call.done = true;
-    if (linearizable(calls, next, amount, left - 1)) return true;
-    call.done = false;
-  }
-  return false;
+  stop = true;
+  other.join();
 }
 
-TEST(P1, EveryConcurrentHistoryHasASequentialOrder) {
-  for (int run = 0; run < scaled(300); ++run) {
-    Limiter limiter;
-    const CounterId counter = sliding(limiter, "c", 3600 * kSecond);
-    std::array<std::vector<Call>, 3> calls;
-    std::atomic<int> clock{0}, ready{0};
-    const auto work = [&](std::size_t thread) {
-      std::mt19937_64 random(static_cast<std::uint64_t>(run) * 3 + thread);
-      ++ready;
-      while (ready < 3) {
-      }
-      for (std::uint64_t i = 0; i < 3; ++i) {
-        const std::uint64_t id = thread * 3 + i + 1;
-        Call call{.cost = 20 + static_cast<std::int64_t>(random() % 40), .id = id};
-        Ask ask{.counter = counter, .amount = 100, .cost = call.cost, .hold = true, .id = {1, id}};
-        call.began = clock++;
-        const Decision decision = admit(limiter, ask, at(0));
-        call.ended = clock++;
-        call.admitted = decision.admitted;
-        call.used = decision.verdicts[0].used;
-        call.reserved = decision.verdicts[0].reserved;
-        calls[thread].push_back(call);
-        if (!call.admitted || random() % 3 == 0) continue;
-        Call settle{.kind = Call::kSettle, .cost = static_cast<std::int64_t>(random() % 30), .id = id};
-        settle.began = clock++;
-        limiter.settle({1, id}, {&settle.cost, 1}, at(0));
-        settle.ended = clock++;
-        calls[thread].push_back(settle);
-      }
-    };
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < 3; ++i) threads.emplace_back(work, i);
-    for (std::thread& thread : threads) thread.join();
-    std::vector<Call> all;
-    for (const auto& part : calls) all.insert(all.end(), part.begin(), part.end());
-    ASSERT_TRUE(linearizable(all, Plain{}, 100, all.size())) << "run " << run;
+// peek() looked for the id in one step and at the counters in another, and could find the id's own charge.
+TEST(P8, PeekNeverCountsTheIdItAsksAbout) {
+  Limiter limiter;
+  const CounterId counter = sliding(limiter, "c", 3600 * kSecond);
+  std::atomic<std::uint64_t> current{1};
+  std::thread other([&] {
+    for (std::uint64_t i = 1; i <= 100'000; ++i) {
+      current = i;
+      for (std::uint64_t pause = i % 200; pause > 0; --pause) current.load();
+      admit(limiter, {.counter = counter, .amount = 9, .cost = 9, .hold = true, .key = {1, i}, .id = {1, i}}, at(0));
+    }
+    current = 0;
+  });
+  int wrong = 0;
+  while (const std::uint64_t i = current) {
+    const Ask ask{.counter = counter, .amount = 9, .cost = 9, .hold = true, .key = {1, i}, .id = {1, i}};
+    wrong += !peek(limiter, ask, at(0)).admitted;
   }
+  other.join();
+  EXPECT_EQ(wrong, 0) << "an id that is admitted cannot be refused";
 }
 
 TEST(P5, CountersAreTheSumOfWhatWasAdmittedUnderConcurrency) {

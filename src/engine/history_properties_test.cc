@@ -1,7 +1,5 @@
 // Properties of whole histories over several limits and subjects, each against its own definition: P5, P6, P8, P11,
 // P12, P14, P15, P17. Most compare two limiters that see histories which must not differ in any answer.
-#include <random>
-
 #include "engine/property_support.h"
 
 namespace weir::engine {
@@ -20,7 +18,7 @@ TimeNs advance(TimeNs now, const Op& op, bool back) {
 
 TEST(P5, ARefusalLeavesEveryCounterOfEverySubjectAsBefore) {
   int refused = 0;
-  check_property(60, [&](const std::vector<Op>& history) {
+  const bool many = check_property(60, [&](const std::vector<Op>& history) {
     Bench bench;
     TimeNs now = kTestStart;
     for (std::size_t i = 0; i < history.size(); ++i) {
@@ -34,7 +32,7 @@ TEST(P5, ARefusalLeavesEveryCounterOfEverySubjectAsBefore) {
       RC_ASSERT(bench.limiter.stats().open_reservations == stats.open_reservations);
     }
   });
-  EXPECT_GT(refused, 500) << "the histories test something";
+  EXPECT_TRUE(!many || refused > 500) << "the histories test something: " << refused;
 }
 
 TEST(P6, RemovingRefusedRequestsChangesNoOtherAnswer) {
@@ -315,29 +313,28 @@ TEST(P17, SweepingAllTheTimeChangesNoAnswerOfAnyKindOfWindow) {
 // Beyond max_bytes only refusals are added: whatever else is answered is what unlimited memory answers.
 TEST(P17, AFullTableOnlyAddsRefusals) {
   int full = 0, answered_when_full = 0;
-  for (int seed = 0; seed < scaled(5); ++seed) {
-    std::mt19937_64 random(static_cast<std::uint64_t>(seed));
-    Limiter small({.max_bytes = 100'000, .stripes = 4}), large({.stripes = 4});
+  const bool many = check_seeds(50, [&](std::uint64_t seed) {
+    Random random(seed);
+    Limiter small({.max_bytes = 20'000, .stripes = 4}), large({.stripes = 4});
     for (Limiter* limiter : {&small, &large}) sliding(*limiter, "c", 30 * kSecond, 5);
     TimeNs now = kTestStart;
-    for (int i = 0; i < 10'000; ++i) {
-      now += static_cast<DurationNs>(random() % 20) * kMillisecond;
-      const Ask ask{.amount = random() % 2 == 0 ? 20 : 60,
-                    .cost = static_cast<std::int64_t>(random() % 15),
-                    .key = {random() % 3000 + 1, 5}};
+    for (int i = 0; i < 1000; ++i) {
+      now += random.below(100) * kMillisecond;
+      const Ask ask{.amount = random() % 2 == 0 ? 20 : 60, .cost = random.below(15), .key = {random() % 600 + 1, 5}};
       const Decision decision = admit(small, ask, now);
-      ASSERT_LE(small.stats().bytes, 100'000u);
+      ASSERT_LE(small.stats().bytes, 20'000u);
       if (decision.table_full) {
         ASSERT_FALSE(decision.admitted);
         ++full;
         continue;
       }
       answered_when_full += full > 0;
-      ASSERT_TRUE(same(decision, admit(large, ask, now))) << "seed " << seed << " step " << i;
+      ASSERT_TRUE(same(decision, admit(large, ask, now))) << "step " << i;
     }
-  }
-  EXPECT_GT(full, 100);
-  EXPECT_GT(answered_when_full, 100);
+  });
+  if (!many) return;
+  EXPECT_GT(full, 1000);
+  EXPECT_GT(answered_when_full, 1000);
 }
 
 }  // namespace

@@ -80,9 +80,10 @@ void Limiter::admit(const AdmitRequest& request, Decision& decision) {
 }
 
 void Limiter::peek(const AdmitRequest& request, Decision& decision) const {
+  std::unique_lock<engine::SpinLock> guard;  // as admit() holds it: the id stays unknown until all is decided
   if (request.id) {
     Shelf& shelf = impl_->book.shelf_of(request.id);
-    std::lock_guard guard(shelf.lock);
+    guard = std::unique_lock(shelf.lock);
     if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
     if (const int count = shelf.find_closed(request.id); count >= 0) return replay_closed(decision, count);
     if (impl_->book.open() >= impl_->options.max_reservations) return refuse(decision, request.demands.size(), true);

@@ -3,8 +3,8 @@
 
 #include <random>
 
+#include "engine/prove_support.h"
 #include "engine/rate_scale.h"
-#include "engine/test_support.h"
 #include "engine/timing_wheel.h"
 #include "weir/subject.h"
 
@@ -28,8 +28,8 @@ std::int64_t fullest_window(const std::vector<Hit>& hits, DurationNs window) {
 }
 
 TEST(P2, NoWindowEverHoldsMoreThanItsAmount) {
-  for (int seed = 0; seed < scaled(60); ++seed) {
-    std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+  check_seeds(60, [](std::uint64_t seed) {
+    Random random(seed);
     const std::int64_t amount = seed % 2 == 0 ? 20 : 500;
     Limiter limiter;
     const DurationNs window = 10 * kSecond + static_cast<DurationNs>(random() % 1000);
@@ -37,16 +37,16 @@ TEST(P2, NoWindowEverHoldsMoreThanItsAmount) {
     std::vector<Hit> hits;
     TimeNs now = kTestStart;
     std::int64_t total = 0;
-    for (int i = 0; i < 2000; ++i) {
-      now += static_cast<DurationNs>(random() % static_cast<std::uint64_t>(kSecond / 4));
-      ask.cost = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(amount / 4));
+    for (int i = 0; i < 1000; ++i) {
+      now += random.below(kSecond / 2);
+      ask.cost = random.below(amount / 4);
       if (!admit(limiter, ask, now).admitted) continue;
       hits.push_back({now, ask.cost});
       total += ask.cost;
     }
     EXPECT_LE(fullest_window(hits, window), amount);
     EXPECT_GT(total, 4 * amount) << "the limiter admits something at all";
-  }
+  });
 }
 
 // throttlecrab 0.4.40: burst 10, drained, idle 17 s: 17 admitted at one instant.
@@ -66,8 +66,8 @@ TEST(P3, AnIdleBucketHoldsItsBurstAndNoMore) {
 }
 
 TEST(P3, NoIntervalAdmitsMoreThanBurstAndRefill) {
-  std::mt19937_64 random(3);
-  for (int run = 0; run < scaled(60); ++run) {
+  check_seeds(60, [](std::uint64_t seed) {
+    Random random(seed);
     Limiter limiter;
     const RefillRate rate{.units = 1 + static_cast<std::int64_t>(random() % 1000), .per = kSecond};
     const std::int64_t burst = 1 + static_cast<std::int64_t>(random() % 50);
@@ -87,7 +87,7 @@ TEST(P3, NoIntervalAdmitsMoreThanBurstAndRefill) {
         ASSERT_LE(spent, scale.span(burst) + hits[j].at - hits[i].at);
       }
     }
-  }
+  });
 }
 
 TEST(P5P6, ARefusalLeavesNoTraceInAnyCounter) {
@@ -109,18 +109,17 @@ TEST(P5P6, ARefusalLeavesNoTraceInAnyCounter) {
 }
 
 TEST(P10, RefusedOneTickBeforeAndAdmittedAtIt) {
-  std::mt19937_64 random(10);
-  const auto below = [&](std::uint64_t bound) { return static_cast<std::int64_t>(random() % bound); };
-  for (int run = 0; run < scaled(300); ++run) {
+  check_seeds(300, [](std::uint64_t seed) {
+    Random random(seed);
     Limiter limiter;
-    Ask ask{.amount = run % 3 == 0 ? 10 : 1 + below(5000)};
-    ask.counter = run % 2 == 0 ? sliding(limiter, "c", 10 * kSecond, static_cast<std::uint16_t>(1 + below(100)))
-                               : limiter.define({.identity = "c", .kind = WindowKind::kBucket});
-    ask.rate = {.units = 1 + below(1'000'000), .per = kSecond + below(1000)};
+    Ask ask{.amount = seed % 3 == 0 ? 10 : 1 + random.below(5000)};
+    ask.counter = seed % 2 == 0 ? sliding(limiter, "c", 10 * kSecond, static_cast<std::uint16_t>(1 + random.below(100)))
+                                : limiter.define({.identity = "c", .kind = WindowKind::kBucket});
+    ask.rate = {.units = 1 + random.below(1'000'000), .per = kSecond + random.below(1000)};
     TimeNs now = kTestStart;
     for (int i = 0; i < 100; ++i) {
-      now += below(static_cast<std::uint64_t>(kSecond));
-      ask.cost = 1 + below(static_cast<std::uint64_t>(ask.amount));
+      now += random.below(kSecond);
+      ask.cost = 1 + random.below(ask.amount);
       const Decision decision = admit(limiter, ask, now);
       if (decision.admitted) continue;
       ASSERT_NE(decision.retry_after, kNever);
@@ -129,7 +128,7 @@ TEST(P10, RefusedOneTickBeforeAndAdmittedAtIt) {
     }
     ask.cost = ask.amount + 1;
     ASSERT_EQ(peek(limiter, ask, now).retry_after, kNever);
-  }
+  });
 }
 
 TEST(P12, ExpireThenSettleAdjustsOnce) {
@@ -221,16 +220,16 @@ TEST(P17, AFullTableRefusesNewSubjectsAndForgetsNoLiveOne) {
 }
 
 TEST(P17, EvictionDoesNotChangeAnyAnswer) {
-  for (int seed = 0; seed < scaled(20); ++seed) {
-    std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+  check_seeds(60, [](std::uint64_t seed) {
+    Random random(seed);
     Limiter swept({.stripes = 4}), kept({.stripes = 4});
     for (Limiter* limiter : {&swept, &kept}) {
       sliding(*limiter, "ring", 5 * kSecond);
       limiter->define({.identity = "bucket", .kind = WindowKind::kBucket});
     }
     TimeNs now = kTestStart;
-    for (int i = 0; i < 3000; ++i) {
-      now += static_cast<DurationNs>(random() % static_cast<std::uint64_t>(kSecond / 2));
+    for (int i = 0; i < 1000; ++i) {
+      now += random.below(kSecond / 2);
       Ask ask{.counter = static_cast<CounterId>(random() % 2),
               .amount = random() % 2 == 0 ? 8 : 100,
               .cost = static_cast<std::int64_t>(random() % 8),
@@ -244,7 +243,7 @@ TEST(P17, EvictionDoesNotChangeAnyAnswer) {
       swept.sweep(now, 1000);
     }
     EXPECT_LE(swept.stats().subjects, kept.stats().subjects);
-  }
+  });
 }
 
 // envoyproxy/ratelimit joins with `_`, so (a_b, c) and (a, b_c) share a counter there.

@@ -1,22 +1,22 @@
-// Random histories for the property tests: a vector of small operations that rapidcheck can shrink, and five counters
-// of every kind to run them on.
+// Random histories for the property tests: a vector of small operations that can be shrunk, and five counters of every
+// kind to run them on.
 //
 //   TEST(P8, PeekTellsTheTruth) {
 //     check_property(100, [](const std::vector<Op>& history) { Bench bench; ... RC_ASSERT(...); });
 //   }
 //
-// The seed is fixed, so a run repeats; WEIR_TEST_SCALE multiplies the number of histories.
+// How many histories and from which seed: prove_support.h.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
 #include <array>
-#include <iomanip>
+#include <optional>
 #include <sstream>
 #include <vector>
 
-#include "engine/test_support.h"
+#include "engine/prove_support.h"
 
 namespace weir::engine {
 
@@ -40,35 +40,61 @@ inline std::ostream& operator<<(std::ostream& out, const Op& op) {
              << op.actual << ", " << op.gap_ms << "}";
 }
 
-inline rc::Gen<std::vector<Op>> histories(int length) {
-  const auto op = rc::gen::resize(
-      rc::kNominalSize, rc::gen::build<Op>(rc::gen::set(&Op::kind, rc::gen::inRange(0, 20)),
-                                           rc::gen::set(&Op::mask, rc::gen::inRange(0, 32)),
-                                           rc::gen::set(&Op::who, rc::gen::inRange(0, 3)),
-                                           rc::gen::set(&Op::pick, rc::gen::inRange(0, 1000)),
-                                           rc::gen::set(&Op::cost, rc::gen::inRange<std::int64_t>(0, 20)),
-                                           rc::gen::set(&Op::actual, rc::gen::inRange<std::int64_t>(0, 30)),
-                                           rc::gen::set(&Op::gap_ms, rc::gen::inRange<std::int64_t>(0, 1500))));
-  return rc::gen::resize(length, rc::gen::container<std::vector<Op>>(op));
+// Up to `length` operations; short histories are as likely as long ones.
+inline std::vector<Op> history_of(std::uint64_t seed, int length) {
+  Random random(seed);
+  std::vector<Op> history(random.index(static_cast<std::size_t>(length) + 1));
+  for (Op& op : history) {
+    op = {.kind = static_cast<int>(random.below(20)),
+          .mask = static_cast<int>(random.below(32)),
+          .who = static_cast<int>(random.below(3)),
+          .pick = static_cast<int>(random.below(1000)),
+          .cost = random.below(20),
+          .actual = random.below(30),
+          .gap_ms = random.below(1500)};
+  }
+  return history;
+}
+
+// What the property says against a history; nothing if it holds.
+template <typename Property>
+std::optional<std::string> objection(const Property& property, const std::vector<Op>& history) {
+  try {
+    property(history);
+  } catch (const rc::detail::CaseResult& result) {
+    return result.description;
+  }
+  return std::nullopt;
+}
+
+// Leaves out operations, many at a time and then fewer, as long as the property still fails.
+template <typename Property>
+std::vector<Op> shrunk(const Property& property, std::vector<Op> history) {
+  for (std::size_t chunk = std::max<std::size_t>(history.size() / 2, 1); chunk > 0; chunk /= 2) {
+    for (std::size_t from = 0; from < history.size();) {
+      std::vector<Op> less = history;
+      const auto begin = less.begin() + static_cast<std::ptrdiff_t>(from);
+      less.erase(begin, begin + static_cast<std::ptrdiff_t>(std::min(chunk, less.size() - from)));
+      if (objection(property, less)) {
+        history = std::move(less);
+      } else {
+        from += chunk;
+      }
+    }
+  }
+  return history;
 }
 
 template <typename Property>
-void check_property(int cases, const Property& property, int length = 200) {
-  rc::detail::TestMetadata metadata;
-  metadata.id = testing::UnitTest::GetInstance()->current_test_info()->name();
-  rc::detail::TestParams params;
-  params.seed = 2024;
-  params.maxSuccess = scaled(cases);
-  const auto result = rc::detail::checkTestable(
-      [&] {
-        const std::vector<Op> history = *histories(length);
-        property(history);
-      },
-      metadata, params);
-  if (result.template is<rc::detail::SuccessResult>()) return;
-  std::ostringstream text;
-  rc::detail::printResultMessage(result, text);
-  FAIL() << text.str();
+bool check_property(int cases, const Property& property, int length = 200) {
+  return check_seeds(cases, [&](std::uint64_t seed) {
+    const std::vector<Op> history = history_of(seed, length);
+    if (!objection(property, history)) return;
+    const std::vector<Op> least = shrunk(property, history);
+    std::ostringstream text;
+    for (const Op& op : least) text << op << "\n";
+    ADD_FAILURE() << objection(property, least).value_or("fails only sometimes") << "\nhistory:\n" << text.str();
+  });
 }
 
 // One limiter with a counter of every kind, and requests of two subjects: a caller and what all callers share.

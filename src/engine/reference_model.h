@@ -24,14 +24,23 @@ class ReferenceModel {
   explicit ReferenceModel(std::vector<ModelCounter> counters) : counters_(std::move(counters)) {}
 
   Decision admit(const AdmitRequest& request) {
+    const Decision decision = peek(request);
+    if (decision.admitted && !decision.replayed) charge(request, decision);
+    return decision;
+  }
+
+  Decision peek(const AdmitRequest& request) const {
     if (const auto known = reservations_.find(request.id); request.id && known != reservations_.end()) {
       Decision replay = known->second.decision;
       replay.replayed = true;
       if (known->second.closed) replay.verdicts = {};
       return replay;
     }
-    Decision decision = decide(request.subjects, request.demands, request.now, static_cast<bool>(request.id));
-    if (!decision.admitted) return decision;
+    return decide(request.subjects, request.demands, request.now);
+  }
+
+  // Books what `decision` has admitted.
+  void charge(const AdmitRequest& request, const Decision& decision) {
     Reservation reservation{.decision = decision, .deadline = request.deadline, .held = {}};
     for (std::size_t i = 0; i < request.demands.size(); ++i) {
       const Demand& demand = request.demands[i];
@@ -44,35 +53,50 @@ class ReferenceModel {
       if (holds) reservation.held.push_back(held);
     }
     if (request.id) reservations_[request.id] = reservation;
+  }
+
+  Decision top_up(Hash128 id, const std::vector<std::int64_t>& extra, TimeNs now) {
+    const Decision decision = try_top_up(id, extra, now);
+    if (!decision.admitted) return decision;
+    for (Held& held : reservations_[id].held) {
+      if (decision.verdicts[held.demand].refuses) continue;
+      book(held, extra[held.demand], time_of(held.key.subject, now), true);
+    }
     return decision;
   }
 
-  Decision peek(const AdmitRequest& request) {
-    return decide(request.subjects, request.demands, request.now, static_cast<bool>(request.id));
+  // What top_up() would answer. A demand that asks for nothing cannot refuse.
+  Decision try_top_up(Hash128 id, const std::vector<std::int64_t>& extra, TimeNs now) const {
+    Decision decision;
+    decision.retry_after = kNever;
+    const auto found = reservations_.find(id);
+    if (found == reservations_.end() || !found->second.open) return decision;
+    decision.admitted = true;
+    decision.retry_after = 0;
+    decision.count = found->second.decision.count;
+    for (const Held& held : found->second.held) {
+      const std::int64_t cost = extra[held.demand];
+      Verdict& v = decision.verdicts[held.demand] =
+          verdict(held.key, time_of(held.key.subject, now), now, held.quota, cost);
+      if (!v.refuses || held.shadow || cost == 0) continue;
+      decision.admitted = false;
+      decision.retry_after = std::max(decision.retry_after, v.retry_after);
+    }
+    return decision;
   }
 
-  bool top_up(Hash128 id, const std::vector<std::int64_t>& extra, TimeNs now) {
+  // What settle() would answer.
+  Outcome outcome_of(Hash128 id) const {
     const auto found = reservations_.find(id);
-    if (found == reservations_.end() || !found->second.open) return false;
-    auto& held = found->second.held;
-    std::vector<bool> refuses;
-    for (const Held& h : held) {
-      const std::int64_t cost = extra[h.demand];
-      refuses.push_back(cost > 0 && verdict(h.key, time_of(h.key.subject, now), now, h.quota, cost).refuses);
-      if (refuses.back() && !h.shadow) return false;
-    }
-    for (std::size_t i = 0; i < held.size(); ++i) {
-      if (!refuses[i]) book(held[i], extra[held[i].demand], time_of(held[i].key.subject, now), true);
-    }
-    return true;
+    if (found == reservations_.end()) return Outcome::kUnknown;
+    return found->second.closed ? Outcome::kRepeated : Outcome::kDone;
   }
 
   // `actual` empty: nothing was used.
   Outcome settle(Hash128 id, const std::vector<std::int64_t>& actual, TimeNs now) {
-    const auto found = reservations_.find(id);
-    if (found == reservations_.end()) return Outcome::kUnknown;
-    Reservation& reservation = found->second;
-    if (reservation.closed) return Outcome::kRepeated;
+    const Outcome outcome = outcome_of(id);
+    if (outcome != Outcome::kDone) return outcome;
+    Reservation& reservation = reservations_[id];
     for (Held& held : reservation.held) {
       if (reservation.open) release(held);
       adjust(held, actual.empty() ? 0 : actual[held.demand], time_of(held.key.subject, now));
@@ -84,13 +108,47 @@ class ReferenceModel {
 
   std::size_t expire(TimeNs now) {
     std::size_t count = 0;
-    for (auto& [id, reservation] : reservations_) {
-      if (!reservation.open || reservation.deadline > now) continue;
-      for (Held& held : reservation.held) release(held);
-      reservation.open = false;
+    for (const auto& [id, reservation] : reservations_) {
+      if (!is_due(id, now)) continue;
+      expire_one(id);
       ++count;
     }
     return count;
+  }
+
+  bool is_due(Hash128 id, TimeNs now) const {
+    const auto found = reservations_.find(id);
+    return found != reservations_.end() && found->second.open && found->second.deadline <= now;
+  }
+
+  void expire_one(Hash128 id) {
+    Reservation& reservation = reservations_[id];
+    for (Held& held : reservation.held) release(held);
+    reservation.open = false;
+  }
+
+  // Equal for equal states, whatever led to them, and hardly ever for others.
+  std::uint64_t digest() const {
+    std::uint64_t sum = 0x9E3779B97F4A7C15ull;
+    const auto add = [&](auto... values) {
+      ((sum = (sum ^ static_cast<std::uint64_t>(values)) * 0xD6E8FEB86659FD93ull, sum ^= sum >> 32), ...);
+    };
+    for (const auto& [key, cell] : cells_) {
+      add(key.subject.high, key.subject.low, key.counter, cell.open, cell.arrival, cell.ring);
+      for (const auto* amounts : {&cell.booked, &cell.open_in}) {
+        for (const auto& [slot, units] : *amounts) units == 0 ? void() : add(slot, units);
+        add(-1);
+      }
+    }
+    for (const auto& [subject, t] : last_) add(subject.high, subject.low, t);
+    for (const auto& [id, reservation] : reservations_) {
+      add(id.high, id.low, reservation.open, reservation.closed, reservation.decision.retry_after);
+      for (const Held& held : reservation.held) {
+        add(held.demand, held.units, held.span);
+        for (const Piece& piece : held.pieces) add(piece.at, piece.units);
+      }
+    }
+    return sum;
   }
 
  private:
@@ -128,14 +186,22 @@ class ReferenceModel {
   };
 
   static DurationNs span(RefillRate rate, std::int64_t units) {
-    int shift = 0;
-    const auto multiplier = [&](int s) {
-      const auto per = static_cast<u128>(rate.per), count = static_cast<u128>(rate.units);
-      return ((per << s) + count - 1) / count;
-    };
-    while (shift < 100 && multiplier(shift + 1) < (static_cast<u128>(1) << 63)) ++shift;
+    // The search takes longer than everything else here together, so its last result is kept.
+    thread_local RefillRate known;
+    thread_local u128 factor = 0;
+    thread_local int shift = 0;
+    if (known.units != rate.units || known.per != rate.per) {
+      const auto multiplier = [&](int s) {
+        const auto per = static_cast<u128>(rate.per), count = static_cast<u128>(rate.units);
+        return ((per << s) + count - 1) / count;
+      };
+      shift = 0;
+      while (shift < 100 && multiplier(shift + 1) < (static_cast<u128>(1) << 63)) ++shift;
+      known = rate;
+      factor = multiplier(shift);
+    }
     const u128 one = static_cast<u128>(1) << shift;
-    return static_cast<DurationNs>((static_cast<u128>(units) * multiplier(shift) + one - 1) / one);
+    return static_cast<DurationNs>((static_cast<u128>(units) * factor + one - 1) / one);
   }
 
   TimeNs time_of(const Hash128& subject, TimeNs now) const {
@@ -160,10 +226,11 @@ class ReferenceModel {
     return cell.ring ? (slot + counter.precision + 1) * width(key.counter) : slot + counter.window;
   }
 
-  Verdict verdict(const Key& key, TimeNs t, TimeNs now, const Quota& quota, std::int64_t cost) {
+  Verdict verdict(const Key& key, TimeNs t, TimeNs now, const Quota& quota, std::int64_t cost) const {
     const ModelCounter& counter = counters_[key.counter];
     const auto found = cells_.find(key);
-    const Cell cell = found == cells_.end() ? Cell{} : found->second;
+    static const Cell kEmpty{};
+    const Cell& cell = found == cells_.end() ? kEmpty : found->second;
     std::int64_t total = 0, open = cell.open;
     TimeNs reset_at = 0;
     std::optional<TimeNs> retry_at;
@@ -204,7 +271,7 @@ class ReferenceModel {
     return result;
   }
 
-  Decision decide(std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now, bool) {
+  Decision decide(std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now) const {
     Decision decision;
     decision.admitted = true;
     decision.count = static_cast<std::uint8_t>(demands.size());

@@ -205,8 +205,9 @@ SettleResult Limiter::cancel(Hash128 id, TimeNs now, std::vector<Effect>* effect
 std::size_t Limiter::expire(TimeNs now, std::size_t most, const std::function<void(Hash128)>& expired) {
   std::vector<Hash128> ids;
   const auto shelves = static_cast<std::uint32_t>(impl_->book.shelf_count());
-  for (std::uint32_t i = 0; i < shelves && ids.size() < most; ++i) {
-    const std::uint32_t next = impl_->next_shelf.fetch_add(1, std::memory_order_relaxed);
+  // Goes on where the last call stopped, and once around whatever other calls do meanwhile.
+  std::uint32_t next = impl_->next_shelf.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < shelves && ids.size() < most; ++i, ++next) {
     Shelf& shelf = impl_->book.shelf(next & (shelves - 1));
     std::lock_guard guard(shelf.lock);
     while (ids.size() < most) {
@@ -219,6 +220,7 @@ std::size_t Limiter::expire(TimeNs now, std::size_t most, const std::function<vo
     }
     shelf.forget(now - impl_->options.remember_closed, impl_->book.closed_per_shelf());
   }
+  impl_->next_shelf.store(next, std::memory_order_relaxed);
   if (expired) {
     for (const Hash128& id : ids) expired(id);
   }

@@ -134,7 +134,7 @@ TEST(P9, LessIsAdmittedWhereMoreIsAndRemainingOnlyFalls) {
 
 TEST(P10, RetryAfterOfMixedLimitsIsExact) {
   int refused = 0;
-  check_property(80, [&](const std::vector<Op>& history) {
+  const bool many = check_property(80, [&](const std::vector<Op>& history) {
     Bench bench;
     TimeNs now = kTestStart;
     for (std::size_t i = 0; i < history.size(); ++i) {
@@ -151,7 +151,7 @@ TEST(P10, RetryAfterOfMixedLimitsIsExact) {
       RC_ASSERT(bench.peek(op, now + decision.retry_after).admitted);
     }
   });
-  EXPECT_GT(refused, 500);
+  EXPECT_TRUE(!many || refused > 500) << refused;
 }
 
 TEST(P13, ACancelledReservationIsAsIfItHadNeverBeen) {
@@ -213,6 +213,33 @@ TEST(P16, CalendarPeriodsOfAnyLengthPartitionTime) {
         RC_ASSERT(now + decision.retry_after == bounds[day + 1]);
     }
   });
+}
+
+// Months anchored at an instant such as 03:25:40.768 begin and end within a second.
+TEST(P16P17, APeriodThatEndsWithinASecondCountsToItsLastInstant) {
+  for (const bool sweeps : {true, false}) {
+    Limiter limiter({.stripes = 1});
+    const TimeNs start = at(0) + 768 * kMillisecond, end = start + 720 * kHour;
+    Ask ask{.counter = limiter.define({.identity = "month", .kind = WindowKind::kCalendar}),
+            .amount = 40,
+            .cost = 40,
+            .period_start = start,
+            .period_end = end};
+    ASSERT_TRUE(admit(limiter, ask, start).admitted);
+    ask.cost = 0;
+    if (sweeps) {
+      for (int i = 0; i < 4; ++i) limiter.sweep(end - 1, 1000);
+    } else {
+      // Another counter of the same subject knows how late it is; then the clock steps back by two months.
+      const Ask other{.counter = limiter.define({.identity = "g", .kind = WindowKind::kConcurrency}),
+                      .amount = 1,
+                      .id = {1, 1},
+                      .deadline = kMaxTime};
+      ASSERT_TRUE(admit(limiter, other, end - 1).admitted);
+      ask.period_start = start - 720 * kHour, ask.period_end = start;
+    }
+    EXPECT_EQ(peek(limiter, ask, sweeps ? end - 1 : start - 720 * kHour).verdicts[0].used, 40) << sweeps;
+  }
 }
 
 TEST(P16, AClockThatStepsBackAdmitsNothingExtraAndDelaysByTheStepAtMost) {
