@@ -1,6 +1,7 @@
 #include "engine/counter_defs.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace weir::engine {
 
@@ -33,6 +34,12 @@ void CounterDefs::rename(std::uint64_t from, std::uint64_t to, WindowKind kind) 
   Identity* identity = old->second;
   by_hash_.erase(old);
   by_hash_[key_of(to, kind)] = identity;
+  // Its shapes go with it, or a later counter of the old name would find them and share its cells.
+  const auto [begin, end] = shapes_.equal_range(key_of(from, kind));
+  std::vector<const Def*> own;
+  for (auto it = begin; it != end; ++it) own.push_back(it->second);
+  shapes_.erase(begin, end);
+  for (const Def* def : own) shapes_.emplace(key_of(to, kind), def);
   identity->hash.store(to);
 }
 
