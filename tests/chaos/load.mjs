@@ -3,15 +3,22 @@
 //
 //   const load = new Load(world, { clients: 24, scripts: kScripts, leave: 6, mcp: 12 });
 //   load.start();  …  await load.stop();
+//   load.expect(...kUsual, 503);
 //   load.statuses;    // Map: status, or 'lost' (the connection broke before an answer), 'hung'
 //
 // Every request carries a mark of its own, in its prompt (for the production book) and as its conversation (for the
-// ledger); world.calls keeps what its client saw. One that is not over after kHungMs counts as hung.
+// ledger); world.calls keeps what its client saw. With `fewPrompts` it is in a header instead: what is remembered of
+// prompts is then the same after a thousand requests as after a million. One that is not over after kHungMs counts as hung.
+import assert from 'node:assert/strict';
 import { agentOf, call, kEndpoints, kWays } from '../support/calls.mjs';
 import { kDeadlineMs } from '../support/weir.mjs';
 import { countTokens, kWords } from '../mock/behaviour.mjs';
 
 export const kHungMs = 2 * kDeadlineMs;
+
+// What clients see of kScripts and of their own leaving, on an ordinary day: answers, the provider's own errors, its
+// failures as 502 and 504, and 503 while one of its models is left alone.
+export const kUsual = [200, 429, 500, 502, 503, 504, 'lost'];
 
 // Good answers, missing and false usage, answers that break off, that are slow, that never come, and refusals.
 export const kGood = ['out=5', 'out=20', 'out=9+split', 'out=7+think=11', 'out=12+dupusage', 'out=5+gzip', 'out=60'];
@@ -39,13 +46,14 @@ let loads = 0;
 
 export class Load {
   constructor(world, { name = 'load', clients = 16, ways = kWays, scripts = kScripts, leave = 6, hangUp = 25, mcp = 12, again = 3,
-    keys = world.keys, rest = 0, cap = 500, words = 20, variants = kVariants } = {}) {
-    Object.assign(this, { world, name, clients, ways, scripts, leave, hangUp, mcp, again, keys, rest, cap, words, variants });
+    keys = world.keys, rest = 0, cap = 500, words = 20, variants = kVariants, fewPrompts = false } = {}) {
+    Object.assign(this, { world, name, clients, ways, scripts, leave, hangUp, mcp, again, keys, rest, cap, words, variants, fewPrompts });
     this.id = `${world.seed}-${loads += 1}`;
     this.agent = agentOf(2 * clients + 8);
     this.statuses = new Map();
     this.finished = 0;
     this.hung = 0;
+    this.rude = 0;               // 503 of weir's own without a wait
     this.slowestMs = 0;
     this.made = 0;
     this.going = false;
@@ -66,6 +74,20 @@ export class Load {
 
   // Connections that wait for more requests are let go.
   end() { this.agent.destroy(); }
+
+  // What clients may see: nothing else, no 503 without a wait, and none that hangs.
+  expect(...statuses) {
+    for (const status of this.statuses.keys()) assert.ok(statuses.includes(status), `${this.name}: ${status} in ${this.text()}`);
+    assert.equal(this.rude, 0, `${this.name}: 503 without Retry-After`);
+    assert.equal(this.hung, 0, `${this.name}: hung`);
+  }
+
+  // Of those who did not leave by themselves nearly all are served; a slow machine may time one out.
+  expectServed(share = 0.95) {
+    const rest = this.finished - this.count('lost');
+    assert.ok(this.finished > 0 && this.count(200) >= share * rest, `${this.name}: ${this.text()}`);
+    this.expect(200, 502, 504, 'lost');
+  }
 
   count(status) { return this.statuses.get(status) ?? 0; }
   text() { return JSON.stringify(Object.fromEntries(this.statuses)); }
@@ -98,16 +120,18 @@ export class Load {
     const seen = { status: 'lost', way: way.name ?? way.endpoint.name, script, cap, left: leave !== undefined || hangUp !== undefined,
       delivered: 0, whole: false };
     this.world.calls.set(mark, seen);
-    const text = `${'word '.repeat(1 + this.world.random(this.words))}${mark}`;
+    const text = `${'word '.repeat(1 + this.world.random(this.words))}${this.fewPrompts ? '' : mark}`;
     await this.timed(seen, async () => {
       const answer = await call(this.world.weir, key, way, { script, cap, agent: this.agent, leave, text,
-        hangUp: hangUp ?? kHungMs, headers: { 'x-weir-conversation': mark, ...headers } });
+        hangUp: hangUp ?? kHungMs, headers: { 'x-weir-conversation': mark,
+          ...(this.fewPrompts ? { 'x-mark': mark } : {}), ...headers } });
       seen.status = answer.status;
       seen.id = answer.headers['x-weir-request-id'];
       seen.retryAfterMs = answer.headers['retry-after-ms'] ?? (answer.headers['retry-after'] ?? 0) * 1000;
       seen.whole = isWhole(way, answer);
       if (way.stream) seen.delivered = delivered(answer.text);
       if (answer.status >= 400) seen.error = answer.text.slice(0, 300);
+      if (answer.status === 503 && !(seen.retryAfterMs > 0) && !answer.text.includes('mock says')) this.rude += 1;
     });
     return seen;
   }

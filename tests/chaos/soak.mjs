@@ -5,7 +5,7 @@
 // not balance, or if memory at the end is more than 5% above that after five minutes (of a shorter soak: a quarter).
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { kNoCallerBreakers } from '../support/weir.mjs';
+import { eventually, kNoCallerBreakers } from '../support/weir.mjs';
 import { flood } from './flood.mjs';
 import { kBroken, kGood, kLying, kRefusing, kSlow } from './load.mjs';
 import { pause, processOf, startWorld } from './world.mjs';
@@ -23,6 +23,23 @@ async function bytesIn(folder) {
     sum += await stat(path.join(folder, name)).then((found) => (found.isFile() ? found.size : 0), () => 0);
   }
   return sum;
+}
+
+const kClosedIds = Number(process.env.WEIR_SOAK_FILL ?? 1_050_000);
+
+async function fill(world) {
+  const { weir } = world;
+  const key = await weir.createKey('filler');
+  const before = await processOf(weir.process.pid);
+  const began = performance.now();
+  let done = 0;
+  while (done < kClosedIds) done += (await flood(weir, [key], { seconds: 5, model: 'filler', prompt: 'fill' })).requests;
+  const booked = async () => (await weir.rows('usage', '--by', 'key')).find((row) => row.key === 'filler')?.requests ?? 0;
+  await eventually(async () => await booked() >= done, 'the ledger has it all', 120_000, 1000);
+  const after = await processOf(weir.process.pid);
+  console.log(`filled: ${done} requests in ${Math.round((performance.now() - began) / 1000)} s, `
+    + `memory ${mb(before.rssKb * 1024)} -> ${mb(after.rssKb * 1024)} MB, ${after.cpuTicks - before.cpuTicks} ticks`);
+  world.since = new Date(Date.now() + 1).toISOString();
 }
 
 // What each key may: steady ones everything, those that are flooded one request an hour.
@@ -54,7 +71,7 @@ function printMinute(minute, last, before, floods) {
 // A key is made, used and revoked.
 async function churn(world, round) {
   const name = `guest-${round}`;
-  const key = await world.weir.createKey(name);
+  const key = await world.weir.createKey(name, { tenant: 'guests' });
   world.guests.push({ name, key });
   if (world.guests.length > 3) await world.weir.command('keys', 'revoke', world.guests.shift().name);
   world.guestKeys.splice(0, Infinity, ...world.guests.map((guest) => guest.key));
@@ -70,11 +87,12 @@ function median(samples, end) {
 async function soak(world) {
   const { weir } = world;
   const flooded = await weir.createKey('flooded', { tier: 'flooded' });
+  world.strangers.add('flooded').add('filler');
   world.guests = [];
   world.guestKeys = [world.keys[0]];
   world.everyKey = [...world.keys, flooded];
   const scripts = [...kGood, ...kGood, ...kLying, ...kBroken, ...kRefusing, ...kSlow];
-  const steady = { clients: kClients, rest: kRestMs, scripts, variants: 3 };
+  const steady = { clients: kClients, rest: kRestMs, scripts, variants: 3, fewPrompts: true };
   world.load({ name: 'steady', ...steady });
   world.load({ name: 'guests', ...steady, clients: 1, keys: world.guestKeys });
   const samples = [];
@@ -84,7 +102,7 @@ async function soak(world) {
   await sample(world, samples);
   for (let i = 1; i <= kMinutes * 6; i += 1) {
     const busy = [churn(world, i)];
-    if (i % 12 === 6) busy.push(flood(weir, flooded, { seconds: 5 }).then((done) => { floods += done?.refused ?? 0; }));
+    if (i % 12 === 6) busy.push(flood(weir, [flooded], { seconds: 5 }).then((done) => { floods += done?.refused ?? 0; }));
     if (i % 18 === 9) weir.signal('SIGHUP');
     await Promise.all(busy);
     await pause(Math.max(0, began + i * kSampleMs - performance.now()));
@@ -96,8 +114,9 @@ async function soak(world) {
 }
 
 const world = await startWorld({ diagnostic: (text) => console.log(text) }, { config: { limits, tiers: { free: {}, flooded: {} },
-  runs: { idle: '20s' }, breaker: kNoCallerBreakers } });
+  runs: { idle: '20s' }, breaker: kNoCallerBreakers, simulated: 'filler' } });
 try {
+  await fill(world);
   const samples = await soak(world);
   const early = median(samples, Math.min(5 * 6, Math.ceil((samples.length - 1) / 4)));
   const late = median(samples, samples.length - 1);
@@ -106,7 +125,7 @@ try {
     + `${(growth * 100).toFixed(1)}% (at most ${kMostGrowth * 100}%)`);
   world.keys = world.everyKey;
   world.counted = false;      // keys that were revoked do not say what they used
-  await world.balance({ alien: 1 });
+  await world.balance();
   if (growth > kMostGrowth) process.exitCode = 1;
 } catch (error) {
   console.error(error);

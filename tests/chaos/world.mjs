@@ -48,10 +48,15 @@ function configOf(provider, mcp, overrides) {
     reservation: { trust_cap: 32, top_up: 8 }, upstreams: [{ path: '/mcp/tools', kind: 'mcp', url: mcp.url, server: 'tools' }],
     ...overrides,
   });
-  for (const one of Object.values(config.providers)) {
-    one.timeouts = { connect: '1s', idle: '600ms', first_byte: '600ms', total: '5s', ...overrides.timeoutsOfProviders };
+  for (const one of Object.values(config.providers)) {   // `simulated`: a model that answers at once, in the process
+    one.timeouts = { connect: '1s', idle: '1500ms', first_byte: '1500ms', total: '10s', ...overrides.timeoutsOfProviders };
   }
   delete config.timeoutsOfProviders;
+  if (config.simulated) {
+    config.providers.quick = { simulate: { output_tokens: '1..1', first_byte: '0ms', tokens_per_second: 1_000_000 } };
+    config.models = { [config.simulated]: { provider: 'quick', price: { input: 1, output: 1 } }, ...config.models };
+  }
+  delete config.simulated;
   return config;
 }
 
@@ -85,6 +90,9 @@ export class World {
     this.calls = new Map();      // mark: what its client saw
     this.keys = [];
     this.loads = [];
+    this.others = [];            // further providers
+    this.strangers = new Set();  // names of keys whose requests bear no marks
+    this.unread = false;         // requests may be lost in the provider's sockets: sent, never read
     this.counted = true;         // the counters' windows hold all that happened; false once the clock was stepped
   }
 
@@ -135,21 +143,25 @@ export class World {
   }
 }
 
-// `data`: another folder for the data; `env`: of the process; `late`: weir is prepared, not started, and has no keys yet.
-export async function startWorld(t, { config = {}, keys = 4, seed = kSeed, data, env, late = false } = {}) {
+// `data`: another folder for the data; `env`: of the process; `adjust(config)`: changes what `config` alone cannot;
+// `before(world)`: starts what that needs.
+export async function startWorld(t, { config = {}, keys = 4, seed = kSeed, data, env, before, adjust = () => {} } = {}) {
   const world = new World(t, seed);
   world.say(`seed ${seed}${kLong ? '' : ', brief'}`);
   try {
     world.provider = await startProvider({ book: new ProductionBook() });
     world.book = world.provider.book;
     world.mcp = await startModernServer({ onCall: (body) => world.book.executed(body.params.arguments.mark, body.params.name) });
-    world.weir = await prepareWeir(configOf(world.provider, world.mcp, config), env);
+    await before?.(world);
+    const whole = configOf(world.provider, world.mcp, config);
+    adjust(whole);
+    world.weir = await prepareWeir(whole, env);
     if (data) {
       world.weir.data = path.join(data, 'data');
       await world.weir.writeConfig();
     }
     for (let i = 0; i < keys; i += 1) world.keys.push(await world.weir.createKey(`chaos-${i}`));
-    if (!late) await world.restart();
+    await world.restart();
   } catch (error) {
     await world.close();
     throw error;

@@ -1,5 +1,5 @@
 // The provider's production book: what was really produced for each request, whoever got how much of it. A request is
-// known by its mark, a word "mark-…" anywhere in its body.
+// known by its mark, a word "mark-…" anywhere in its body, or in the header x-mark.
 //
 //   const provider = await startProvider({ book: new ProductionBook() });
 //   provider.book.of('mark-7');   // [{model, status, input, sent, whole, said, aborted, open}], one entry per attempt
@@ -29,7 +29,7 @@ export class ProductionBook {
 
   // Called once for each request that arrived; the entry is complete when `response` is closed.
   begin(seen, response) {
-    const mark = markOf(seen.body.toString('latin1'));
+    const mark = markOf(seen.header('x-mark') ?? seen.body.toString('latin1'));
     if (mark === undefined) {
       this.unmarked += 1;
       return;

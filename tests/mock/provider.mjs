@@ -36,7 +36,8 @@ class Seen {
   header(name) { return this.headers[name]; }
 }
 
-export async function startProvider({ tls, book } = {}) {
+// `port`: one that was free before, so that a provider can come back.
+export async function startProvider({ tls, book, port = 0 } = {}) {
   const provider = {
     requests: [],
     produced: { input: 0, output: 0 },   // of answers that were sent whole
@@ -60,11 +61,17 @@ export async function startProvider({ tls, book } = {}) {
   };
   const server = tls ? https.createServer(tls, handler) : http.createServer(handler);
   server.keepAliveTimeout = 60_000;
-  server.on('connection', () => { provider.connections += 1; });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sockets = new Set();
+  server.on('connection', (socket) => {
+    provider.connections += 1;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise((resolve, reject) => { server.once('error', reject).listen(port, '127.0.0.1', resolve); });
   provider.port = server.address().port;
   provider.url = `${tls ? 'https' : 'http'}://127.0.0.1:${provider.port}`;
-  provider.dropConnections = () => server.closeAllConnections();   // answers under way are reset
+  // Resets connections, whatever is under way on them: all, or those that `chosen` says.
+  provider.dropConnections = (chosen = () => true) => { for (const socket of sockets) if (chosen()) socket.resetAndDestroy(); };
   provider.close = () => new Promise((resolve) => {
     server.close(resolve);
     server.closeAllConnections();
