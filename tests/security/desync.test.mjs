@@ -11,7 +11,7 @@ import { startBackend } from './backend.mjs';
 import { kAnswerCases, kRequestCases } from './desync_cases.mjs';
 import { startHaproxy, startNginx } from './proxies.mjs';
 
-const kQuietMs = 1500;   // longest wait for an answer to an attack: the proxies give up at 300 ms, Weir at once or never
+const kQuietMs = 500;   // longest wait for an answer to an attack: the proxies give up at 300 ms, Weir at once or never
 
 let backend;
 let weir;
