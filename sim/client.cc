@@ -6,6 +6,10 @@
 #include <array>
 #include <utility>
 
+#include "clients/agents.h"
+#include "clients/callers.h"
+#include "clients/deciders.h"
+#include "clients/others.h"
 #include "clients/talkers.h"
 
 namespace weir::sim {
@@ -17,14 +21,23 @@ struct Kind {
   std::string_view word;
   Maker make;
 };
-constexpr std::array<Kind, 8> kKinds = {{{"human", client::make_human},
-                                         {"tenant", client::make_human},
-                                         {"slow_reader", client::make_human},
-                                         {"conversational", client::make_conversational},
-                                         {"batch", client::make_batch},
-                                         {"disconnector", client::make_disconnector},
-                                         {"retrier", client::make_retrier},
-                                         {"prober", client::make_prober}}};
+constexpr std::array<Kind, 17> kKinds = {{{"human", client::make_human},
+                                          {"tenant", client::make_human},
+                                          {"slow_reader", client::make_human},
+                                          {"conversational", client::make_conversational},
+                                          {"batch", client::make_batch},
+                                          {"disconnector", client::make_disconnector},
+                                          {"retrier", client::make_retrier},
+                                          {"prober", client::make_prober},
+                                          {"fan_out", client::make_fan_out},
+                                          {"loop", client::make_loop},
+                                          {"tool_spammer", client::make_tool_spammer},
+                                          {"budgeter", client::make_budgeter},
+                                          {"deciders", client::make_decider},
+                                          {"mcp", client::make_mcp},
+                                          {"caller", client::make_caller},
+                                          {"garbage", client::make_garbage},
+                                          {"operator", client::make_operator}}};
 
 bool key_exists(const client::Manners& manners, const Context& context) {
   if (!manners.keys.empty()) return context.keys.contains(manners.keys + "-0");

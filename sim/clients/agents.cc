@@ -101,10 +101,8 @@ class FanOut final : public Agent {
     children_.pop_front();
     Extra extra;
     extra.headers.emplace_back("X-Weir-Lineage", child_->lineage);
-    Talk talk{.system = "You are a sub-agent.",
-              .turns = {question(between(manners_.prompt))},
-              .tools = {},
-              .previous = {}};
+    Talk talk{
+        .system = "You are a sub-agent.", .turns = {question(between(manners_.prompt))}, .tools = {}, .previous = {}};
     ask(wish_, talk, extra);
   }
 

@@ -54,7 +54,7 @@ std::expected<std::string, AdminFault> read_reason(std::string_view body) {
     return fault(400, "The body must be one JSON object in UTF-8, such as {\"reason\": \"loops\"}.");
   }
   std::string_view reason;
-  for (const auto& [name, value] : members) {
+  for (const auto [name, value] : members) {
     if (name != "reason") return fault(400, "The body has a member that is not known; known is `reason`.");
     if (value.get_string().get(reason) != simdjson::SUCCESS || !is_plain_value(reason)) {
       return fault(400, "`reason` must be a text of at most 256 bytes without control characters.");

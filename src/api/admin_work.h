@@ -10,10 +10,10 @@
 
 #include <cstddef>
 #include <functional>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/time.h"
 #include "records/store.h"
 
@@ -29,7 +29,7 @@ class AdminWork {
   // False if too much is waiting.
   bool push(Piece piece) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (waiting_.size() >= kMaxAdminWork) return false;
       waiting_.push_back(std::move(piece));
     }
@@ -41,7 +41,7 @@ class AdminWork {
   bool run(Store& store, TimeNs now) {
     std::vector<Piece> pieces;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       pieces.swap(waiting_);
     }
     for (const Piece& piece : pieces) piece(store, now);
@@ -50,8 +50,8 @@ class AdminWork {
 
  private:
   const std::function<void()> wake_;
-  std::mutex mutex_;
-  std::vector<Piece> waiting_;
+  Mutex mutex_;
+  std::vector<Piece> waiting_ WEIR_GUARDED_BY(mutex_);
 };
 
 }  // namespace weir

@@ -35,11 +35,10 @@ class Out {
   std::string& out_;
 };
 
-// Reads what Out wrote; after anything that does not fit, ok() is false and every value is zero.
+// Reads what Out wrote; after anything that does not fit, done() is false and every value is zero.
 class In {
  public:
   explicit In(std::string_view bytes) : rest_(bytes) {}
-  bool ok() const { return ok_; }
   bool done() const { return ok_ && rest_.empty(); }
   std::int64_t number() {
     std::uint64_t value = 0;

@@ -55,7 +55,7 @@ class BodyReader {
     if (value.get_object().get(all) != simdjson::SUCCESS) return fault(fmt::format("{} must be a JSON object", where));
     if (all.size() > kMaxMembers) return fault(fmt::format("{} has more than {} members", where, kMaxMembers));
     std::vector<std::string_view> seen;
-    for (const auto& [name, each] : all) {
+    for (const auto [name, each] : all) {
       if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
         return fault(fmt::format("{} has `{}` twice; send it once", where, shown(name)));
       }

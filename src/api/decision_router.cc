@@ -5,7 +5,7 @@
 namespace weir {
 
 std::size_t DecisionRouter::join(DecisionDesk& desk, Services& services, Post post) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   desk.share(holds_);
   shards_.push_back({&desk, &services, std::move(post)});
   count_ = shards_.size();
@@ -13,7 +13,7 @@ std::size_t DecisionRouter::join(DecisionDesk& desk, Services& services, Post po
 }
 
 void DecisionRouter::leave(std::size_t shard) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   shards_[shard].post = nullptr;
 }
 
@@ -22,14 +22,14 @@ std::size_t DecisionRouter::shard_of(Hash128 id) const {
 }
 
 void DecisionRouter::run(std::size_t shard, Work work) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const Shard& to = shards_[shard];
   if (!to.post) return;
   to.post([desk = to.desk, services = to.services, work = std::move(work)] { work(*desk, *services); });
 }
 
 void DecisionRouter::post(std::size_t shard, std::function<void()> work) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   if (shards_[shard].post) shards_[shard].post(std::move(work));
 }
 

@@ -11,10 +11,10 @@
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <vector>
 
 #include "api/decision_desk.h"
+#include "base/mutex.h"
 
 namespace weir {
 
@@ -42,8 +42,8 @@ class DecisionRouter {
     Post post;
   };
   HoldsPerKey holds_;  // of all desks
-  mutable std::mutex mutex_;
-  std::vector<Shard> shards_;
+  mutable Mutex mutex_;
+  std::vector<Shard> shards_ WEIR_GUARDED_BY(mutex_);
   std::atomic<std::size_t> count_{0};
 };
 

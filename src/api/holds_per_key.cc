@@ -3,7 +3,7 @@
 namespace weir {
 
 bool HoldsPerKey::take(const std::string& key) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   std::uint32_t& open = open_[key];
   if (open >= kMaxHoldsPerKey) return false;
   ++open;
@@ -11,24 +11,24 @@ bool HoldsPerKey::take(const std::string& key) {
 }
 
 void HoldsPerKey::adopt(const std::string& key) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   ++open_[key];
 }
 
 void HoldsPerKey::give_back(const std::string& key) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto found = open_.find(key);
   if (found != open_.end() && --found->second == 0) open_.erase(found);
 }
 
 std::uint32_t HoldsPerKey::open(const std::string& key) const {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto found = open_.find(key);
   return found == open_.end() ? 0 : found->second;
 }
 
 std::size_t HoldsPerKey::keys() const {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   return open_.size();
 }
 

@@ -9,9 +9,10 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <unordered_map>
+
+#include "base/mutex.h"
 
 namespace weir {
 
@@ -28,8 +29,8 @@ class HoldsPerKey {
   std::size_t keys() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::uint32_t> open_;
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, std::uint32_t> open_ WEIR_GUARDED_BY(mutex_);
 };
 
 }  // namespace weir

@@ -126,6 +126,8 @@ TEST(KeysCommand, ErrorsAreOneLineWithTheRightCode) {
       {{"keys", "create", "--name", "c", "--user", "a\x01"}, kExitCouldNotRun},
       {{"usage", "--since", "yesterday"}, kExitCouldNotRun},
       {{"usage", "--by", "colour"}, kExitCouldNotRun},
+      {{"usage", "--purge"}, kExitCouldNotRun},
+      {{"usage", "--purge", "--user", ""}, kExitCouldNotRun},
       {{"audit", "--since", "2026-02-31T00:00:00Z"}, kExitCouldNotRun},
   };
   for (const auto& [words, code] : cases) {

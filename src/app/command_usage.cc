@@ -143,10 +143,34 @@ Result<void> run(const UsageOptions& options, const CommandContext& context) {
   });
 }
 
+Result<void> purge(const UsageOptions& options, const CommandContext& context) {
+  if (options.subject.empty()) return fail("--purge needs --user, --key or --tenant: whose rows are to be deleted");
+  const auto dir = data_directory(options.store, context);
+  if (!dir) return std::unexpected(dir.error());
+  auto store = Store::open(*dir);
+  if (!store) return std::unexpected(store.error());
+  const TimeNs now = context.now();
+  const auto done = store->purge_subject(options.subject, {.at = now, .by = "cli"});
+  if (!done) return std::unexpected(done.error());
+  if (options.json) {
+    std::string out;
+    JsonWriter w(out);
+    w.begin_object().key("deleted").number(done->rows).key("until").string(format_rfc3339(now, 3));
+    w.key("subject").string(done->mark).end_object();
+    output(context) << out << '\n';
+  } else {
+    output(context) << fmt::format(
+        "{} rows deleted; those of until {} that are still in the journal will not be booked\n"
+        "the audit has it as {}\n",
+        done->rows, format_rfc3339(now), done->mark);
+  }
+  return {};
+}
+
 }  // namespace
 
 int run_usage(const UsageOptions& options, const CommandContext& context) {
-  const auto done = run(options, context);
+  const auto done = options.purge ? purge(options, context) : run(options, context);
   return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
 }
 
@@ -156,8 +180,14 @@ void add_usage_command(CLI::App& app, int& exit_code, const CommandContext& cont
   CLI::Option* config = usage->add_option("-c,--config", options->store.config, "weir.yaml that names the data folder");
   usage->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
   usage->add_flag("--json", options->json, "one JSON object per line");
-  usage->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
-  usage->add_option("--by", options->by, "sums by key, tenant, user, model, agent, tool, run or day (UTC)");
+  CLI::Option* since = usage->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
+  CLI::Option* by =
+      usage->add_option("--by", options->by, "sums by key, tenant, user, model, agent, tool, run or day (UTC)");
+  CLI::Option* purge = usage->add_flag("--purge", options->purge, "delete all rows of a user, key or tenant, for good");
+  purge->excludes(since)->excludes(by);
+  usage->add_option("--user", options->subject.user, "with --purge: of this user")->needs(purge);
+  usage->add_option("--key", options->subject.key, "with --purge: of the key of this name")->needs(purge);
+  usage->add_option("--tenant", options->subject.tenant, "with --purge: of this tenant")->needs(purge);
   usage->callback([options, &exit_code, context] { exit_code = run_usage(*options, context); });
 }
 

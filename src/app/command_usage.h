@@ -1,4 +1,4 @@
-// `weir usage`: who used what, from the ledger.
+// `weir usage`: who used what, from the ledger; --purge deletes what it has of somebody.
 //
 //   int exit_code = run_usage({.json = true, .since = "24h"}, context);
 #pragma once
@@ -18,6 +18,8 @@ struct UsageOptions {
   bool json = false;
   std::string since;  // empty: everything
   std::string by;     // empty: single rows
+  bool purge = false;
+  PurgeSubject subject;  // whose rows, with `purge`
 };
 
 int run_usage(const UsageOptions& options, const CommandContext& context);

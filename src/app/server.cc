@@ -243,7 +243,7 @@ Result<void> Server::restore_decisions() {
 }
 
 std::shared_ptr<const Policy> Server::current_policy() const {
-  const std::lock_guard lock(policy_mutex_);
+  const MutexLock lock(policy_mutex_);
   return policy_;
 }
 
@@ -273,7 +273,7 @@ void Server::shut_down() {
 // -----------------------------------------------------------------------------------------------------------
 
 void Server::reload(const char* why) {
-  const std::lock_guard lock(policy_mutex_);
+  const MutexLock lock(policy_mutex_);
   if (config_path_.empty()) {
     log_event(LogLevel::kInfo, clock_->now(), "nothing to reload: the built-in policy is in use", {});
     return;
@@ -366,7 +366,7 @@ void Server::note_faults() {
   for (const auto& worker : workers_) {
     if (journal.empty()) journal = worker->journal().reason();
   }
-  const std::lock_guard lock(reason_mutex_);
+  const MutexLock lock(reason_mutex_);
   const auto note = [&](const char* what, std::string& known, const std::string& found) {
     if (known.empty() && !found.empty()) {
       log_event(LogLevel::kError, clock_->now(), "cannot be written", {{"what", what}, {"because", found}});
@@ -453,7 +453,7 @@ std::string Server::why_not_ready() const {
   for (const auto& worker : workers_) {
     if (const std::string why = worker->journal().reason(); !why.empty()) return why + " (new requests get 503)";
   }
-  const std::lock_guard lock(reason_mutex_);
+  const MutexLock lock(reason_mutex_);
   if (!ledger_reason_.empty())
     return "the ledger cannot be written: " + ledger_reason_ + " (records wait in the journal)";
   return {};
@@ -478,7 +478,7 @@ void Server::refresh_gauges() {
   metrics_.counter("weir_journal_refused_records_total", "Records for which a failing journal had no room.")
       .set(refused);
   {
-    const std::lock_guard lock(reason_mutex_);
+    const MutexLock lock(reason_mutex_);
     metrics_.gauge("weir_ledger_healthy", "1 while the ledger can be written; else records wait in the journal.")
         .set(ledger_reason_.empty() ? 1 : 0);
     metrics_.gauge("weir_snapshot_healthy", "1 unless the last snapshot failed; until one works the journal grows.")

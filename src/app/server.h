@@ -9,10 +9,10 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "counters/local.h"
 #include "gateway/services.h"
@@ -55,19 +55,21 @@ class Server {
 
  private:
   Server() = default;
-  Result<void> load_first_policy(const ServeOptions& options);
-  Result<void> bind_listeners();
-  Result<void> open_data();
-  Result<void> recover_journal();
-  Result<void> make_first_keys();
-  Result<void> open_workers();
+  // The start, before there is another thread: unchecked.
+  Result<void> load_first_policy(const ServeOptions& options) WEIR_UNCHECKED_LOCKING;
+  Result<void> bind_listeners() WEIR_UNCHECKED_LOCKING;
+  Result<void> open_data() WEIR_UNCHECKED_LOCKING;
+  Result<void> recover_journal() WEIR_UNCHECKED_LOCKING;
+  Result<void> make_first_keys() WEIR_UNCHECKED_LOCKING;
+  Result<void> open_workers() WEIR_UNCHECKED_LOCKING;
   void make_guard();
-  void restore_runs(const ConsumerSnapshot& consumers);
-  Result<void> restore_decisions();
-  std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before);
-  std::shared_ptr<const Policy> current_policy() const;
-  void reload(const char* why);
-  void start_background();
+  void restore_runs(const ConsumerSnapshot& consumers) WEIR_UNCHECKED_LOCKING;
+  Result<void> restore_decisions() WEIR_UNCHECKED_LOCKING;
+  std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before)
+      WEIR_REQUIRES(policy_mutex_);
+  std::shared_ptr<const Policy> current_policy() const WEIR_EXCLUDES(policy_mutex_);
+  void reload(const char* why) WEIR_EXCLUDES(policy_mutex_);
+  void start_background() WEIR_UNCHECKED_LOCKING;
   bool tick();
   void note_faults();
   void watch_agents();
@@ -91,9 +93,9 @@ class Server {
   std::string configured_data_;  // what the file says; --data may have replaced it
   std::vector<int> listeners_;
   int admin_listener_ = -1;
-  std::shared_ptr<const Policy> policy_;
-  mutable std::mutex policy_mutex_;  // reload comes from a signal and from the file watch
-  std::vector<std::string> counter_identities_;
+  std::shared_ptr<const Policy> policy_ WEIR_GUARDED_BY(policy_mutex_);
+  mutable Mutex policy_mutex_;  // reload comes from a signal and from the file watch
+  std::vector<std::string> counter_identities_ WEIR_GUARDED_BY(policy_mutex_);
 
   DirectoryLock lock_;
   Secrets secrets_;
@@ -127,8 +129,11 @@ class Server {
   TimeNs next_poll_ = 0;
   TimeNs next_purge_ = 0;
   std::string audit_kept_because_;  // as logged last: why retention could not delete audit rows
-  mutable std::mutex reason_mutex_;
-  std::string journal_reason_, ledger_reason_, snapshot_reason_;  // "" while all is well
+  mutable Mutex reason_mutex_;
+  // "" while all is well
+  std::string journal_reason_ WEIR_GUARDED_BY(reason_mutex_);
+  std::string ledger_reason_ WEIR_GUARDED_BY(reason_mutex_);
+  std::string snapshot_reason_ WEIR_GUARDED_BY(reason_mutex_);
   std::atomic<bool> snapshot_wanted_{false};
   std::unique_ptr<Background> background_;
 };

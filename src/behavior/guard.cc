@@ -31,7 +31,7 @@ bool Guard::begin(Entry& entry, TimeNs now) {
   if (entry.place == nullptr || !entry.place->run) return false;
   impl_->link_reported(entry);
   Impl::Stripe& stripe = *impl_->stripes[entry.place->run.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   Run* run = stripe.runs.at(entry.place->run);
   if (run == nullptr) return false;
   const bool counts = !run->has(Run::kBegun) || run->has(Run::kOverflow);
@@ -80,12 +80,12 @@ void Guard::refused(Entry& entry, TimeNs until, TimeNs now) {
   place.unlinked = place.prompts = false;
   if (place.taken != 0) {
     Impl::LinkStripe& stripe = impl_->links_of(place.taken);
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     stripe.links.give_back(std::exchange(place.taken, 0), place.taken_run);
   }
   if (!place.run) return;
   Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   Run* run = stripe.runs.at(place.run);
   place.run = {};
   if (run == nullptr) return;
@@ -132,7 +132,7 @@ void Guard::leave(Entry& entry, const Leave& leave, TimeNs now) {
   place.run = {};
   {
     Impl::Stripe& stripe = *impl_->stripes[ref.stripe];
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     Run* run = stripe.runs.at(ref);
     if (run == nullptr) return;
     --run->in_flight;
@@ -177,13 +177,13 @@ void Guard::Impl::drop_trust(Entry& entry, std::string_view cause, TimeNs now) {
     sentence = "end user " + evidence::shown(place.caller_name) + ": " + sentence;
   }
   entry.notes.push_back({AuditEvent::kAdmin, {"profile", "anomalies", 0, change.throttles, 0, sentence}});
-  const std::lock_guard lock(escalations_mutex);
+  const MutexLock lock(escalations_mutex);
   if (escalations.size() >= kMaxEscalations) return;
   escalations.push_back({place.key, action, std::move(sentence)});
 }
 
 std::vector<Guard::Escalation> Guard::take_escalations() {
-  const std::lock_guard lock(impl_->escalations_mutex);
+  const MutexLock lock(impl_->escalations_mutex);
   return std::exchange(impl_->escalations, {});
 }
 
@@ -191,7 +191,7 @@ bool Guard::set_budget(Entry& entry, std::optional<std::int64_t> tokens, std::op
                        Hash128 tag) {
   if (entry.place == nullptr || !entry.place->run) return true;
   Impl::Stripe& stripe = *impl_->stripes[entry.place->run.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   Run* run = stripe.runs.at(entry.place->run);
   if (run == nullptr) return true;
   const bool taken = run->activity != nullptr && run->activity->budget.tag;
@@ -210,7 +210,7 @@ bool Guard::extend(Entry& entry, RunUse more, TimeNs now) {
   if (entry.place == nullptr || entry.rules == nullptr || !entry.place->run) return true;
   Entry::Place& place = *entry.place;
   Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   Run* run = stripe.runs.at(place.run);
   if (run == nullptr) return true;
   const RunRules& rules = entry.rules->runs;
@@ -233,13 +233,13 @@ bool Guard::extend(Entry& entry, RunUse more, TimeNs now) {
 }
 
 std::vector<Guard::EndedBudget> Guard::take_ended_budgets() {
-  const std::lock_guard lock(impl_->escalations_mutex);
+  const MutexLock lock(impl_->escalations_mutex);
   return std::exchange(impl_->ended_budgets, {});
 }
 
 void Guard::Impl::end_run(Run& run, TimeNs now) {
   if (run.activity != nullptr && run.activity->budget.tag) {
-    const std::lock_guard lock(escalations_mutex);
+    const MutexLock lock(escalations_mutex);
     ended_budgets.push_back({run.activity->budget.tag, run.used});
   }
   if (!run.has(Run::kBegun) || (run.has(Run::kTainted) && !run.has(Run::kOrdinary))) return;
@@ -248,10 +248,10 @@ void Guard::Impl::end_run(Run& run, TimeNs now) {
 }
 
 bool Guard::sweep(const BehaviorRules& rules, TimeNs now, std::size_t most) {
-  const std::lock_guard turn(impl_->sweep_mutex);
+  const MutexLock turn(impl_->sweep_mutex);
   for (std::size_t looked = 0; looked < impl_->stripes.size(); ++looked) {
     Impl::Stripe& stripe = *impl_->stripes[impl_->sweep_at];
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     while (Run* run = stripe.runs.next_over(now, rules.runs.idle)) {
       if (most == 0) return false;
       --most;
@@ -266,11 +266,13 @@ bool Guard::sweep(const BehaviorRules& rules, TimeNs now, std::size_t most) {
 
 void Guard::end_all(const BehaviorRules& rules, TimeNs now) {
   static_cast<void>(rules);
-  for (const auto& stripe : impl_->stripes) {
-    const std::lock_guard lock(stripe->mutex);
-    stripe->runs.each([&](Run& run) {
+  for (const auto& each : impl_->stripes) {
+    Impl::Stripe& stripe = *each;
+    const MutexLock lock(stripe.mutex);
+    stripe.runs.each([&](Run& run) {
+      stripe.mutex.held();
       impl_->end_run(run, now);
-      stripe->runs.erase(run);
+      stripe.runs.erase(run);
       impl_->open_runs.fetch_sub(1, std::memory_order_relaxed);
     });
   }
@@ -283,13 +285,13 @@ void Guard::restore(Hash128 owner, std::string_view name, const RunUse& used, st
   if (given) {
     // Somebody else's run of that name is none of this owner's.
     Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of_id(*given)];
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     const Run* known = stripe.runs.find(*given);
     if (known != nullptr && known->owner->id != owner) given.reset();
   }
   const Hash128 id = given ? *given : impl_->named_id(owner, name);
   Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of_id(id)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   Run* run = stripe.runs.find(id);
   if (run != nullptr && run->owner->id != owner) return;
   if (run == nullptr) {
@@ -312,12 +314,12 @@ void Guard::restore(Hash128 owner, std::string_view name, const RunUse& used, st
 Guard::Stats Guard::stats() const {
   Stats out;
   for (const auto& stripe : impl_->stripes) {
-    const std::lock_guard lock(stripe->mutex);
+    const MutexLock lock(stripe->mutex);
     out.runs += stripe->runs.size();
     out.bytes += stripe->runs.bytes();
   }
   for (const auto& stripe : impl_->links) {
-    const std::lock_guard lock(stripe->mutex);
+    const MutexLock lock(stripe->mutex);
     out.links += stripe->links.size();
     out.bytes += stripe->links.bytes();
   }

@@ -159,7 +159,7 @@ bool Guard::hangs_on_arguments(const Entry& entry, std::string_view tool) const 
     return false;
   }
   Impl::Stripe& stripe = *impl_->stripes[entry.place->run.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   const Run* run = stripe.runs.at(entry.place->run);
   if (run == nullptr || run->activity == nullptr) return rules.breaker.repeats.count <= 1;
   const Activity& activity = *run->activity;
@@ -195,7 +195,7 @@ CallVerdict Guard::call(Entry& entry, const ToolCall& call, Destination destinat
   }
   Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
   {
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     Run* run = stripe.runs.at(place.run);
     if (run == nullptr) return verdict;
     Impl::Calling calling{entry, place, *run, call, names_tool(rules.breaker.exempt, call.name), now};
@@ -225,7 +225,7 @@ void Guard::uncall(Entry& entry, const ToolCall& call, TimeNs now) {
   if (entry.place == nullptr || !entry.place->run) return;
   Entry::Place& place = *entry.place;
   Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   Run* run = stripe.runs.at(place.run);
   if (run == nullptr || run->activity == nullptr) return;
   std::uint64_t id = call.id.empty() ? 0 : hash64(call.id);
@@ -243,7 +243,7 @@ void Guard::uncall(Entry& entry, const ToolCall& call, TimeNs now) {
   // Nobody will execute it.
   const std::uint64_t key = impl_->call_key(place.owner, place.caller, call.signature);
   Impl::LinkStripe& links = impl_->links_of(key);
-  const std::lock_guard links_lock(links.mutex);
+  const MutexLock links_lock(links.mutex);
   links.links.take_of(key, place.run);
 }
 
@@ -251,7 +251,7 @@ void Guard::result(Entry& entry, const ToolResult& result, TimeNs now) {
   if (entry.place == nullptr || entry.rules == nullptr || !entry.place->run) return;
   Entry::Place& place = *entry.place;
   Impl::Stripe& stripe = *impl_->stripes[place.run.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   Run* run = stripe.runs.at(place.run);
   if (run == nullptr || run->activity == nullptr) return;
   CallSeen* call = place.executing != 0 ? run->activity->find_executing(place.executing)
@@ -267,7 +267,7 @@ void Guard::result(Entry& entry, const ToolResult& result, TimeNs now) {
 
 void Guard::serves(Hash128 owner, const std::vector<std::string>& tools) {
   Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of(owner)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   std::vector<std::uint64_t>& known = stripe.served.touch(owner);
   for (const std::string& tool : tools) {
     const std::uint64_t hash = hash64(tool);
@@ -279,7 +279,7 @@ void Guard::serves(Hash128 owner, const std::vector<std::string>& tools) {
 
 bool Guard::is_served(Hash128 owner, std::string_view tool) const {
   const Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of(owner)];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   const std::vector<std::uint64_t>* known = stripe.served.find(owner);
   return known != nullptr && std::binary_search(known->begin(), known->end(), hash64(tool));
 }

@@ -399,9 +399,10 @@ Entry Guard::enter(const Arrival& arrival, const BehaviorRules& rules, const Kil
   Impl::Target target = impl_->find_target(arrival, place, lineage);
   Impl::Stripe& stripe = *impl_->stripes[target.ref ? target.ref.stripe : impl_->stripe_of_id(target.id)];
   {
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     if (Run* run = impl_->open_run(stripe, target, arrival, rules, now)) {
       Impl::Visit visit{entry, place, stripe, *run, arrival, target, now};
+      visit.stripe.mutex.held();  // by its other name
       impl_->enter_run(visit, lineage);
       impl_->take_own_announcement(place);
     }

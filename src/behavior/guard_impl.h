@@ -8,12 +8,12 @@
 #include <array>
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/lru_map.h"
+#include "base/mutex.h"
 #include "behavior/caller_breakers.h"
 #include "behavior/guard.h"
 #include "behavior/links.h"
@@ -69,15 +69,15 @@ struct Guard::Impl {
   struct Stripe {
     Stripe(std::uint16_t number, std::size_t cap, std::size_t owners, Runs::OnEvict on_evict)
         : runs(number, cap, std::move(on_evict)), conversations(kMaxConversations), served(owners) {}
-    mutable std::mutex mutex;
-    Runs runs;
-    LruMap<std::uint64_t, PromptLog> conversations;
-    LruMap<Hash128, std::vector<std::uint64_t>, Hash128Hash> served;  // sorted hashes of tools
+    mutable Mutex mutex;
+    Runs runs WEIR_GUARDED_BY(mutex);
+    LruMap<std::uint64_t, PromptLog> conversations WEIR_GUARDED_BY(mutex);
+    LruMap<Hash128, std::vector<std::uint64_t>, Hash128Hash> served WEIR_GUARDED_BY(mutex);  // sorted hashes of tools
   };
   struct LinkStripe {
     explicit LinkStripe(std::size_t most) : links(most) {}
-    mutable std::mutex mutex;
-    Links links;
+    mutable Mutex mutex;
+    Links links WEIR_GUARDED_BY(mutex);
   };
 
   // Where a request belongs.
@@ -116,7 +116,8 @@ struct Guard::Impl {
   std::optional<Link> find_by_ids(const Arrival& arrival) const;
   std::optional<Link> find_by_links(const Arrival& arrival) const;
   Target find_target(const Arrival& arrival, Entry::Place& place, const std::optional<Lineage>& lineage);
-  Run* open_run(Stripe& stripe, Target& target, const Arrival& arrival, const BehaviorRules& rules, TimeNs now);
+  Run* open_run(Stripe& stripe, Target& target, const Arrival& arrival, const BehaviorRules& rules, TimeNs now)
+      WEIR_REQUIRES(stripe.mutex);
 
   // Entering (guard_enter.cc); under the stripe's lock.
   struct Results {
@@ -135,16 +136,16 @@ struct Guard::Impl {
     Results results{};
   };
   bool stopped_by_switch(Entry& entry, const Arrival& arrival) const;
-  void enter_run(Visit& visit, const std::optional<Lineage>& lineage);
-  void take_results(Visit& visit);
-  void take_one_result(Visit& visit, std::size_t index);
-  bool was_announced(const Visit& visit, const ToolResult& result) const;
+  void enter_run(Visit& visit, const std::optional<Lineage>& lineage) WEIR_REQUIRES(visit.stripe.mutex);
+  void take_results(Visit& visit) WEIR_REQUIRES(visit.stripe.mutex);
+  void take_one_result(Visit& visit, std::size_t index) WEIR_REQUIRES(visit.stripe.mutex);
+  bool was_announced(const Visit& visit, const ToolResult& result) const WEIR_REQUIRES(visit.stripe.mutex);
   void remember_reported(const Visit& visit, const ToolResult& result);
-  void judge_run(Visit& visit, const std::optional<Lineage>& lineage);
+  void judge_run(Visit& visit, const std::optional<Lineage>& lineage) WEIR_REQUIRES(visit.stripe.mutex);
   static RunUse most_of(const Run& run, const RunRules& rules);
-  bool judge_bounds(Visit& visit);
-  bool judge_children(Visit& visit, const std::optional<Lineage>& lineage);
-  void judge_prompt(Visit& visit);
+  bool judge_bounds(Visit& visit) WEIR_REQUIRES(visit.stripe.mutex);
+  bool judge_children(Visit& visit, const std::optional<Lineage>& lineage) WEIR_REQUIRES(visit.stripe.mutex);
+  void judge_prompt(Visit& visit) WEIR_REQUIRES(visit.stripe.mutex);
   void enter_caller(Entry& entry, const Arrival& arrival, TimeNs now);
 
   // Calls (guard_calls.cc).
@@ -168,8 +169,8 @@ struct Guard::Impl {
   void note_rates(Entry& entry, const RateEvent& event, TimeNs now);
   void leave_callers(Entry& entry, const Leave& leave, TimeNs now);
   void link_reported(const Entry& entry);
-  void undo_prompt(Stripe& stripe, Run& run, const Entry::Place& place);
-  void undo_counts(Stripe& stripe, Run& run, const Entry::Place& place, TimeNs now);
+  void undo_prompt(Stripe& stripe, Run& run, const Entry::Place& place) WEIR_REQUIRES(stripe.mutex);
+  void undo_counts(Stripe& stripe, Run& run, const Entry::Place& place, TimeNs now) WEIR_REQUIRES(stripe.mutex);
 
   Options options;
   std::vector<std::unique_ptr<Stripe>> stripes;
@@ -177,11 +178,11 @@ struct Guard::Impl {
   LineageSigner signer;
   std::atomic<std::uint64_t> next_id{1};
   std::atomic<std::size_t> open_runs{0};
-  std::size_t sweep_at = 0;
-  std::mutex sweep_mutex;
-  std::mutex escalations_mutex;
-  std::vector<Escalation> escalations;
-  std::vector<EndedBudget> ended_budgets;  // as many as there are budgets
+  Mutex sweep_mutex;
+  std::size_t sweep_at WEIR_GUARDED_BY(sweep_mutex) = 0;
+  Mutex escalations_mutex;
+  std::vector<Escalation> escalations WEIR_GUARDED_BY(escalations_mutex);
+  std::vector<EndedBudget> ended_budgets WEIR_GUARDED_BY(escalations_mutex);  // as many as there are budgets
   Profiles profiles;
   Rates rates;
   mutable Trust trust;

@@ -85,13 +85,13 @@ Link link_to(const RunRef& run, int depth) {
 
 void Guard::Impl::put_link(std::uint64_t key, const Entry::Place& place, const RunRef& run, int depth) {
   LinkStripe& stripe = links_of(key);
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   stripe.links.put(key, link_to(run, depth), fold(place.owner));
 }
 
 void Guard::Impl::push_link(std::uint64_t key, const Entry::Place& place, const RunRef& run, int depth, bool once) {
   LinkStripe& stripe = links_of(key);
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   stripe.links.push(key, link_to(run, depth), fold(place.owner), once);
 }
 
@@ -118,19 +118,19 @@ void Guard::Impl::link_reported(const Entry& entry) {
 
 std::optional<Link> Guard::Impl::find_link(std::uint64_t key) const {
   const LinkStripe& stripe = links_of(key);
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   return stripe.links.find(key);
 }
 
 std::vector<Link> Guard::Impl::find_links(std::uint64_t key) const {
   const LinkStripe& stripe = links_of(key);
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   return stripe.links.all(key);
 }
 
 bool Guard::Impl::is_alive(const RunRef& ref) const {
   Stripe& stripe = *stripes[ref.stripe];
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   return stripe.runs.at(ref) != nullptr;
 }
 
@@ -142,7 +142,7 @@ std::optional<Link> Guard::Impl::take_announced(Entry::Place& place) {
     std::optional<Link> link;
     {
       LinkStripe& stripe = links_of(key);
-      const std::lock_guard lock(stripe.mutex);
+      const MutexLock lock(stripe.mutex);
       link = stripe.links.take(key);
     }
     if (!link) break;
@@ -162,7 +162,7 @@ void Guard::Impl::take_own_announcement(Entry::Place& place) {
   if (place.executing == 0 || place.taken != 0) return;
   const std::uint64_t key = call_key(place.owner, place.caller, place.executing);
   LinkStripe& stripe = links_of(key);
-  const std::lock_guard lock(stripe.mutex);
+  const MutexLock lock(stripe.mutex);
   if (!stripe.links.take_of(key, place.run)) return;
   place.taken = key;
   place.taken_run = place.run;
@@ -182,7 +182,7 @@ std::optional<Link> Guard::Impl::find_by_turn(const Arrival& arrival) const {
   int most = -1;
   for (const Link& link : find_links(turn_key(arrival.owner, arrival.caller, facts.turn))) {
     Stripe& stripe = *stripes[link.run.stripe];
-    const std::lock_guard lock(stripe.mutex);
+    const MutexLock lock(stripe.mutex);
     const Run* run = stripe.runs.at(link.run);
     if (run == nullptr) continue;
     const int waits =
@@ -228,7 +228,7 @@ Guard::Impl::Target Guard::Impl::find_target(const Arrival& arrival, Entry::Plac
     const auto link = find_by_links(arrival);
     if (link) {
       Stripe& stripe = *stripes[stripe_of_id(target.id)];
-      const std::lock_guard lock(stripe.mutex);
+      const MutexLock lock(stripe.mutex);
       const Run* run = stripe.runs.find(target.id);
       target.continues = run != nullptr && stripe.runs.ref(*run) == link->run;
     }
@@ -241,7 +241,7 @@ Guard::Impl::Target Guard::Impl::find_target(const Arrival& arrival, Entry::Plac
     if (const auto own = run_id_from(arrival.run)) {
       // The name that Weir gave to a run, said back by its owner.
       Stripe& stripe = *stripes[stripe_of_id(*own)];
-      const std::lock_guard lock(stripe.mutex);
+      const MutexLock lock(stripe.mutex);
       const Run* run = stripe.runs.find(*own);
       if (run != nullptr && run->owner->id == arrival.owner) target.id = *own;
     }

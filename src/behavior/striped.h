@@ -10,8 +10,8 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "weir/types.h"
 
 namespace weir {
@@ -28,18 +28,19 @@ class Striped {
     for (Slot& slot : slots_) slot.part = make();
   }
 
+  // The only way to a part, so that none is touched unlocked: which mutex it is, no expression says.
   class Locked {
    public:
-    Locked(std::mutex& mutex, Part& part) : lock_(mutex), part_(part) {}
+    Locked(Mutex& mutex, Part& part) WEIR_UNCHECKED_LOCKING : lock_(mutex), part_(part) {}
     Part* operator->() const { return &part_; }
     Part& operator*() const { return part_; }
 
    private:
-    std::scoped_lock<std::mutex> lock_;
+    MutexLock lock_;
     Part& part_;
   };
   Locked lock(const Hash128& key) const { return lock_at(Hash128Hash{}(key) >> 32U); }
-  Locked lock_at(std::size_t number) const {
+  Locked lock_at(std::size_t number) const WEIR_UNCHECKED_LOCKING {
     const Slot& slot = slots_[number % kParts];
     return Locked(slot.mutex, *slot.part);
   }
@@ -54,7 +55,7 @@ class Striped {
 
  private:
   struct Slot {
-    mutable std::mutex mutex;
+    mutable Mutex mutex;
     std::unique_ptr<Part> part;
   };
   std::array<Slot, kParts> slots_;

@@ -32,7 +32,9 @@ void StripeLocks::insert(Stripe& stripe) {
 
 void Admission::evict() {
   for (std::uint8_t i = 0; i < place_count_; ++i) {
-    engine_.table.evict_some(*places_[i].stripe, now_, 2u + inserted_);
+    Stripe& stripe = *places_[i].stripe;
+    stripe.lock.held();
+    engine_.table.evict_some(stripe, now_, 2u + inserted_);
   }
 }
 
@@ -96,7 +98,9 @@ Admission::Admission(Engine& engine, std::span<const Subject> subjects, std::spa
 [[gnu::always_inline]] inline bool Admission::find_records() {
   if (place_count_ > 1) {
     for (std::uint8_t i = 0; i < place_count_; ++i) {
-      const Record* record = engine_.table.probable(*places_[i].stripe, places_[i].key);
+      const Stripe& stripe = *places_[i].stripe;
+      stripe.lock.held();
+      const Record* record = engine_.table.probable(stripe, places_[i].key);
       if (record == nullptr) continue;
       __builtin_prefetch(record);
       __builtin_prefetch(reinterpret_cast<const char*>(record) + 64);
@@ -105,6 +109,7 @@ Admission::Admission(Engine& engine, std::span<const Subject> subjects, std::spa
   bool complete = true;
   for (std::uint8_t i = 0; i < place_count_; ++i) {
     Place& place = places_[i];
+    place.stripe->lock.held();
     place.record = engine_.table.find(*place.stripe, place.key);
     place.cursor = sizeof(Record);
     place.t = std::max({now_, place.record == nullptr ? 0 : place.record->last_t, place.stripe->floor});
@@ -130,6 +135,7 @@ Admission::Admission(Engine& engine, std::span<const Subject> subjects, std::spa
       step.place = place_of_subject_[demand.subject];
       if (places_[step.place].use_overflow) step.place = places_[step.place].overflow;
       Place& place = places_[step.place];
+      place.stripe->lock.held();
       step.cell = place.record == nullptr ? nullptr
                                           : engine_.find_next_cell(*place.stripe, place.record, *step.def, place.cursor,
                                                                    demand.quota.amount, converted);
@@ -216,6 +222,7 @@ bool Admission::make_room(Decision& decision) {
       Step& step = steps_[i];
       if (!step.charges) continue;
       Place& place = places_[step.place];
+      place.stripe->lock.held();
       const bool is_new = place.record == nullptr;
       const std::int64_t amount = clamp_amount(demands_[i].quota.amount);
       const auto ready = engine_.make_ready(*place.stripe, place.record, place.key, place.owner, *step.def, place.t,
@@ -262,6 +269,7 @@ void Admission::commit(std::vector<Effect>* effects, Reservation* reservation, b
     }
     if (!step.charges) continue;
     Place& place = places_[step.place];
+    place.stripe->lock.held();
     const Booked booked = charge(*step.def, *step.cell,
                                  {.at = place.t,
                                   .units = demand.cost,

@@ -18,7 +18,8 @@ namespace weir::engine {
 
 inline constexpr std::size_t kMaxPlaces = 2 * kMaxDemands;  // subjects and their overflows
 
-// The stripes of one operation, locked in order of address.
+// The stripes of one operation, locked in order of address. They are as many as it has subjects, which the analysis of
+// locks cannot follow: who works on one of them says lock.held().
 class StripeLocks {
  public:
   ~StripeLocks() { unlock(); }
@@ -29,10 +30,10 @@ class StripeLocks {
       insert(stripe);
     }
   }
-  void lock() {
+  void lock() WEIR_UNCHECKED_LOCKING {
     for (; locked_ < count_; ++locked_) stripes_[locked_]->lock.lock();
   }
-  void unlock() {
+  void unlock() WEIR_UNCHECKED_LOCKING {
     while (locked_ > 0) stripes_[--locked_]->lock.unlock();
   }
 

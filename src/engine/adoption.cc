@@ -70,7 +70,7 @@ void open_hold(Cell& cell, const HeldDemand& demand) {
 bool Engine::adopt(const HeldDemand& demand, const Def& def) {
   if (demand.units <= 0) return true;
   Stripe& stripe = table.stripe_of(demand.subject);
-  std::lock_guard guard(stripe.lock);
+  const SpinGuard guard(stripe.lock);
   Record* record = table.find(stripe, demand.subject);
   const std::int64_t amount = clamp_amount(demand.quota.amount);
   if (make_ready(stripe, record, demand.subject, {}, def, 0, 0, amount, true) != Ready::kYes) return false;
@@ -90,12 +90,13 @@ using engine::Def;
 using engine::Held;
 using engine::Reservation;
 using engine::Shelf;
+using engine::SpinGuard;
 
 bool Limiter::held(Hash128 id, HeldReservation& out) const {
   out = {.id = id};
   if (!id) return false;
   Shelf& shelf = impl_->book.shelf_of(id);
-  std::lock_guard guard(shelf.lock);
+  const SpinGuard guard(shelf.lock);
   Reservation* reservation = shelf.find(id);
   if (reservation == nullptr || reservation->state != engine::State::kOpen) return false;
   out.deadline = reservation->deadline;
@@ -110,7 +111,7 @@ bool Limiter::held(Hash128 id, HeldReservation& out) const {
 bool Limiter::adopt(const HeldReservation& from) {
   if (!from.id || from.count > kMaxDemands || from.demands.size() > from.count) return false;
   Shelf& shelf = impl_->book.shelf_of(from.id);
-  std::lock_guard guard(shelf.lock);
+  const SpinGuard guard(shelf.lock);
   if (shelf.find(from.id) != nullptr || shelf.find_closed(from.id) >= 0) return false;
   if (!impl_->book.take_place()) return false;
   Decision decision;

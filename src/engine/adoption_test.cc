@@ -2,9 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <random>
 
-#include "engine/test_support.h"
+#include "engine/prove_support.h"
 
 namespace weir::engine {
 namespace {
@@ -100,10 +99,9 @@ std::unique_ptr<Limiter> restarted(const Lived& lived) {
   return limiter;
 }
 
-TEST(Adopt, AHistoryWithARestartIsTheHistoryWithout) {
-  for (int seed = 0; seed < scaled(200); ++seed) {
-    SCOPED_TRACE(seed);
-    std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+TEST(P14Crash, AHistoryWithARestartIsTheHistoryWithout) {
+  check_seeds(200, [](std::uint64_t seed) {
+    Random random(seed);
     Lived lived;
     TimeNs now = kTestStart;
     const std::uint64_t snapshot_at = random() % 120, restart_at = random() % 120;
@@ -151,7 +149,7 @@ TEST(Adopt, AHistoryWithARestartIsTheHistoryWithout) {
       if (second) expect_same(lived.limiter, lived.ids, *second, *ids, now);
       if (testing::Test::HasFatalFailure()) return;
     }
-  }
+  });
 }
 
 TEST(Adopt, IsOnceAndSettlesOnce) {

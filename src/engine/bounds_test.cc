@@ -2,6 +2,10 @@
 // max_reservations, shadow demands. P18 through a whole limiter.
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <random>
+#include <set>
+
 #include "engine/test_support.h"
 #include "weir/subject.h"
 
@@ -96,6 +100,84 @@ TEST(Bounds, SixteenDemandsOfSixteenSubjectsAreOneStepAndSeventeenAreRefused) {
     const Ask one{.counter = counter, .amount = 9, .key = {5, i + 1}};
     EXPECT_EQ(peek(limiter, one, at(0)).verdicts[0].used, 3);
   }
+}
+
+// The last place of an owner, asked for by two new subjects of one request: the first gets it, the other counts with
+// the overflow, and what the overflow refuses charges neither.
+TEST(Bounds, TwoNewSubjectsOfOneRequestShareTheLastPlaceOfTheirOwner) {
+  for (const bool overflow_is_full : {false, true}) {
+    Limiter limiter;
+    const CounterId counter = sliding(limiter, "c", 60 * kSecond);
+    Ask ask{.counter = counter, .amount = 100, .owner = {7, 7}, .overflow = {8, 8}};
+    for (std::uint64_t i = 1; i < kMaxChildren; ++i) {
+      ask.key = {1, i};
+      ASSERT_TRUE(admit(limiter, ask, at(0)).admitted);
+    }
+    if (overflow_is_full) {
+      ASSERT_TRUE(admit(limiter, {.counter = counter, .amount = 100, .cost = 98, .key = {8, 8}}, at(0)).admitted);
+    }
+    const std::array<Subject, 2> subjects{Subject{.key = {2, 1}, .owner = {7, 7}, .overflow = {8, 8}},
+                                          Subject{.key = {2, 2}, .owner = {7, 7}, .overflow = {8, 8}}};
+    const std::array<Demand, 2> demands{Demand{.counter = counter, .subject = 0, .cost = 5, .quota = {.amount = 100}},
+                                        Demand{.counter = counter, .subject = 1, .cost = 3, .quota = {.amount = 100}}};
+    Decision decision;
+    limiter.admit({.subjects = subjects, .demands = demands, .now = at(1)}, decision);
+    EXPECT_EQ(decision.admitted, !overflow_is_full);
+    EXPECT_FALSE(decision.table_full);
+    const auto used = [&](Hash128 key) {
+      return peek(limiter, {.counter = counter, .amount = 100, .key = key}, at(1)).verdicts[0].used;
+    };
+    EXPECT_EQ(used({2, 1}), overflow_is_full ? 0 : 5);
+    EXPECT_EQ(used({2, 2}), 0) << "no record of its own";
+    EXPECT_EQ(used({8, 8}), overflow_is_full ? 98 : 3);
+  }
+}
+
+TEST(Bounds, AmountsOutOfRangeAreBroughtIntoIt) {
+  Limiter limiter;
+  const CounterId counter = sliding(limiter, "c", 60 * kSecond);
+  Ask ask{.counter = counter, .amount = std::numeric_limits<std::int64_t>::max(), .cost = kMaxAmount};
+  EXPECT_TRUE(admit(limiter, ask, at(0)).admitted);
+  ask.cost = 1;
+  EXPECT_FALSE(admit(limiter, ask, at(0)).admitted) << "no amount is above the largest";
+  ask = {.counter = counter, .amount = -5, .key = {1, 3}};
+  const Decision none = admit(limiter, ask, at(0));
+  EXPECT_FALSE(none.admitted);
+  EXPECT_EQ(none.retry_after, kNever) << "as an amount of 0";
+}
+
+// The period of a hold is the one it was made in; what is added later counts in the period of its own instant. Only the
+// newest ones can still be given back.
+TEST(Bounds, AHoldThatGrowsOverManyPeriodsGivesBackWhatStillCounts) {
+  constexpr DurationNs kHour = 3600 * kSecond;
+  Limiter limiter;
+  const CounterId day = limiter.define({.identity = "d", .kind = WindowKind::kCalendar});
+  Ask ask{.counter = day,
+          .amount = 100,
+          .cost = 10,
+          .hold = true,
+          .id = {5, 5},
+          .deadline = at(999'999),
+          .period_start = at(0),
+          .period_end = at(0) + kHour};
+  ASSERT_TRUE(admit(limiter, ask, at(1)).admitted);
+  for (const std::int64_t hours : {2, 4, 6, 8}) {
+    Decision decision;
+    const std::int64_t more = 7;
+    limiter.top_up({5, 5}, {&more, 1}, at(1) + hours * kHour, decision);
+    ASSERT_TRUE(decision.admitted) << hours;
+  }
+  const TimeNs last = at(2) + 8 * kHour;
+  const Ask look{
+      .counter = day, .amount = 100, .cost = 0, .period_start = at(1) + 8 * kHour, .period_end = at(1) + 9 * kHour};
+  EXPECT_EQ(peek(limiter, look, last).verdicts[0].reserved, 7) << "the last period knows its own part only";
+  HeldReservation held;
+  ASSERT_TRUE(limiter.held({5, 5}, held));
+  EXPECT_LE(held.demands.at(0).charges.size(), 3u) << "what no period can give back any more is forgotten";
+  const std::int64_t used = 0;
+  EXPECT_EQ(limiter.settle({5, 5}, {&used, 1}, last).outcome, Outcome::kDone);
+  EXPECT_EQ(peek(limiter, look, last).verdicts[0].reserved, 0);
+  EXPECT_EQ(peek(limiter, look, last).verdicts[0].used, 0);
 }
 
 class TwoDemandsOnOneCounter : public testing::TestWithParam<std::int64_t> {};
@@ -211,6 +293,28 @@ TEST(P18, SubjectsThatLookAlikeNeverShareACounter) {
       EXPECT_TRUE(admit(limiter, ask, at(0)).admitted) << "another limit of the same subject";
     }
   }
+}
+
+// Pieces are copied by their length, short ones in a way of their own, and long subjects are hashed from another place.
+TEST(P18, EveryByteOfAPieceOfAnyLengthCounts) {
+  SubjectSecret secret;
+  std::mt19937 random(1);
+  for (auto& byte : secret) byte = static_cast<unsigned char>(random());
+  SubjectHasher hasher(secret);
+  const auto key = [&](std::string_view piece) { return hasher.begin("caller").add(piece).add("next").finish(); };
+  std::set<Hash128> keys;
+  std::size_t made = 0;
+  for (std::size_t length = 0; length <= 300; ++length) {
+    std::string piece(length, 'a');
+    EXPECT_EQ(key(piece), key(std::string(piece)));
+    keys.insert(key(piece)), ++made;
+    for (std::size_t i = 0; i < length; i += length < 40 ? 1 : 13) {
+      piece[i] = 'b';
+      keys.insert(key(piece)), ++made;
+      piece[i] = 'a';
+    }
+  }
+  EXPECT_EQ(keys.size(), made);
 }
 
 }  // namespace

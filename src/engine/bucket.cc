@@ -6,7 +6,7 @@ std::int64_t bucket_debt(const RateScale& scale, DurationNs over, std::int64_t b
   const std::int64_t most = kMaxTotal - burst;
   DurationNs next_span = 0;
   std::int64_t debt = scale.units_within(over, most, scale.span(most), next_span);
-  if (scale.span(debt) < over) ++debt;
+  if (debt < most && scale.span(debt) < over) ++debt;
   return debt;
 }
 

@@ -45,9 +45,9 @@ std::size_t new_cell_bytes(const Def& def, Shape shape) {
     case Shape::kRing32:
       return ring_bytes(def.buckets, sizeof(std::uint32_t));
     case Shape::kRing64:
-      return ring_bytes(def.buckets, sizeof(std::uint64_t));
+      break;
   }
-  return 0;
+  return ring_bytes(def.buckets, sizeof(std::uint64_t));
 }
 
 void init(const Def& def, Cell& cell, Shape shape, std::size_t bytes) {
@@ -124,9 +124,9 @@ bool is_dead(const Def& def, const Cell& cell, TimeNs t) {
     }
     case Shape::kRing32:
     case Shape::kRing64:
-      return as_ring(cell).open == 0 && ring_total(def, as_ring(cell), t) == 0;
+      break;
   }
-  return false;
+  return as_ring(cell).open == 0 && ring_total(def, as_ring(cell), t) == 0;
 }
 
 std::vector<Charge> contents(const Def& def, const Cell& cell, TimeNs newest) {

@@ -1,6 +1,7 @@
 #include "engine/counter_defs.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace weir::engine {
 
@@ -33,11 +34,17 @@ void CounterDefs::rename(std::uint64_t from, std::uint64_t to, WindowKind kind) 
   Identity* identity = old->second;
   by_hash_.erase(old);
   by_hash_[key_of(to, kind)] = identity;
+  // Its shapes go with it, or a later counter of the old name would find them and share its cells.
+  const auto [begin, end] = shapes_.equal_range(key_of(from, kind));
+  std::vector<const Def*> own;
+  for (auto it = begin; it != end; ++it) own.push_back(it->second);
+  shapes_.erase(begin, end);
+  for (const Def* def : own) shapes_.emplace(key_of(to, kind), def);
   identity->hash.store(to);
 }
 
 const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, std::uint64_t formerly, bool& first) {
-  std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   if (formerly != 0) rename(formerly, hash, spec.kind);
   Identity& identity = identity_of(hash, spec.kind);
   const Def* def = shape(identity, spec.kind, spec.window, spec.precision);
@@ -51,7 +58,7 @@ const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, std:
 }
 
 const Def* CounterDefs::restore(std::uint64_t hash, WindowKind kind, DurationNs window, std::uint16_t precision) {
-  std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   Identity& identity = identity_of(hash, kind);
   const Def* def = shape(identity, kind, window, precision);
   if (def == nullptr) return nullptr;
@@ -65,7 +72,7 @@ const Def* CounterDefs::restore(std::uint64_t hash, WindowKind kind, DurationNs 
 }
 
 const Def* CounterDefs::find_defined(std::uint64_t hash) const {
-  std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const Def* newest = nullptr;
   for (const WindowKind kind : {WindowKind::kSliding, WindowKind::kBucket, WindowKind::kCalendar}) {
     const auto found = by_hash_.find(key_of(hash, kind));
@@ -77,7 +84,7 @@ const Def* CounterDefs::find_defined(std::uint64_t hash) const {
 }
 
 const Def* CounterDefs::find_defined(std::uint64_t hash, WindowKind kind) const {
-  std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto found = by_hash_.find(key_of(hash, kind));
   if (found == by_hash_.end() || !found->second->defined) return nullptr;
   return found->second->current.load(std::memory_order_relaxed);

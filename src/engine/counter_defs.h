@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "engine/arithmetic.h"
 #include "weir/limiter.h"
 
@@ -86,16 +86,17 @@ class CounterDefs {
   static constexpr std::uint32_t kChunk = 256;
   using Chunk = std::array<Def, kChunk>;
 
-  Identity& identity_of(std::uint64_t hash, WindowKind kind);
-  void rename(std::uint64_t from, std::uint64_t to, WindowKind kind);
-  const Def* shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision);
+  Identity& identity_of(std::uint64_t hash, WindowKind kind) WEIR_REQUIRES(mutex_);
+  void rename(std::uint64_t from, std::uint64_t to, WindowKind kind) WEIR_REQUIRES(mutex_);
+  const Def* shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision)
+      WEIR_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::array<std::atomic<Chunk*>, kMaxDefs / kChunk> chunks_{};
   std::atomic<std::uint32_t> count_{0};
-  std::deque<Identity> identities_;
-  std::unordered_map<std::uint64_t, Identity*> by_hash_;       // by name and kind
-  std::unordered_multimap<std::uint64_t, const Def*> shapes_;  // all shapes of an identity
+  std::deque<Identity> identities_ WEIR_GUARDED_BY(mutex_);
+  std::unordered_map<std::uint64_t, Identity*> by_hash_ WEIR_GUARDED_BY(mutex_);       // by name and kind
+  std::unordered_multimap<std::uint64_t, const Def*> shapes_ WEIR_GUARDED_BY(mutex_);  // all shapes of an identity
 };
 
 }  // namespace weir::engine

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <mutex>
 
 #include "engine/huge_pages.h"
 
@@ -32,7 +31,7 @@ bool IndexMemory::map(Range& range, std::size_t index_bytes) {
 
 std::uint64_t* IndexMemory::take(std::uint32_t stripe, std::uint32_t slots) {
   const std::size_t bytes = slots * sizeof(std::uint64_t);
-  std::lock_guard guard(lock_);
+  const SpinGuard guard(lock_);
   Range& range = range_of(slots);
   if (range.base == nullptr && !map(range, bytes)) return nullptr;
   ++range.in_use[stripe * bytes / range.part_bytes];
@@ -43,7 +42,7 @@ std::uint64_t* IndexMemory::take(std::uint32_t stripe, std::uint32_t slots) {
 
 void IndexMemory::give(std::uint32_t stripe, std::uint32_t slots) {
   const std::size_t bytes = slots * sizeof(std::uint64_t);
-  std::lock_guard guard(lock_);
+  const SpinGuard guard(lock_);
   Range& range = range_of(slots);
   const std::size_t part = stripe * bytes / range.part_bytes;
   if (--range.in_use[part] > 0) return;

@@ -41,12 +41,12 @@ class IndexMemory {
     std::size_t part_bytes = 0;               // what goes back to the system at once
     std::unique_ptr<std::uint32_t[]> in_use;  // indexes per part
   };
-  Range& range_of(std::uint32_t slots);
+  Range& range_of(std::uint32_t slots) WEIR_REQUIRES(lock_);
   bool map(Range& range, std::size_t index_bytes);
 
   const std::uint32_t stripes_;
   SpinLock lock_;
-  std::array<Range, kSizes> ranges_;
+  std::array<Range, kSizes> ranges_ WEIR_GUARDED_BY(lock_);
 };
 
 }  // namespace weir::engine

@@ -8,6 +8,7 @@ namespace weir {
 
 using engine::Admission;
 using engine::Shelf;
+using engine::SpinGuard;
 using engine::Stripe;
 
 namespace {
@@ -34,7 +35,7 @@ Limiter::Limiter(LimiterOptions options) : impl_(std::make_unique<Impl>(options)
 Limiter::~Limiter() = default;
 
 CounterId Limiter::define(const CounterSpec& spec) {
-  std::lock_guard guard(impl_->define_mutex);
+  const MutexLock guard(impl_->define_mutex);
   const std::uint64_t hash = counter_hash(spec.identity);
   bool first = false;
   const engine::Def* def =
@@ -62,7 +63,7 @@ void Limiter::admit(const AdmitRequest& request, Decision& decision) {
     return;
   }
   Shelf& shelf = impl_->book.shelf_of(request.id);
-  std::lock_guard guard(shelf.lock);
+  const SpinGuard guard(shelf.lock);
   if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
   if (const int count = shelf.find_closed(request.id); count >= 0) return replay_closed(decision, count);
   if (!impl_->book.take_place()) return refuse(decision, request.demands.size(), true);
@@ -80,16 +81,14 @@ void Limiter::admit(const AdmitRequest& request, Decision& decision) {
 }
 
 void Limiter::peek(const AdmitRequest& request, Decision& decision) const {
-  std::unique_lock<engine::SpinLock> guard;  // as admit() holds it: the id stays unknown until all is decided
-  if (request.id) {
-    Shelf& shelf = impl_->book.shelf_of(request.id);
-    guard = std::unique_lock(shelf.lock);
-    if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
-    if (const int count = shelf.find_closed(request.id); count >= 0) return replay_closed(decision, count);
-    if (impl_->book.open() >= impl_->options.max_reservations) return refuse(decision, request.demands.size(), true);
-  }
   Admission admission(*impl_, request.subjects, request.demands, request.now);
   if (!admission.valid()) return refuse(decision, request.demands.size(), false);
+  if (!request.id) return admission.decide(decision);
+  Shelf& shelf = impl_->book.shelf_of(request.id);
+  const SpinGuard guard(shelf.lock);  // as admit() holds it: the id stays unknown until all is decided
+  if (const engine::Reservation* known = shelf.find(request.id)) return known->replay(decision);
+  if (const int count = shelf.find_closed(request.id); count >= 0) return replay_closed(decision, count);
+  if (impl_->book.open() >= impl_->options.max_reservations) return refuse(decision, request.demands.size(), true);
   admission.decide(decision);
 }
 
@@ -99,7 +98,7 @@ void Limiter::sweep(TimeNs now, std::size_t most_records) {
   for (std::uint32_t visited = 0; visited < impl_->table.stripe_count() && most_records > 0; ++visited) {
     const std::uint32_t next = impl_->next_stripe.fetch_add(1, std::memory_order_relaxed);
     Stripe& stripe = impl_->table.stripe(next & (impl_->table.stripe_count() - 1));
-    std::lock_guard guard(stripe.lock);
+    const SpinGuard guard(stripe.lock);
     if (stripe.live == 0) continue;
     const std::uint32_t slots = std::min(stripe.mask.load(std::memory_order_relaxed) + 1, kSlotsAtOnce);
     impl_->table.evict_some(stripe, t, slots + stripe.live);
@@ -113,7 +112,7 @@ LimiterStats Limiter::stats() const {
       .subjects = impl_->table.live(), .bytes = impl_->table.used_bytes(), .open_reservations = impl_->book.open()};
   for (std::size_t i = 0; i < impl_->book.shelf_count(); ++i) {
     Shelf& shelf = impl_->book.shelf(i);
-    std::lock_guard guard(shelf.lock);
+    const SpinGuard guard(shelf.lock);
     stats.closed_remembered += shelf.closed();
   }
   return stats;

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <unordered_map>
 #include <vector>
 
@@ -29,7 +28,7 @@ class Owners {
   static constexpr std::uint32_t kNoOwner = 0;
 
   std::uint32_t acquire(const Hash128& owner) {
-    std::lock_guard guard(lock_);
+    const SpinGuard guard(lock_);
     std::uint32_t& handle = handles_[owner];
     if (handle == kNoOwner) handle = new_entry(owner);
     Entry& entry = entries_[handle];
@@ -40,7 +39,7 @@ class Owners {
 
   void release(std::uint32_t handle) {
     if (handle == kNoOwner) return;
-    std::lock_guard guard(lock_);
+    const SpinGuard guard(lock_);
     Entry& entry = entries_[handle];
     if (--entry.live > 0) return;
     handles_.erase(entry.key);
@@ -48,14 +47,14 @@ class Owners {
   }
 
   bool full(const Hash128& owner) const {
-    std::lock_guard guard(lock_);
+    const SpinGuard guard(lock_);
     const auto found = handles_.find(owner);
     return found != handles_.end() && entries_[found->second].live >= kMaxChildren;
   }
 
   Hash128 key_of(std::uint32_t handle) const {
     if (handle == kNoOwner) return {};
-    std::lock_guard guard(lock_);
+    const SpinGuard guard(lock_);
     return entries_[handle].key;
   }
 
@@ -65,7 +64,7 @@ class Owners {
     std::uint32_t live = 0;
   };
 
-  std::uint32_t new_entry(const Hash128& owner) {
+  std::uint32_t new_entry(const Hash128& owner) WEIR_REQUIRES(lock_) {
     if (free_.empty()) {
       entries_.push_back({.key = owner});
       return static_cast<std::uint32_t>(entries_.size() - 1);
@@ -77,9 +76,9 @@ class Owners {
   }
 
   mutable SpinLock lock_;
-  std::unordered_map<Hash128, std::uint32_t, HashOfKey> handles_;
-  std::vector<Entry> entries_ = std::vector<Entry>(1);  // 0 is kNoOwner
-  std::vector<std::uint32_t> free_;
+  std::unordered_map<Hash128, std::uint32_t, HashOfKey> handles_ WEIR_GUARDED_BY(lock_);
+  std::vector<Entry> entries_ WEIR_GUARDED_BY(lock_) = std::vector<Entry>(1);  // 0 is kNoOwner
+  std::vector<std::uint32_t> free_ WEIR_GUARDED_BY(lock_);
 };
 
 }  // namespace weir::engine

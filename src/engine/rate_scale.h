@@ -36,12 +36,8 @@ class RateScale {
   // Nanoseconds that `units` take to refill, rounded up.
   DurationNs span(std::int64_t units) const { return rounded_up(static_cast<u128>(units) * multiplier_); }
 
-  // The most units, up to `limit`, whose span is at most `ns`.
-  std::int64_t units_within(DurationNs ns, std::int64_t limit) const {
-    DurationNs next_span = 0;
-    return units_within(ns, limit, span(limit), next_span);
-  }
-  // The same when span(limit) is known; `next_span` becomes the span of one unit more, unless the answer is `limit`.
+  // The most units, up to `limit` whose span is `limit_span`, that take at most `ns`; `next_span` becomes the span of
+  // one unit more, unless the answer is `limit`.
   std::int64_t units_within(DurationNs ns, std::int64_t limit, DurationNs limit_span, DurationNs& next_span) const {
     if (ns < 0) return 0;
     if (ns >= limit_span) return limit;

@@ -1,7 +1,7 @@
 // Reservations: what an admitted request holds, and the memory of those that are closed.
 //
 //   Shelf& shelf = book.shelf_of(id);
-//   std::lock_guard guard(shelf.lock);
+//   const SpinGuard guard(shelf.lock);
 //   Reservation* reservation = shelf.find(id);
 //
 // A shelf's lock is taken before the locks of any subject stripe. Of closed reservations only the ids are remembered,
@@ -106,35 +106,35 @@ class IdIndex {
 class Shelf {
  public:
   SpinLock lock;
-  TimingWheel wheel;
+  TimingWheel wheel WEIR_GUARDED_BY(lock);
 
   Shelf() { expired_.next = expired_.previous = &expired_; }
   ~Shelf();
   void use(SpanPool& pool) { pool_ = &pool; }
 
-  Reservation* find(const Hash128& id) const { return by_id_.find(id); }
+  Reservation* find(const Hash128& id) const WEIR_REQUIRES(lock) { return by_id_.find(id); }
   // How many verdicts the closed one of that id had; -1: none such is remembered.
-  int find_closed(const Hash128& id) const { return closed_.find(id); }
+  int find_closed(const Hash128& id) const WEIR_REQUIRES(lock) { return closed_.find(id); }
 
   // A new open one with a copy of the decision's verdicts; nullptr when the system has no memory.
-  Reservation* add(const Hash128& id, const Decision& decision);
+  Reservation* add(const Hash128& id, const Decision& decision) WEIR_REQUIRES(lock);
   // It is unlinked from the wheel and settled: only its id is kept, if it is to be remembered.
-  void close(Reservation& reservation, TimeNs now);
+  void close(Reservation& reservation, TimeNs now) WEIR_REQUIRES(lock);
   // It is unlinked from the wheel; a settlement may still come.
-  void expire(Reservation& reservation, TimeNs now);
+  void expire(Reservation& reservation, TimeNs now) WEIR_REQUIRES(lock);
   // Forgets the oldest closed and expired ones beyond `most` and those from before `since`.
-  void forget(TimeNs since, std::size_t most);
+  void forget(TimeNs since, std::size_t most) WEIR_REQUIRES(lock);
 
-  std::size_t closed() const { return closed_.size() + expired_count_; }
+  std::size_t closed() const WEIR_REQUIRES(lock) { return closed_.size() + expired_count_; }
 
  private:
-  void remove(Reservation& reservation);
+  void remove(Reservation& reservation) WEIR_REQUIRES(lock);
 
   SpanPool* pool_ = nullptr;
-  IdIndex by_id_;  // open and expired
-  ClosedIds closed_;
-  WheelEntry expired_;  // oldest first
-  std::size_t expired_count_ = 0;
+  IdIndex by_id_ WEIR_GUARDED_BY(lock);  // open and expired
+  ClosedIds closed_ WEIR_GUARDED_BY(lock);
+  WheelEntry expired_ WEIR_GUARDED_BY(lock);  // oldest first
+  std::size_t expired_count_ WEIR_GUARDED_BY(lock) = 0;
 };
 
 class ReservationBook {

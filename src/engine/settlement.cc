@@ -16,6 +16,7 @@ class HeldSettlement {
         def_(*impl.defs.current(held.counter)),
         stripe_(impl.table.stripe_of(held.subject)),
         effects_(effects) {
+    stripe_.lock.held();
     record_ = impl_.table.find(stripe_, held.subject);
     t_ = std::max({now, record_ == nullptr ? 0 : record_->last_t, stripe_.floor});
     find();
@@ -30,6 +31,7 @@ class HeldSettlement {
   }
 
   void adjust(std::int64_t actual) {
+    stripe_.lock.held();
     if (def_.kind == WindowKind::kConcurrency) return;
     if (def_.kind == WindowKind::kBucket) return adjust_bucket(actual);
     if (actual > held_.units) return overrun(actual - held_.units);
@@ -43,7 +45,7 @@ class HeldSettlement {
 
  private:
   // Gives back up to `most` of one charge; what the charge covered, whether or not it was still counted.
-  std::int64_t give_back_part(const Charge& charge, std::int64_t most) {
+  std::int64_t give_back_part(const Charge& charge, std::int64_t most) WEIR_REQUIRES(stripe_.lock) {
     const std::int64_t part = std::min(most, charge.amount);
     if (cell_ == nullptr || part == 0) return part;
     const std::int64_t taken = give_back(def_, *cell_, t_, {.at = charge.at, .amount = part});
@@ -52,14 +54,14 @@ class HeldSettlement {
     return part;
   }
 
-  void find() {
+  void find() WEIR_REQUIRES(stripe_.lock) {
     cell_ = nullptr;
     bool converted = false;
     std::uint32_t cursor = sizeof(Record);
     if (record_ != nullptr) cell_ = impl_.find_cell(stripe_, record_, def_, cursor, held_.quota.amount, converted);
   }
 
-  void adjust_bucket(std::int64_t actual) {
+  void adjust_bucket(std::int64_t actual) WEIR_REQUIRES(stripe_.lock) {
     const DurationNs span = RateScale::of(held_.quota.rate).span(actual);
     if (span > held_.span) return overrun(actual);
     if (cell_ == nullptr) return;
@@ -68,7 +70,7 @@ class HeldSettlement {
   }
 
   // More was used than held: charged now, whatever the amount says. `units` of a bucket are all that was used.
-  void overrun(std::int64_t units) {
+  void overrun(std::int64_t units) WEIR_REQUIRES(stripe_.lock) {
     const auto ready = impl_.make_ready(stripe_, record_, held_.subject, {}, def_, t_, units, held_.quota.amount, true);
     if (ready != Engine::Ready::kYes) return;
     find();
@@ -84,7 +86,7 @@ class HeldSettlement {
     record_->last_t = t_;
   }
 
-  void record_effect(TimeNs at, std::int64_t amount, TimeNs period_start) {
+  void record_effect(TimeNs at, std::int64_t amount, TimeNs period_start) WEIR_REQUIRES(stripe_.lock) {
     if (effects_ == nullptr || amount == 0) return;
     effects_->push_back({.subject = held_.subject,
                          .counter = def_.identity->hash,
@@ -110,7 +112,7 @@ SettleResult Engine::settle(Hash128 id, std::span<const std::int64_t> actual, bo
                             std::vector<Effect>* effects) {
   if (!id) return {};
   Shelf& shelf = book.shelf_of(id);
-  std::lock_guard guard(shelf.lock);
+  const SpinGuard guard(shelf.lock);
   Reservation* reservation = shelf.find(id);
   if (reservation == nullptr) return {.outcome = shelf.find_closed(id) >= 0 ? Outcome::kRepeated : Outcome::kUnknown};
   close(*reservation, nothing_used ? Usage::kNone : Usage::kGiven, actual, now, effects);
@@ -145,6 +147,7 @@ namespace weir {
 using engine::Held;
 using engine::Reservation;
 using engine::Shelf;
+using engine::SpinGuard;
 using engine::State;
 
 namespace {
@@ -162,7 +165,7 @@ void Limiter::top_up(Hash128 id, std::span<const std::int64_t> extra, TimeNs now
   refuse_unknown(decision);
   if (!id) return;
   Shelf& shelf = impl_->book.shelf_of(id);
-  std::lock_guard guard(shelf.lock);
+  const SpinGuard guard(shelf.lock);
   Reservation* reservation = shelf.find(id);
   if (reservation == nullptr || reservation->state != State::kOpen) return;
   std::array<Subject, kMaxDemands> subjects;
@@ -209,7 +212,7 @@ std::size_t Limiter::expire(TimeNs now, std::size_t most, const std::function<vo
   std::uint32_t next = impl_->next_shelf.load(std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < shelves && ids.size() < most; ++i, ++next) {
     Shelf& shelf = impl_->book.shelf(next & (shelves - 1));
-    std::lock_guard guard(shelf.lock);
+    const SpinGuard guard(shelf.lock);
     while (ids.size() < most) {
       auto* reservation = static_cast<Reservation*>(shelf.wheel.pop_due(now));
       if (reservation == nullptr) break;

@@ -104,7 +104,7 @@ std::size_t Engine::write_stripe(const Stripe& from, std::string& out, std::set<
 }
 
 std::uint32_t Engine::write_snapshot(const std::function<void(std::string_view)>& write) {
-  std::lock_guard one_at_a_time(snapshot_mutex);
+  const MutexLock one_at_a_time(snapshot_mutex);
   const std::uint32_t next = epoch.fetch_add(1, std::memory_order_relaxed) + 1;
   std::uint64_t records = 0;
   std::string body;
@@ -118,7 +118,7 @@ std::uint32_t Engine::write_snapshot(const std::function<void(std::string_view)>
   for (std::uint32_t i = 0; i < table.stripe_count(); ++i) {
     Stripe& from = table.stripe(i);
     {
-      std::lock_guard guard(from.lock);
+      const SpinGuard guard(from.lock);
       from.epoch = next;
       records += write_stripe(from, body, used);
     }
@@ -152,7 +152,7 @@ bool Engine::restore_snapshot(std::string_view bytes, std::uint32_t snapshot_epo
   epoch.store(std::max(epoch.load(std::memory_order_relaxed), snapshot_epoch), std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < table.stripe_count(); ++i) {
     Stripe& stripe = table.stripe(i);
-    std::lock_guard guard(stripe.lock);
+    const SpinGuard guard(stripe.lock);
     stripe.epoch = std::max(stripe.epoch, snapshot_epoch);
   }
   return true;
@@ -186,7 +186,7 @@ bool Engine::restore_record(std::string_view& body, const std::unordered_map<Cou
   std::uint32_t cells = 0;
   if (!take(body, key) || !take(body, owner) || !take(body, last_t) || !take(body, cells)) return false;
   Stripe& stripe = table.stripe_of(key);
-  std::lock_guard guard(stripe.lock);
+  const SpinGuard guard(stripe.lock);
   Record* record = table.find(stripe, key);
   for (std::uint32_t i = 0; i < cells; ++i) {
     CounterId id = 0;
@@ -258,7 +258,7 @@ bool Engine::book_sliding(Stripe& stripe, Record*& record, const Def& def, const
 
 void Engine::apply_effect(const Def& def, const Effect& effect) {
   Stripe& stripe = table.stripe_of(effect.subject);
-  std::lock_guard guard(stripe.lock);
+  const SpinGuard guard(stripe.lock);
   const TimeNs at = clamp_time(effect.at);
   Record* record = table.find(stripe, effect.subject);
   if (effect.amount < 0 && record == nullptr) return;
@@ -321,14 +321,13 @@ bool Limiter::restore(std::string_view bytes, std::uint32_t epoch) {
 
 void Limiter::replay(const Effect& effect) {
   if (effect.epoch < impl_->restored_epoch.load(std::memory_order_relaxed)) return;
-  std::unique_lock guard(impl_->define_mutex);
-  const engine::Def* def = impl_->defs.find_defined(effect.counter);
-  if (def == nullptr) {
-    impl_->waiting[effect.counter].push_back(effect);
-    return;
+  const engine::Def* def = nullptr;
+  {
+    const MutexLock guard(impl_->define_mutex);
+    def = impl_->defs.find_defined(effect.counter);
+    if (def == nullptr) impl_->waiting[effect.counter].push_back(effect);
   }
-  guard.unlock();
-  impl_->apply_effect(*def, effect);
+  if (def != nullptr) impl_->apply_effect(*def, effect);
 }
 
 }  // namespace weir

@@ -1,9 +1,7 @@
 // Crash recovery: snapshot + tail of effects = what was there, with open reservations counted as used.
 #include <gtest/gtest.h>
 
-#include <random>
-
-#include "engine/test_support.h"
+#include "engine/prove_support.h"
 
 namespace weir::engine {
 namespace {
@@ -41,10 +39,9 @@ void expect_same(const Limiter& before, const Ids& a, const Limiter& after, cons
   }
 }
 
-TEST(Snapshot, RecoveryAfterACrashIsExact) {
-  for (int seed = 0; seed < scaled(150); ++seed) {
-    SCOPED_TRACE(seed);
-    std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+TEST(P14Crash, RecoveryAfterACrashIsExact) {
+  check_seeds(150, [](std::uint64_t seed) {
+    Random random(seed);
     Limiter limiter({.stripes = 4});
     const Ids ids(limiter);
     std::vector<Effect> journal;
@@ -88,7 +85,7 @@ TEST(Snapshot, RecoveryAfterACrashIsExact) {
     }
     expect_same(limiter, ids, recovered, new_ids, now);
     if (testing::Test::HasFatalFailure()) return;
-  }
+  });
 }
 
 TEST(Snapshot, ATailReplayedTwiceNeverGivesLessThanTrue) {

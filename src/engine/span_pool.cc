@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <mutex>
 #include <utility>
 
 #include "engine/huge_pages.h"
@@ -75,12 +74,12 @@ void* SpanPool::allocate(std::size_t bytes, bool force) {
       uncharge(page_bytes(bytes));
       return nullptr;
     }
-    std::lock_guard guard(lock_);
+    const SpinGuard guard(lock_);
     single_.emplace(memory, page_bytes(bytes));
     return memory;
   }
   const std::size_t size_class = class_of(bytes);
-  std::lock_guard guard(lock_);
+  const SpinGuard guard(lock_);
   Span* span = partial_[size_class];
   if (span == nullptr && (span = take_span(size_class, force)) == nullptr) return nullptr;
   void* block = span->free_blocks;
@@ -97,7 +96,7 @@ void* SpanPool::allocate(std::size_t bytes, bool force) {
 void SpanPool::release(void* block, std::size_t bytes) {
   if (bytes > kSmallLimit) {
     {
-      std::lock_guard guard(lock_);
+      const SpinGuard guard(lock_);
       single_.erase(block);
     }
     munmap(block, page_bytes(bytes));
@@ -105,7 +104,7 @@ void SpanPool::release(void* block, std::size_t bytes) {
     return;
   }
   auto* span = reinterpret_cast<Span*>(reinterpret_cast<std::uintptr_t>(block) & ~(kSpanBytes - 1));
-  std::lock_guard guard(lock_);
+  const SpinGuard guard(lock_);
   *static_cast<void**>(block) = span->free_blocks;
   span->free_blocks = block;
   if (span->live-- == span->capacity) link(span);

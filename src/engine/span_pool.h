@@ -49,20 +49,20 @@ class SpanPool {
 
   static std::size_t class_of(std::size_t bytes);
   static std::size_t class_bytes(std::size_t size_class);
-  Span* take_span(std::size_t size_class, bool force);
-  bool map_arena();
-  void link(Span* span);
-  void unlink(Span* span);
+  Span* take_span(std::size_t size_class, bool force) WEIR_REQUIRES(lock_);
+  bool map_arena() WEIR_REQUIRES(lock_);
+  void link(Span* span) WEIR_REQUIRES(lock_);
+  void unlink(Span* span) WEIR_REQUIRES(lock_);
 
   const std::size_t max_bytes_;
   std::atomic<std::size_t> used_{0};
   SpinLock lock_;
-  std::array<Span*, kClasses> partial_{};  // spans of a class that have a free block
-  Span* empty_ = nullptr;                  // spans of no class
-  char* fresh_ = nullptr;                  // never used part of the newest arena
-  char* fresh_end_ = nullptr;
-  std::vector<std::pair<void*, std::size_t>> arenas_;
-  std::unordered_map<void*, std::size_t> single_;  // blocks mapped one by one
+  std::array<Span*, kClasses> partial_ WEIR_GUARDED_BY(lock_){};  // spans of a class that have a free block
+  Span* empty_ WEIR_GUARDED_BY(lock_) = nullptr;                  // spans of no class
+  char* fresh_ WEIR_GUARDED_BY(lock_) = nullptr;                  // never used part of the newest arena
+  char* fresh_end_ WEIR_GUARDED_BY(lock_) = nullptr;
+  std::vector<std::pair<void*, std::size_t>> arenas_ WEIR_GUARDED_BY(lock_);
+  std::unordered_map<void*, std::size_t> single_ WEIR_GUARDED_BY(lock_);  // blocks mapped one by one
 };
 
 }  // namespace weir::engine

@@ -1,7 +1,7 @@
 // A lock of four bytes for very short critical sections: one exchange to take it, one store to release it.
 //
 //   SpinLock lock;
-//   std::lock_guard guard(lock);
+//   const SpinGuard guard(lock);
 //
 // Any thread may use it. Not recursive, not fair. Who waits long lets other threads run, so that a holder the kernel
 // has put aside comes back; nobody sleeps, because waking a sleeper would make every release as dear as taking.
@@ -12,15 +12,20 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/mutex.h"
+
 namespace weir::engine {
 
-class SpinLock {
+class WEIR_CAPABILITY("spin lock") SpinLock {
  public:
-  void lock() noexcept {
+  void lock() noexcept WEIR_ACQUIRE() {
     if (state_.exchange(kHeld, std::memory_order_acquire) != kFree) lock_slow();
   }
 
-  void unlock() noexcept { state_.store(kFree, std::memory_order_release); }
+  void unlock() noexcept WEIR_RELEASE() { state_.store(kFree, std::memory_order_release); }
+
+  // No code: tells the analysis what the caller knows.
+  void held() const WEIR_ASSERTS(this) {}
 
  private:
   static constexpr std::uint32_t kFree = 0, kHeld = 1;
@@ -37,6 +42,17 @@ class SpinLock {
   }
 
   std::atomic<std::uint32_t> state_{kFree};
+};
+
+class WEIR_SCOPED_CAPABILITY SpinGuard {
+ public:
+  explicit SpinGuard(SpinLock& lock) WEIR_ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+  ~SpinGuard() WEIR_RELEASE() { lock_.unlock(); }
+  SpinGuard(const SpinGuard&) = delete;
+  SpinGuard& operator=(const SpinGuard&) = delete;
+
+ private:
+  SpinLock& lock_;
 };
 
 }  // namespace weir::engine

@@ -1,7 +1,7 @@
 // The striped table: subjects -> records, and the memory of both.
 //
 //   Stripe& stripe = table.stripe_of(key);
-//   std::lock_guard guard(stripe.lock);
+//   const SpinGuard guard(stripe.lock);
 //   Record* record = table.find(stripe, key);
 //
 // A stripe is a lock and an open-addressing index of 8-byte entries: 20 bits of the hash and 44 bits of the record's
@@ -43,12 +43,12 @@ static_assert(sizeof(Record) == 32);
 
 struct alignas(64) Stripe {
   SpinLock lock;
-  std::uint32_t epoch = 1;                     // of the newest snapshot that contains this stripe
-  std::atomic<std::uint64_t*> slots{nullptr};  // atomic only for prefetch()
+  std::uint32_t epoch WEIR_GUARDED_BY(lock) = 1;  // of the newest snapshot that contains this stripe
+  std::atomic<std::uint64_t*> slots{nullptr};     // atomic only for prefetch()
   std::atomic<std::uint32_t> mask{0};
-  std::uint32_t live = 0;
-  std::uint32_t hand = 0;  // where eviction looks next
-  TimeNs floor = 0;        // newest instant at which something was evicted here
+  std::uint32_t live WEIR_GUARDED_BY(lock) = 0;
+  std::uint32_t hand WEIR_GUARDED_BY(lock) = 0;  // where eviction looks next
+  TimeNs floor WEIR_GUARDED_BY(lock) = 0;        // newest instant at which something was evicted here
 };
 
 class Table {
@@ -65,10 +65,10 @@ class Table {
     __builtin_prefetch(slots + (tag_of(key) & stripe.mask.load(std::memory_order_relaxed)));
   }
   // The record of the first entry that may be the key's: to be fetched ahead, not to be believed.
-  Record* probable(const Stripe& stripe, const Hash128& key) const {
+  Record* probable(const Stripe& stripe, const Hash128& key) const WEIR_REQUIRES(stripe.lock) {
     return search(stripe, key, [](const Record&) { return true; });
   }
-  Record* find(const Stripe& stripe, const Hash128& key) const {
+  Record* find(const Stripe& stripe, const Hash128& key) const WEIR_REQUIRES(stripe.lock) {
     return search(stripe, key, [&](const Record& record) {
       __builtin_prefetch(reinterpret_cast<const char*>(&record) + 64);
       return record.key == key;
@@ -76,20 +76,20 @@ class Table {
   }
 
   // A new empty record; nullptr when memory is used up.
-  Record* insert(Stripe& stripe, const Hash128& key, std::uint32_t owner, bool force);
+  Record* insert(Stripe& stripe, const Hash128& key, std::uint32_t owner, bool force) WEIR_REQUIRES(stripe.lock);
   // Adds an empty cell of that shape; the record may move. nullptr when memory is used up.
-  Cell* add_cell(Stripe& stripe, Record*& record, const Def& def, Shape shape, bool force);
+  Cell* add_cell(Stripe& stripe, Record*& record, const Def& def, Shape shape, bool force) WEIR_REQUIRES(stripe.lock);
   // Gives the `old_bytes` at `offset` the size `new_bytes`; the record may move. The content there is undefined after.
   bool resize_cell(Stripe& stripe, Record*& record, std::uint32_t offset, std::size_t old_bytes, std::size_t new_bytes,
-                   bool force);
-  void erase(Stripe& stripe, Record* record);
+                   bool force) WEIR_REQUIRES(stripe.lock);
+  void erase(Stripe& stripe, Record* record) WEIR_REQUIRES(stripe.lock);
 
   // Looks at `slots` index slots, evicts what is dead and shrinks what is mostly dead. Records of the stripe may be
   // gone or moved afterwards.
-  void evict_some(Stripe& stripe, TimeNs now, std::uint32_t slots);
+  void evict_some(Stripe& stripe, TimeNs now, std::uint32_t slots) WEIR_REQUIRES(stripe.lock);
   // Shrinks an index that has become much too large.
-  void shrink(Stripe& stripe);
-  void for_each(const Stripe& stripe, const std::function<void(Record&)>& visit) const;
+  void shrink(Stripe& stripe) WEIR_REQUIRES(stripe.lock);
+  void for_each(const Stripe& stripe, const std::function<void(Record&)>& visit) const WEIR_REQUIRES(stripe.lock);
 
   Owners& owners() { return owners_; }
   std::size_t used_bytes() const { return pool_.used_bytes(); }
@@ -112,7 +112,7 @@ class Table {
 
   // The first record whose entry has the key's tag and that `accept` takes.
   template <typename Accept>
-  Record* search(const Stripe& stripe, const Hash128& key, Accept accept) const {
+  Record* search(const Stripe& stripe, const Hash128& key, Accept accept) const WEIR_REQUIRES(stripe.lock) {
     const std::uint64_t* slots = stripe.slots.load(std::memory_order_relaxed);
     if (slots == nullptr) return nullptr;
     const std::uint32_t mask = stripe.mask.load(std::memory_order_relaxed);
@@ -125,11 +125,11 @@ class Table {
     return nullptr;
   }
 
-  bool resize_index(Stripe& stripe, std::uint32_t slots, bool force);
-  void erase_slot(Stripe& stripe, std::uint32_t slot);
-  std::uint32_t slot_of(const Stripe& stripe, const Record* record) const;
+  bool resize_index(Stripe& stripe, std::uint32_t slots, bool force) WEIR_REQUIRES(stripe.lock);
+  void erase_slot(Stripe& stripe, std::uint32_t slot) WEIR_REQUIRES(stripe.lock);
+  std::uint32_t slot_of(const Stripe& stripe, const Record* record) const WEIR_REQUIRES(stripe.lock);
   bool dead(const Record& record, TimeNs t) const;
-  void drop_dead_cells(Stripe& stripe, Record*& record);
+  void drop_dead_cells(Stripe& stripe, Record*& record) WEIR_REQUIRES(stripe.lock);
 
   const CounterDefs& defs_;
   const std::uint32_t stripe_mask_;

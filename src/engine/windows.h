@@ -67,9 +67,9 @@ inline bool fits(const Def& def, const Cell& cell, TimeNs t, std::int64_t units,
       return charge_log(def, static_cast<LogCell&>(cell), booking);
     case Shape::kRing32:
     case Shape::kRing64:
-      return charge_ring(def, static_cast<RingCell&>(cell), booking);
+      break;
   }
-  return {};
+  return charge_ring(def, static_cast<RingCell&>(cell), booking);
 }
 
 }  // namespace weir::engine

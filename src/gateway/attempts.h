@@ -33,7 +33,10 @@ class Attempts {
   Attempts(const RetryRule& rule, std::size_t fallbacks, TimeNs now)
       : rule_(rule), fallbacks_(fallbacks), first_at_(now) {}
 
-  void begun() { ++made_, ++of_this_model_; }
+  void begun() {
+    ++made_;
+    ++of_this_model_;
+  }
   void fell_back();  // the target is now the next fallback
   int made() const { return made_; }
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/lru_map.h"
+#include "base/mutex.h"
 
 namespace weir {
 namespace {
@@ -74,20 +74,20 @@ struct RetryBudget {
 }  // namespace
 
 struct ProviderHealth::Impl {
-  mutable std::mutex mutex;
-  LruMap<std::string, Model, TextHash> models{kMaxModels};
-  LruMap<std::string, RetryBudget, TextHash> retries{kMaxModels};
-  std::string name;  // of the model looked for
-  TimeNs latest = 0;
+  mutable Mutex mutex;
+  LruMap<std::string, Model, TextHash> models WEIR_GUARDED_BY(mutex){kMaxModels};
+  LruMap<std::string, RetryBudget, TextHash> retries WEIR_GUARDED_BY(mutex){kMaxModels};
+  std::string name WEIR_GUARDED_BY(mutex);  // of the model looked for
+  TimeNs latest WEIR_GUARDED_BY(mutex) = 0;
 
-  std::string_view name_of(std::string_view provider, std::string_view model) {
+  std::string_view name_of(std::string_view provider, std::string_view model) WEIR_REQUIRES(mutex) {
     name.assign(provider);
     name += '\0';
     name += model;
     return name;
   }
   // Workers read the clock at different moments: time never goes back here.
-  TimeNs advance(TimeNs now) { return latest = std::max(latest, now); }
+  TimeNs advance(TimeNs now) WEIR_REQUIRES(mutex) { return latest = std::max(latest, now); }
 };
 
 ProviderHealth::ProviderHealth() : impl_(std::make_unique<Impl>()) {}
@@ -95,7 +95,7 @@ ProviderHealth::~ProviderHealth() = default;
 
 ProviderHealth::Gate ProviderHealth::gate(std::string_view provider, std::string_view model, std::int64_t tokens,
                                           TimeNs now) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   now = impl_->advance(now);
   Model* const known = impl_->models.use(impl_->name_of(provider, model));
   if (known == nullptr) return {};
@@ -115,7 +115,7 @@ ProviderHealth::Gate ProviderHealth::gate(std::string_view provider, std::string
 
 void ProviderHealth::sent(std::string_view provider, std::string_view model, std::int64_t tokens, bool retry,
                           TimeNs now) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->advance(now);
   if (!retry) {
     RetryBudget& budget = impl_->retries.touch(provider);
@@ -129,7 +129,7 @@ void ProviderHealth::sent(std::string_view provider, std::string_view model, std
 
 void ProviderHealth::answered(std::string_view provider, std::string_view model, Answer answer, TimeNs now,
                               bool probe) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   now = impl_->advance(now);
   if (answer == Answer::kAbandoned) {
     Model* const known = impl_->models.use(impl_->name_of(provider, model));
@@ -156,7 +156,7 @@ void ProviderHealth::answered(std::string_view provider, std::string_view model,
 void ProviderHealth::learn(std::string_view provider, std::string_view model, const ProviderLimits& limits,
                            TimeNs now) {
   if (!limits.any()) return;
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   now = impl_->advance(now);
   Model& known = impl_->models.touch(impl_->name_of(provider, model));
   known.requests.report(limits.remaining_requests, limits.reset_requests, now);
@@ -167,7 +167,7 @@ void ProviderHealth::learn(std::string_view provider, std::string_view model, co
 }
 
 bool ProviderHealth::take_retry(std::string_view provider, TimeNs now) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->advance(now);
   RetryBudget& budget = impl_->retries.touch(provider);
   if (budget.hundredths < kRetryCost) return false;
@@ -176,7 +176,7 @@ bool ProviderHealth::take_retry(std::string_view provider, TimeNs now) {
 }
 
 std::size_t ProviderHealth::open_breakers(TimeNs now) const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->advance(now);
   return static_cast<std::size_t>(std::count_if(impl_->models.begin(), impl_->models.end(),
                                                 [](const auto& model) { return model.second.opened_at != 0; }));

@@ -66,7 +66,7 @@ HeldRunBudget run_budget_plan(const RunBudgetAsk& ask, Plan& plan) {
 }
 
 void RunBudgets::add(Hash128 run, HeldRunBudget budget) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Hash128 reservation = budget.reservation;
   of_run_[run] = reservation;
   by_reservation_.insert_or_assign(reservation, Held{run, std::move(budget)});
@@ -76,7 +76,7 @@ void RunBudgets::add(Hash128 run, HeldRunBudget budget) {
 Covered RunBudgets::covers(Hash128 run, const Plan& plan) const {
   Covered covered;
   if (size_.load(std::memory_order_relaxed) == 0) return covered;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto current = of_run_.find(run);
   if (current == of_run_.end()) return covered;
   const std::vector<HeldRunBudget::Part>& parts = by_reservation_.find(current->second)->second.budget.parts;
@@ -91,7 +91,7 @@ Covered RunBudgets::covers(Hash128 run, const Plan& plan) const {
 }
 
 std::optional<HeldRunBudget> RunBudgets::take(Hash128 reservation) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto found = by_reservation_.extract(reservation);
   if (found.empty()) return std::nullopt;
   const auto current = of_run_.find(found.mapped().run);

@@ -14,11 +14,11 @@
 #include <atomic>
 #include <bitset>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "behavior/guard.h"
 #include "policy/ruleset.h"
@@ -60,13 +60,13 @@ class RunBudgets {
   std::optional<HeldRunBudget> take(Hash128 reservation);
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   struct Held {
     Hash128 run;
     HeldRunBudget budget;
   };
-  std::map<Hash128, Held> by_reservation_;
-  std::map<Hash128, Hash128> of_run_;  // a run that went on after it had ended may hold another
+  std::map<Hash128, Held> by_reservation_ WEIR_GUARDED_BY(mutex_);
+  std::map<Hash128, Hash128> of_run_ WEIR_GUARDED_BY(mutex_);  // a run that went on after it had ended may hold another
   std::atomic<std::size_t> size_{0};
 };
 

@@ -48,7 +48,7 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
     out.push_back(std::move(row));
     return;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (another_second(now)) {
     close_second(out);
     second_ = now / kSecond;
@@ -75,7 +75,7 @@ void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
 }
 
 void AuditSum::flush(TimeNs now, std::vector<AuditRow>& out, bool all) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool over = another_second(now);
   if (!all && !over) return;
   close_second(out);

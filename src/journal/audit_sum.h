@@ -14,11 +14,11 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/mutex.h"
 #include "model/usage.h"
 
 namespace weir {
@@ -39,16 +39,16 @@ class AuditSum {
     std::int64_t passed = 0;
     std::vector<AuditRow> sums;  // of each user: the first one summed, with the count of all
   };
-  void sum(Pair& pair, AuditRow row);
-  bool another_second(TimeNs now) const;
-  void close_second(std::vector<AuditRow>& out);
+  void sum(Pair& pair, AuditRow row) WEIR_REQUIRES(mutex_);
+  bool another_second(TimeNs now) const WEIR_REQUIRES(mutex_);
+  void close_second(std::vector<AuditRow>& out) WEIR_REQUIRES(mutex_);
 
   const std::int64_t singles_per_second_;
-  std::mutex mutex_;
-  std::int64_t second_ = 0;
-  std::unordered_map<std::string, Pair> pairs_;
-  std::size_t sums_ = 0;  // of all pairs
-  Pair others_;           // of the pairs beyond kMaxAuditPairs
+  Mutex mutex_;
+  std::int64_t second_ WEIR_GUARDED_BY(mutex_) = 0;
+  std::unordered_map<std::string, Pair> pairs_ WEIR_GUARDED_BY(mutex_);
+  std::size_t sums_ WEIR_GUARDED_BY(mutex_) = 0;  // of all pairs
+  Pair others_ WEIR_GUARDED_BY(mutex_);           // of the pairs beyond kMaxAuditPairs
 };
 
 }  // namespace weir

@@ -10,14 +10,14 @@ Background::~Background() {
 }
 
 void Background::wake() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   woken_ = true;
   condition_.notify_one();
 }
 
 void Background::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     condition_.notify_one();
   }
@@ -28,8 +28,9 @@ void Background::run() {
   bool again = false;
   while (true) {
     {
-      std::unique_lock lock(mutex_);
-      if (!again) condition_.wait_for(lock, period_, [this] { return stopping_ || woken_; });
+      const MutexLock lock(mutex_);
+      const auto until = std::chrono::steady_clock::now() + period_;
+      while (!again && !stopping_ && !woken_ && condition_.wait_until(mutex_, until)) continue;
       if (stopping_) return;
       woken_ = false;
     }

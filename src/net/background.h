@@ -2,10 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
+
+#include "base/mutex.h"
 
 namespace weir {
 
@@ -25,10 +25,10 @@ class Background {
 
   std::chrono::milliseconds period_;
   std::function<bool()> tick_;
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  bool stopping_ = false;
-  bool woken_ = false;
+  Mutex mutex_;
+  Condition condition_;
+  bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
+  bool woken_ WEIR_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -71,7 +71,7 @@ void Loop::forget_events(Watched& watched) {
 
 void Loop::post(std::function<void()> work) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     posted_.push_back(std::move(work));
   }
   const std::uint64_t one = 1;
@@ -93,7 +93,7 @@ int Loop::wait_ms() const {
 void Loop::run_posted() {
   std::vector<std::function<void()>> work;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     work.swap(posted_);
   }
   for (auto& item : work) item();

@@ -11,11 +11,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/time.h"
 #include "net/clock.h"
 
@@ -92,8 +92,8 @@ class Loop {
   int wake_fd_ = -1;
   bool stopping_ = false;
   bool again_ = false;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> posted_;
+  Mutex mutex_;
+  std::vector<std::function<void()>> posted_ WEIR_GUARDED_BY(mutex_);
   std::set<std::pair<TimeNs, Timer*>> timers_;
   std::vector<Link*> dirty_, flushing_, readable_, reading_;
   std::vector<std::pair<Watched*, std::uint32_t>> events_;

@@ -32,7 +32,7 @@ Resolver::Resolver() : thread_([this] { run(); }) {}
 
 Resolver::~Resolver() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
@@ -42,7 +42,7 @@ Resolver::~Resolver() {
 std::unique_ptr<Resolver::Answer> Resolver::resolve(const std::string& host, std::uint16_t port, Loop& loop,
                                                     Callback callback) {
   if (Answer literal = look_up(host, port, AI_NUMERICHOST)) return std::make_unique<Answer>(std::move(literal));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto found = cache_.find({host, port}); found != cache_.end() && found->second.first > loop.now()) {
     return std::make_unique<Answer>(found->second.second);
   }
@@ -51,18 +51,21 @@ std::unique_ptr<Resolver::Answer> Resolver::resolve(const std::string& host, std
   return nullptr;
 }
 
+std::optional<Resolver::Job> Resolver::next() {
+  const MutexLock lock(mutex_);
+  while (!stopping_ && jobs_.empty()) wake_.wait(mutex_);
+  if (stopping_) return std::nullopt;
+  Job job = std::move(jobs_.front());
+  jobs_.pop_front();
+  return job;
+}
+
 void Resolver::run() {
-  while (true) {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
-    const Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    lock.unlock();
-    Answer answer = look_up(job.host, job.port, AI_ADDRCONFIG);
-    job.loop->post([this, job, answer = std::move(answer)] {
+  while (const std::optional<Job> job = next()) {
+    Answer answer = look_up(job->host, job->port, AI_ADDRCONFIG);
+    job->loop->post([this, job = *job, answer = std::move(answer)] {
       if (answer) {
-        const std::lock_guard guard(mutex_);
+        const MutexLock guard(mutex_);
         if (cache_.size() >= kMaxCached) cache_.clear();
         cache_[{job.host, job.port}] = {job.loop->now() + kCacheFor, *answer};
       }

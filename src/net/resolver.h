@@ -5,17 +5,17 @@
 
 #include <sys/socket.h>
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "net/loop.h"
 
@@ -46,13 +46,15 @@ class Resolver {
     Loop* loop;
     Callback callback;
   };
+  std::optional<Job> next();  // waits for one; none: it stops
   void run();
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job> jobs_;
-  std::map<std::pair<std::string, std::uint16_t>, std::pair<TimeNs, std::vector<SocketAddress>>> cache_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition wake_;
+  std::deque<Job> jobs_ WEIR_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::uint16_t>, std::pair<TimeNs, std::vector<SocketAddress>>> cache_
+      WEIR_GUARDED_BY(mutex_);
+  bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -34,6 +34,7 @@ void UpstreamConnection::start(UpstreamEvents& events) {
 void UpstreamConnection::reuse(UpstreamEvents& events) {
   events_ = &events;
   reused_ = true;
+  queued_ = 0;
   timer_.set(dialer_.loop(), 0);
 }
 
@@ -127,6 +128,7 @@ void UpstreamConnection::send(std::string_view bytes) {
   if (connect_deadline_ != 0) {
     backlog_.append(bytes);  // an address may fail: nothing is handed to a socket before one works
   } else {
+    queued_ += bytes.size();
     link_->send(bytes);
   }
 }
@@ -134,6 +136,7 @@ void UpstreamConnection::send(std::string_view bytes) {
 void UpstreamConnection::on_link_open() {
   connect_deadline_ = 0;
   timer_.set(dialer_.loop(), deadline_);
+  queued_ += backlog_.size();
   link_->send(backlog_);
   backlog_ = std::string();
 }

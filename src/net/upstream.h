@@ -24,7 +24,7 @@ class UpstreamConnection final : public UpstreamPort, public Disposable, private
   void want_read(bool on) override { link_->want_read(on); }
   void set_deadline(TimeNs at) override;
   bool reused() const override { return reused_; }
-  bool connected() const override { return connect_deadline_ == 0; }
+  bool connected() const override { return connect_deadline_ == 0 && link_->unsent() < queued_; }
   void release(bool reusable) override;
 
  private:
@@ -48,6 +48,7 @@ class UpstreamConnection final : public UpstreamPort, public Disposable, private
   TimeNs deadline_ = 0;          // asked for by the user of the port
   TimeNs connect_deadline_ = 0;  // 0 once open
   bool reused_ = false;
+  std::size_t queued_ = 0;  // bytes handed to the link: those that are still there did not leave
   std::vector<SocketAddress> addresses_;
   std::size_t next_address_ = 0;
   std::string backlog_;                                         // bytes to send once the connection is up

@@ -2,9 +2,9 @@
 
 #include <array>
 #include <atomic>
-#include <mutex>
 
 #include "base/lru_map.h"
+#include "base/mutex.h"
 
 namespace weir {
 namespace {
@@ -49,8 +49,8 @@ std::string Degradation::header() const {
 }
 
 struct Ladders::Shard {
-  mutable std::mutex mutex;
-  LruMap<Key, int, KeyHash> rungs{kMaxPerShard};
+  mutable Mutex mutex;
+  LruMap<Key, int, KeyHash> rungs WEIR_GUARDED_BY(mutex){kMaxPerShard};
   // Lets the many requests of consumers who are far from any rung pass without the lock.
   std::atomic<std::size_t> count = 0;
 };
@@ -62,7 +62,7 @@ int Ladders::last(const Hash128& subject, CounterId counter) const {
   const Key key{subject, counter};
   const Shard& shard = shards_[shard_of(key)];
   if (shard.count.load(std::memory_order_acquire) == 0) return 0;
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const int* percent = shard.rungs.find(key);
   return percent == nullptr ? 0 : *percent;
 }
@@ -71,7 +71,7 @@ void Ladders::remember(const Hash128& subject, CounterId counter, int percent) {
   const Key key{subject, counter};
   Shard& shard = shards_[shard_of(key)];
   if (percent <= 0 && shard.count.load(std::memory_order_acquire) == 0) return;
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   if (percent > 0) {
     shard.rungs.touch(key) = percent;
   } else {

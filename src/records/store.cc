@@ -129,6 +129,7 @@ Result<void> Store::Impl::prepare() {
       {&put_chain, chain_update_sql()},
       {&replace_usage, usage_replace_sql()},
       {&put_closed, closed_insert_sql()},
+      {&get_purges, "SELECT name, value FROM settings WHERE name >= ?1 AND name < ?2"},
       {&put_position, "INSERT INTO drained VALUES (?1, ?2) ON CONFLICT (sequence) DO UPDATE SET position = ?2"},
   };
   for (const auto& [statement, sql] : all) {

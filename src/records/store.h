@@ -25,6 +25,7 @@
 #include "model/usage.h"
 #include "records/audit_chain.h"
 #include "records/directory.h"
+#include "records/purge.h"
 
 namespace weir {
 
@@ -138,6 +139,9 @@ class Store {
   Result<void> forget_positions(std::span<const std::uint64_t> sequences);
   // Retention. Each deletes at most `most` rows older than `before`; how many went. Call again while it is not zero.
   Result<std::size_t> purge_usage(TimeNs before, std::size_t most);
+  // Deletes what the ledger has of a subject, and leaves out what of it still waits in a journal. Safe beside a running
+  // server; again is harmless. The audit keeps its rows: a chain has no gaps.
+  Result<PurgeDone> purge_subject(const PurgeSubject& subject, const Change& change);
   // In the order of the chain: one that is out of order in time goes with its neighbours. Appends a row of the time
   // `now` that states what was deleted and where the chain begins; such rows alone are no reason for another one.
   Result<std::size_t> purge_audit(TimeNs before, std::size_t most, TimeNs now);

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "records/purge.h"
 #include "records/sqlite.h"
 #include "records/store.h"
 
@@ -18,9 +19,10 @@ struct Store::Impl {
   Statement insert_consumer, find_consumer, list_consumers, update_consumer, revoke_consumer;
   Statement version, get_setting, put_setting, add_setting;
   Statement insert_usage, insert_audit, put_position, replace_usage, put_closed;
-  Statement get_chain, put_chain;
+  Statement get_chain, put_chain, get_purges;
 
   Result<void> prepare();  // every statement above
+  Result<PurgeMarks> purge_marks();
   // Appends to the chain; inside a transaction of the caller's, so that no other process appends at the same time.
   Result<void> append_audit(std::span<const AuditRow> rows);
   Result<void> append_change(const Change& change, std::string what, std::string_view attribute, std::string_view name,

@@ -208,7 +208,10 @@ Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditR
                          std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return begun;
+  const auto purged = impl_->purge_marks();
+  if (!purged) return std::unexpected(purged.error());
   for (const UsageRow& row : usage) {
+    if (!purged->empty() && purged->cover(row)) continue;
     if (row.route == kDecisionRoute) {
       Binder(impl_->replace_usage).number(row.time).text(row.request_id).text(row.key).text(row.route);
       if (!impl_->replace_usage.run()) return impl_->error("cannot write the ledger");

@@ -100,7 +100,7 @@ std::string Metrics::admitted_labels(const Labels& labels, bool known) {
 }
 
 Counter& Metrics::counter(std::string_view name, std::string_view help, const Labels& labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Family& of = family(name, help, "counter");
   auto& slot = of.counters[admitted_labels(labels, of.counters.contains(render(labels)))];
   if (!slot) slot = std::make_unique<Counter>();
@@ -108,7 +108,7 @@ Counter& Metrics::counter(std::string_view name, std::string_view help, const La
 }
 
 Counter& Metrics::gauge(std::string_view name, std::string_view help, const Labels& labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Family& of = family(name, help, "gauge");
   auto& slot = of.counters[admitted_labels(labels, of.counters.contains(render(labels)))];
   if (!slot) slot = std::make_unique<Counter>();
@@ -117,7 +117,7 @@ Counter& Metrics::gauge(std::string_view name, std::string_view help, const Labe
 
 Histogram& Metrics::histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
                               const Labels& labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Family& of = family(name, help, "histogram");
   auto& slot = of.histograms[admitted_labels(labels, of.histograms.contains(render(labels)))];
   if (!slot) slot = std::make_unique<Histogram>(bounds);
@@ -125,7 +125,7 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, std:
 }
 
 void Metrics::write_prometheus(std::string& out) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [name, family] : families_) {
     fmt::format_to(std::back_inserter(out), "# HELP {} ", name);
     append_escaped(out, family.help, false);

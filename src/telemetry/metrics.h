@@ -12,12 +12,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace weir {
 
@@ -62,12 +63,12 @@ class Metrics {
     std::map<std::string, std::unique_ptr<Counter>> counters;  // by rendered labels
     std::map<std::string, std::unique_ptr<Histogram>> histograms;
   };
-  Family& family(std::string_view name, std::string_view help, std::string_view type);
-  std::string admitted_labels(const Labels& labels, bool known);
+  Family& family(std::string_view name, std::string_view help, std::string_view type) WEIR_REQUIRES(mutex_);
+  std::string admitted_labels(const Labels& labels, bool known) WEIR_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::map<std::string, Family, std::less<>> families_;
-  std::size_t series_ = 0;
+  mutable Mutex mutex_;
+  std::map<std::string, Family, std::less<>> families_ WEIR_GUARDED_BY(mutex_);
+  std::size_t series_ WEIR_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace weir

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <mutex>
 
 #include "base/lru_map.h"
+#include "base/mutex.h"
 #include "tokens/estimate.h"
 
 namespace weir {
@@ -69,8 +69,8 @@ std::int64_t scaled(std::int64_t bytes, double ratio) {
 
 struct Calibration::Impl {
   struct Shard {
-    mutable std::mutex mutex;
-    LruMap<std::uint64_t, Ratios> ratios{kMaxKeys / kShards};
+    mutable Mutex mutex;
+    LruMap<std::uint64_t, Ratios> ratios WEIR_GUARDED_BY(mutex){kMaxKeys / kShards};
   };
   std::array<Shard, kShards> shards;
   Shard& shard(std::uint64_t key) { return shards[key % kShards]; }
@@ -83,14 +83,14 @@ void Calibration::learn(std::uint64_t key, std::int64_t bytes, std::int64_t toke
   if (bytes < kLeastBytes || tokens <= 0) return;
   const double ratio = static_cast<double>(tokens) / static_cast<double>(bytes);
   Impl::Shard& shard = impl_->shard(key);
-  const std::lock_guard guard(shard.mutex);
+  const MutexLock guard(shard.mutex);
   shard.ratios.touch(key).add(std::min(ratio, 1.0));
 }
 
 TokenEstimate Calibration::tokens_of(std::uint64_t key, std::int64_t bytes) const {
   if (bytes <= 0) return {};
   Impl::Shard& shard = impl_->shard(key);
-  const std::lock_guard guard(shard.mutex);
+  const MutexLock guard(shard.mutex);
   const Ratios* ratios = shard.ratios.find(key);
   if (ratios == nullptr || ratios->learned < kWarm) {
     return {scaled(bytes, kPriorExpected), scaled(bytes, 1 / kBytesPerToken)};

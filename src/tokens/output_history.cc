@@ -6,9 +6,9 @@
 #include <bit>
 #include <cmath>
 #include <functional>
-#include <mutex>
 
 #include "base/lru_map.h"
+#include "base/mutex.h"
 
 namespace weir {
 namespace {
@@ -90,8 +90,8 @@ struct Entry {
 constexpr std::size_t kShards = 16;
 
 struct alignas(64) Shard {
-  std::mutex mutex;
-  LruMap<std::uint64_t, Entry> entries{OutputHistory::kMaxKeys / kShards};
+  Mutex mutex;
+  LruMap<std::uint64_t, Entry> entries WEIR_GUARDED_BY(mutex){OutputHistory::kMaxKeys / kShards};
 };
 
 }  // namespace
@@ -127,7 +127,7 @@ std::uint64_t OutputHistory::key(std::string_view tenant, std::string_view model
 
 void OutputHistory::learn(std::uint64_t key, std::int64_t output_tokens) {
   Shard& shard = impl_->shard_of(key);
-  std::lock_guard guard(shard.mutex);
+  const MutexLock guard(shard.mutex);
   Entry& entry = shard.entries.touch(key);
   impl_->refresh(entry);
   entry.sketch.learn(std::max<std::int64_t>(0, output_tokens), impl_->quantile.load(std::memory_order_relaxed));
@@ -135,7 +135,7 @@ void OutputHistory::learn(std::uint64_t key, std::int64_t output_tokens) {
 
 std::optional<std::int64_t> OutputHistory::learned(std::uint64_t key) const {
   Shard& shard = impl_->shard_of(key);
-  std::lock_guard guard(shard.mutex);
+  const MutexLock guard(shard.mutex);
   Entry* entry = shard.entries.use(key);
   if (entry == nullptr) return std::nullopt;
   if (entry->sketch.seen() < std::max<std::int64_t>(1, impl_->warmup.load(std::memory_order_relaxed))) {

@@ -1,16 +1,12 @@
 // A disk that is full and a ledger that is locked: /readyz and /metrics say why, what goes on goes on as the contract
 // says, nothing is lost or booked twice, and it all works again by itself.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 import { startProvider } from '../mock/provider.mjs';
+import { lockLedger, setLimit, smallDisk } from '../support/faults.mjs';
 import { eventually, kNoCallerBreakers, mockConfig, prepareWeir, startWeir } from '../support/weir.mjs';
 
-const run = promisify(execFile);
 const messages = [{ role: 'user', content: 'one two three' }];
 const limits = [
   { name: 'requests', per: 'key', meter: 'requests', allow: '100000/1h' },
@@ -87,7 +83,7 @@ for (const durability of ['relaxed', 'strict']) {
   test(`files that may not grow, ${durability}: 503, in-flight requests settle, then on as before`, async () => {
     const provider = await startProvider();
     const weir = await startWeir(mockConfig(provider, { limits, durability }));
-    const grow = (most) => run('prlimit', ['--pid', String(weir.process.pid), `--fsize=${most}:unlimited`]);
+    const grow = (most) => setLimit(weir.process.pid, 'fsize', `${most}:unlimited`);
     try {
       await fullDisk(weir, provider, { fill: () => grow(1), free: () => grow('unlimited'), reason: /journal.*File too large/ });
     } finally {
@@ -100,40 +96,23 @@ for (const durability of ['relaxed', 'strict']) {
 test('a full file system: the same, and the words are the system\'s', async (t) => {
   const provider = await startProvider();
   const weir = await prepareWeir(mockConfig(provider, { limits }));
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'weir-small-'));
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
-  } catch {
-    await rm(folder, { recursive: true });
+  const disk = await smallDisk('8m');
+  if (!disk) {
     await weir.stop();
     await provider.close();
     t.skip('no right to mount a small file system here');
     return;
   }
   try {
-    weir.data = path.join(folder, 'data');
+    weir.data = path.join(disk.folder, 'data');
     await weir.writeConfig();
     await weir.start();
-    const ballast = path.join(folder, 'ballast');
-    const fill = () => assert.rejects(writeFile(ballast, Buffer.alloc(16 << 20)), { code: 'ENOSPC' });
-    await fullDisk(weir, provider, { fill, free: () => rm(ballast), reason: /journal.*No space left on device/ });
+    await fullDisk(weir, provider, { fill: disk.fill, free: disk.free, reason: /journal.*No space left on device/ });
   } finally {
-    await weir.stop().finally(() => run('umount', ['-l', folder]).then(() => rm(folder, { recursive: true })));
+    await weir.stop().finally(disk.close);
     await provider.close();
   }
 });
-
-// Another process holds the write lock until release().
-async function lockLedger(file) {
-  const holder = spawn('sqlite3', [file], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const failed = new Promise((resolve) => holder.on('error', () => resolve(undefined)));
-  const locked = new Promise((resolve) => holder.stdout.once('data', () => resolve(true)));
-  holder.stdin.on('error', () => {});
-  holder.stdin.write(".timeout 10000\nBEGIN EXCLUSIVE;\nSELECT 'locked';\n");
-  if (!await Promise.race([failed, locked])) return undefined;
-  const gone = new Promise((resolve) => holder.on('close', resolve));
-  return async () => { holder.stdin.end('ROLLBACK;\n'); await gone; };
-}
 
 test('a locked ledger: requests go on, records wait in the journal, also over a crash, and are booked once', async (t) => {
   const provider = await startProvider();

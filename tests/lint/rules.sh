@@ -6,19 +6,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "${1:-$here/../..}"
 max_lines=600 max_function=70 max_readme=15
 
-mapfile -t sources < <(find src include sim bench fuzz tests -name node_modules -prune -o -type f \
+mapfile -t sources < <(find src include sim bench fuzz prove tests -name node_modules -prune -o -type f \
   \( -name '*.cc' -o -name '*.h' \) -print 2>/dev/null | sort)
-mapfile -t product < <(printf '%s\n' "${sources[@]}" | grep -E '^(src|include)/' || true)
-mapfile -t scripts < <(find dev .ci tests bench sim -name node_modules -prune -o -type f \
+mapfile -t scripts < <(find dev .ci tests bench sim prove -name node_modules -prune -o -type f \
   \( -name '*.sh' -o -name '*.mjs' -o -name dev -o -name run \) -print 2>/dev/null | sort)
 
 faults() {
   if [ "${#sources[@]}" -gt 0 ]; then
     awk -v max_lines="$max_lines" -f "$here/text.awk" "${sources[@]}"
     awk -v limit="$max_function" -f "$here/functions.awk" "${sources[@]}"
-  fi
-  if [ "${#product[@]}" -gt 0 ]; then
-    awk -f "$here/layering.awk" CMakeLists.txt "$here/libraries.txt" "${product[@]}"
+    awk -f "$here/banned.awk" "$here/known.txt" "${sources[@]}"
+    awk -f "$here/layering.awk" CMakeLists.txt "$here/libraries.txt" "${sources[@]}"
   fi
   if [ "${#scripts[@]}" -gt 0 ]; then
     awk -v max="$max_lines" 'FNR == 1 { tabs = 0 }

@@ -6,8 +6,9 @@ result=0
 
 tests/lint/selftest.sh || result=1
 tests/lint/rules.sh || result=1
+tests/lint/locks.sh || result=1
 
-mapfile -t sources < <(find src include sim bench fuzz tests -name node_modules -prune -o -type f \
+mapfile -t sources < <(find src include sim bench fuzz prove tests -name node_modules -prune -o -type f \
   \( -name '*.cc' -o -name '*.h' \) -print 2>/dev/null | grep -v '^tests/lint/' | sort)
 if [ "${#sources[@]}" -gt 0 ]; then
   clang-format-19 --dry-run -Werror "${sources[@]}" 2>&1 | grep -E 'error:' | head -n 50

@@ -8,12 +8,17 @@ result=0
 
 fresh() {
   rm -rf "${root:?}"/*
-  mkdir -p "$root/src/base" "$root/src/gateway" "$root/src/net" "$root/include/weir"
+  mkdir -p "$root/src/base" "$root/src/gateway" "$root/src/net" "$root/include/weir" "$root/sim" "$root/bench"
   printf '%s\n' 'weir_module(base PUBLIC fmt)' 'weir_module(gateway PUBLIC weir_base' \
     '  PRIVATE simdjson)' 'weir_module(net PUBLIC weir_gateway)' >"$root/CMakeLists.txt"
   for folder in base gateway net; do echo "what it is" >"$root/src/$folder/README.md"; done
   printf '%s\n' '// What it is.' '#pragma once' '#include <string>' >"$root/include/weir/a.h"
   printf '%s\n' '#include "base/a.h"' '#include "weir/a.h"' 'int f() {' '  return 1;' '}' >"$root/src/gateway/a.cc"
+  printf '%s\n' '#include "base/mutex.h"' '#include "gateway/a.h"' '#include "sim/b.h"' >"$root/sim/a.cc"
+  printf '%s\n' '#include "net/a.h"' '#include <thread>' 'int n = std::atoi(argv[1]);' >"$root/bench/a.cc"
+  # None of these is what a rule is after.
+  printf '%s\n' 'const char* a = R"(catch (...) throw new)";' '// new mutexes throw' 'auto b = "delete all, throw";' \
+    'A(const A&) = delete;' 'const auto news = renew(x);' 'asm volatile("" ::: "memory");' >"$root/src/base/c.cc"
 }
 
 # refuses NAME PATTERN: the tree as it stands has exactly this kind of fault.
@@ -50,7 +55,49 @@ sample randomness 'randomness' src/gateway/b.cc 'std::random_device device;'
 sample c-rand 'randomness' src/gateway/b.cc 'int f() { return rand(); }'
 sample c-random 'randomness' src/gateway/b.cc 'int f() { return random(); }'
 sample environment 'getenv' src/gateway/b.cc 'auto home = std::getenv("HOME");'
-sample banned 'banned call' src/net/b.cc 'void f() { sprintf(a, b); }'
+sample sim-without-threads 'sim/ may not include src/net' sim/b.cc '#include "net/loop.h"'
+sample sim-without-sockets 'is for net only' sim/b.cc '#include <sys/socket.h>'
+sample product-without-sim 'no folder src/sim' src/gateway/b.cc '#include "sim/a.h"'
+sample sim-without-clock 'reads a clock' sim/b.cc 'auto t = std::chrono::steady_clock::now();'
+sample bench-unknown-folder 'no folder src/nowhere' bench/b.cc '#include "nowhere/a.h"'
+sample public-lock 'public header includes' include/weir/a.h '#include "base/mutex.h"'
+for call in strcpy strcat strncpy sprintf gets strtok system popen alloca tmpnam mktemp; do
+  sample "banned $call" 'banned call' src/net/b.cc "void f() { $call(a, b); }"
+done
+for call in atoi atol atof strtol std::strtoull strtod; do
+  sample "banned $call" 'takes what is no number' src/net/b.cc "auto a = $call(text);"
+done
+for call in localtime gmtime ctime; do
+  sample "banned $call" 'not thread-safe' src/net/b.cc "auto a = $call(&t);"
+done
+sample regex 'std::regex' src/net/b.cc 'std::regex pattern("a+");'
+sample volatile 'orders nothing' src/net/b.cc 'volatile int stop = 0;'
+sample catch-all 'name the exception' src/net/b.cc 'void f() { try { g(); } catch (...) { } }'
+sample detach 'who waits' src/net/b.cc 'void f() { thread.detach(); }'
+sample async 'threads belong' src/net/b.cc 'auto a = std::async(f);'
+sample sto 'throws on bad input' src/gateway/b.cc 'int a = std::stoi(text);'
+sample stdout 'writes to stdout' src/gateway/b.cc 'void f() { std::printf("a"); }'
+sample cout 'writes to stdout' src/gateway/b.cc 'void f() { std::cout << 1; }'
+sample fprintf-stdout 'writes to stdout' src/gateway/b.cc 'void f() { fprintf(stdout, "a"); }'
+for lock in mutex shared_mutex lock_guard unique_lock scoped_lock condition_variable; do
+  sample "bare $lock" 'use base/mutex.h' src/gateway/b.cc "std::$lock a;"
+done
+sample bare-mutex-header 'use base/mutex.h' src/gateway/b.cc '#include <mutex>'
+sample reinterpret_cast 'bytes of known layout' src/gateway/b.cc 'auto* a = reinterpret_cast<char*>(b);'
+sample const_cast 'what is const' src/gateway/b.cc 'auto* a = const_cast<char*>(b);'
+sample new 'std::make_unique' src/gateway/b.cc 'auto* a = new Thing;'
+sample placement-new 'std::make_unique' src/gateway/b.cc 'auto* a = new (memory) Thing;'
+sample delete 'std::unique_ptr' src/gateway/b.cc 'void f() { delete a; }'
+sample throw 'returns a Result' src/gateway/b.cc 'void f() { throw 1; }'
+sample secrets-memcmp 'constant time' src/base/hmac.cc 'bool same = std::memcmp(a, b, 32) == 0;'
+# One more than known in a file is noticed.
+fresh
+mkdir -p "$root/src/policy"
+echo "what it is" >"$root/src/policy/README.md"
+echo 'weir_module(policy PUBLIC weir_base)' >>"$root/CMakeLists.txt"
+printf 'void f%s() { throw Stop{}; }\n' 1 2 3 >"$root/src/policy/yaml.cc"
+refuses one-throw-more 'throw: .*(2 known here'
+rm -r "$root/src/policy"
 sample pragma 'without #pragma once' src/base/b.h '// What it is.' 'int f();'
 sample header-comment 'does not start with a comment' src/base/b.h '#pragma once' 'int f();'
 sample mark 'unfinished mark' src/base/b.cc "// TO""DO later"

@@ -47,6 +47,7 @@ async function listen(handle) {
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   return {
     url: `http://127.0.0.1:${server.address().port}/mcp`,
+    dropConnections: () => server.closeAllConnections(),
     close: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }),
   };
 }
@@ -87,16 +88,18 @@ export async function startMcpServer({ stateless = false, json = false } = {}) {
 }
 
 // Stateless, one message a POST, what 2026-07-28 asks for.
-export async function startModernServer() {
+// `onCall(body)`: told of every call of a tool, instead of `seen`.
+export async function startModernServer({ onCall } = {}) {
   const seen = [];
-  const { url, close } = await listen(async (request, response) => {
+  const { url, close, dropConnections } = await listen(async (request, response) => {
     const body = JSON.parse(await readBody(request));
-    seen.push({ method: request.method, headers: request.headers, body });
+    if (!onCall) seen.push({ method: request.method, headers: request.headers, body });
+    else if (body.method === 'tools/call') onCall(body);
     const results = {
       'tools/list': { resultType: 'complete', tools: ['echo', 'send_email'].map((name) => ({ name, inputSchema: { type: 'object' } })) },
       'tools/call': { resultType: 'complete', ...text(`called ${body.params?.name}`) },
     };
     return answer(response, 200, { jsonrpc: '2.0', id: body.id, result: results[body.method] });
   });
-  return { url, close, seen };
+  return { url, close, dropConnections, seen };
 }

@@ -6,7 +6,7 @@
 //   await provider.close();
 //
 // What it does depends on the model's name and the header x-mock: see behaviour.mjs; `provider.script` announces calls of
-// tools: see tools.mjs.
+// tools: see tools.mjs. With `book`, a ProductionBook, it writes down what it produced instead of remembering requests.
 import http from 'node:http';
 import https from 'node:https';
 import { anthropic, anthropicError, kAnthropicPaths } from './anthropic.mjs';
@@ -30,18 +30,21 @@ class Seen {
     this.finished = false;
     this.output = 0;           // tokens sent so far
     this.produced = undefined; // {input, output} once the answer was sent whole
+    this.said = undefined;     // {input, output} as its usage tells them
     try { this.json = JSON.parse(body.toString('utf8')); } catch { this.json = undefined; }
   }
   header(name) { return this.headers[name]; }
 }
 
-export async function startProvider({ tls } = {}) {
+// `port`: one that was free before, so that a provider can come back.
+export async function startProvider({ tls, book, port = 0 } = {}) {
   const provider = {
     requests: [],
     produced: { input: 0, output: 0 },   // of answers that were sent whole
     failures: new Map(),
     connections: 0,
     script: undefined,   // (seen) => calls of tools that the answer announces
+    book,
   };
   const handler = (request, response) => {
     const chunks = [];
@@ -49,18 +52,26 @@ export async function startProvider({ tls } = {}) {
     request.on('error', () => {});
     request.on('end', () => {
       const seen = new Seen(request, Buffer.concat(chunks));
-      provider.requests.push(seen);
       response.on('close', () => { if (!response.writableFinished) seen.aborted = true; });
+      if (book) book.begin(seen, response);
+      else provider.requests.push(seen);
       response.on('error', () => {});
       answer(provider, seen, response).catch(() => response.destroy());
     });
   };
   const server = tls ? https.createServer(tls, handler) : http.createServer(handler);
   server.keepAliveTimeout = 60_000;
-  server.on('connection', () => { provider.connections += 1; });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sockets = new Set();
+  server.on('connection', (socket) => {
+    provider.connections += 1;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise((resolve, reject) => { server.once('error', reject).listen(port, '127.0.0.1', resolve); });
   provider.port = server.address().port;
   provider.url = `${tls ? 'https' : 'http'}://127.0.0.1:${provider.port}`;
+  // Resets connections, whatever is under way on them: all, or those that `chosen` says.
+  provider.dropConnections = (chosen = () => true) => { for (const socket of sockets) if (chosen()) socket.resetAndDestroy(); };
   provider.close = () => new Promise((resolve) => {
     server.close(resolve);
     server.closeAllConnections();

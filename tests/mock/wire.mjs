@@ -5,6 +5,7 @@
 // A call: {provider, seen, response, behaviour}. An event: {event, data, text, tokens, usage, end}: SSE name, JSON,
 // text instead of JSON, output tokens it carries, whether it holds usage, whether it is the end marker.
 import { gzipSync } from 'node:zlib';
+import { saidUsage } from './book.mjs';
 
 const settled = () => new Promise((resolve) => { setImmediate(resolve); });
 
@@ -39,8 +40,10 @@ function limitHeaders({ behaviour, dialect }) {
 }
 
 // An answer that was sent whole.
-function produced({ provider, seen }, { input = 0, hidden = 0 }, output) {
+function produced({ provider, seen, behaviour }, tokens, output) {
+  const { input = 0, hidden = 0 } = tokens;
   seen.produced = { input, output: output + hidden };
+  seen.said = saidUsage(behaviour, tokens, output + hidden);
   provider.produced.input += input;
   provider.produced.output += output + hidden;
 }

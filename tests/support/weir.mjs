@@ -37,7 +37,7 @@ export async function eventually(probe, what = 'condition', deadlineMs = kDeadli
 // Runs `weir ARGS`: {code, stdout, stderr}.
 export function runWeir(args, { env = {}, cwd } = {}) {
   return new Promise((resolve) => {
-    execFile(kBinary, args, { env: cleanEnv(env), cwd, maxBuffer: 64 << 20, timeout: 2 * kDeadlineMs }, (error, stdout, stderr) => {
+    execFile(kBinary, args, { env: cleanEnv(env), cwd, maxBuffer: 256 << 20, timeout: 2 * kDeadlineMs }, (error, stdout, stderr) => {
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : 2) : 0, stdout, stderr });
     });
   });

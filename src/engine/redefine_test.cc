@@ -1,0 +1,78 @@
+// Counters that get another name or another shape while records hold their cells: what was used stays used.
+#include <gtest/gtest.h>
+
+#include "engine/test_support.h"
+
+namespace weir::engine {
+namespace {
+
+std::int64_t used(const Limiter& limiter, CounterId counter, std::int64_t amount = 1000) {
+  return peek(limiter, {.counter = counter, .amount = amount, .cost = 0}, at(1)).verdicts[0].used;
+}
+
+// The renamed counter and a later one of its old name once shared their cells.
+TEST(Redefine, ANameThatChangesKeepsWhatWasUsed) {
+  Limiter limiter;
+  const CounterId old = sliding(limiter, "old", 60 * kSecond);
+  admit(limiter, {.counter = old, .amount = 1000, .cost = 40}, at(0));
+  const CounterId renamed = limiter.define({.identity = "new", .window = 60 * kSecond, .formerly = "old"});
+  EXPECT_EQ(used(limiter, renamed), 40);
+  EXPECT_EQ(used(limiter, sliding(limiter, "old", 60 * kSecond)), 0) << "another limit may take the old name";
+  EXPECT_EQ(used(limiter, renamed), 40);
+}
+
+TEST(Redefine, ANameThatIsTakenOrAFormerOneThatNeverWasChangesNothing) {
+  Limiter limiter;
+  const CounterId old = sliding(limiter, "old", 60 * kSecond), taken = sliding(limiter, "taken", 60 * kSecond);
+  admit(limiter, {.counter = old, .amount = 1000, .cost = 40}, at(0));
+  admit(limiter, {.counter = taken, .amount = 1000, .cost = 3}, at(0));
+  EXPECT_EQ(used(limiter, limiter.define({.identity = "taken", .window = 60 * kSecond, .formerly = "old"})), 3);
+  EXPECT_EQ(used(limiter, limiter.define({.identity = "other", .window = 60 * kSecond, .formerly = "never"})), 0);
+  EXPECT_EQ(used(limiter, sliding(limiter, "old", 60 * kSecond)), 40);
+}
+
+// Effects in the journal carry the name of their time: those from before the new name find it, too.
+TEST(Redefine, EffectsFollowTheNewName) {
+  Limiter limiter;
+  std::vector<Effect> effects;
+  admit(limiter, {.counter = sliding(limiter, "old", 60 * kSecond), .amount = 1000, .cost = 40}, at(0), &effects);
+  const CounterId renamed = limiter.define({.identity = "new", .window = 60 * kSecond, .formerly = "old"});
+  admit(limiter, {.counter = renamed, .amount = 1000, .cost = 2}, at(0), &effects);
+  ASSERT_EQ(effects.size(), 2u);
+  EXPECT_EQ(effects[0].counter, counter_hash("old"));
+  EXPECT_EQ(effects[1].counter, counter_hash("new"));
+}
+
+TEST(Redefine, ASnapshotOfAnotherWindowIsTakenIntoTheWindowInForce) {
+  std::string bytes;
+  std::uint32_t epoch = 0;
+  {
+    Limiter before;
+    admit(before, {.counter = sliding(before, "c", 60 * kSecond), .amount = 1000, .cost = 40}, at(0));
+    epoch = before.snapshot([&](std::string_view chunk) { bytes.append(chunk); });
+  }
+  Limiter after;
+  const CounterId counter = sliding(after, "c", 120 * kSecond);  // the policy changed while it was down
+  ASSERT_TRUE(after.restore(bytes, epoch));
+  EXPECT_EQ(used(after, counter), 40);
+  EXPECT_TRUE(admit(after, {.counter = counter, .amount = 1000, .cost = 960}, at(1)).admitted);
+  EXPECT_FALSE(admit(after, {.counter = counter, .amount = 1000}, at(1)).admitted);
+}
+
+TEST(Redefine, OtherCellsOfTheSubjectAreLeftAlone) {
+  Limiter limiter;
+  const CounterId day = limiter.define({.identity = "day", .kind = WindowKind::kCalendar});
+  const CounterId other = sliding(limiter, "other", 30 * kSecond), counter = sliding(limiter, "c", 60 * kSecond);
+  admit(limiter, {.counter = day, .amount = 1000, .cost = 5, .period_start = at(0), .period_end = at(3600)}, at(0));
+  admit(limiter, {.counter = other, .amount = 1000, .cost = 7}, at(0));
+  admit(limiter, {.counter = counter, .amount = 1000, .cost = 40}, at(0));
+  const CounterId wider = sliding(limiter, "c", 90 * kSecond);
+  EXPECT_TRUE(admit(limiter, {.counter = wider, .amount = 1000, .cost = 2}, at(1)).admitted);
+  EXPECT_EQ(used(limiter, wider), 42);
+  EXPECT_EQ(used(limiter, other), 7);
+  const Ask of_day{.counter = day, .amount = 1000, .cost = 0, .period_start = at(0), .period_end = at(3600)};
+  EXPECT_EQ(peek(limiter, of_day, at(1)).verdicts[0].used, 5);
+}
+
+}  // namespace
+}  // namespace weir::engine
