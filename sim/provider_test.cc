@@ -54,7 +54,7 @@ TEST_P(Dialects, AnswersParseAndTheBookEqualsWhatWasReceived) {
     EXPECT_EQ(call.streamed, call.produced.output());
     EXPECT_EQ(call.told, call.produced);
     EXPECT_FALSE(call.lied);
-    if (ask.cap > 0) EXPECT_LE(call.produced.output(), ask.cap);
+    EXPECT_LE(call.produced.output(), ask.cap > 0 ? ask.cap : 120);
     EXPECT_LE(call.ended, ask.ended);
   }
 }
@@ -95,7 +95,6 @@ TEST_P(Misbehaviour, EndsAsItShouldAndTheBookSaysSo) {
       EXPECT_TRUE(call.over);
       EXPECT_EQ(call.complete, GetParam().complete) << stream << " ask " << call.ask;
       EXPECT_LE(call.streamed, call.produced.output());
-      if (!call.complete && call.told) EXPECT_EQ(*call.told, call.produced);
     }
   }
 }
