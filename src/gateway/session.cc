@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/strings.h"
 
@@ -48,6 +49,16 @@ ErrorKind kind_of_status(int status) {
     default:
       return ErrorKind::kInvalidRequest;
   }
+}
+
+// A header that asks the upstream to act as if another method had been sent than the one that limits are for.
+bool asks_for_other_method(const RequestHead& head) {
+  constexpr std::string_view kNames[] = {"x-http-method-override", "x-http-method", "x-method-override"};
+  return std::any_of(head.headers.fields.begin(), head.headers.fields.end(), [&](const Header& field) {
+    return field.value != head.method && std::any_of(std::begin(kNames), std::end(kNames), [&](std::string_view name) {
+             return equal_ignoring_case(field.name, name);
+           });
+  });
 }
 
 bool is_forwarded(const Target& target) {
@@ -138,6 +149,12 @@ void Session::on_head() {
     return;
   }
   const bool forwarded = is_forwarded(target_);
+  if (forwarded && asks_for_other_method(head)) {
+    refuse(
+        ErrorKind::kInvalidRequest, 400,
+        "A header asks for another method than the request's. Limits are for the method: send the one that is meant.");
+    return;
+  }
   identity_ = {};
   if (forwarded || services_.endpoints->needs_identity(target_)) {
     identity_ = identify(services_, head.headers, peer_);
