@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/strings.h"
+#include "gateway/body_charset.h"
 
 namespace weir {
 namespace {
@@ -59,6 +60,12 @@ bool asks_for_other_method(const RequestHead& head) {
              return equal_ignoring_case(field.name, name);
            });
   });
+}
+
+// Routes whose bodies decide what is allowed.
+bool is_read(const Target& target) {
+  return target.kind == TargetKind::kLlm ||
+         (target.kind == TargetKind::kUpstream && target.upstream->kind == UpstreamKind::kMcp);
 }
 
 bool is_forwarded(const Target& target) {
@@ -153,6 +160,11 @@ void Session::on_head() {
     refuse(
         ErrorKind::kInvalidRequest, 400,
         "A header asks for another method than the request's. Limits are for the method: send the one that is meant.");
+    return;
+  }
+  if (is_read(target_) && !says_utf8(head.headers)) {
+    refuse(ErrorKind::kInvalidRequest, 415,
+           "The body is read as UTF-8: send one Content-Type, without a charset or with charset=utf-8.");
     return;
   }
   identity_ = {};
