@@ -143,7 +143,9 @@ bool equal_folded(std::string_view a, std::string_view b) {
 std::string_view look_alike(const simdjson::dom::object& object, std::span<const std::string_view> names) {
   for (auto it = object.begin(); it != object.end(); ++it) {
     const std::string_view key = it.key();
+    const bool ascii = std::all_of(key.begin(), key.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     for (const std::string_view name : names) {
+      if (ascii && key.size() != name.size()) continue;  // nearly every pair ends here
       if (key != name && equal_folded(key, name)) return key;
     }
   }
