@@ -228,6 +228,8 @@ class Exchange final : private AdmissionEvents,
 
   // exchange_mcp.cc: an MCP server
   bool prepare_mcp();
+  bool owns_mcp_session();
+  void note_mcp_session();
   bool pass_tool_lists();
   Reply refusal_answer(const Plan& plan, const Decision& decision, const Refusal& refusal) const;
   void watch_mcp();
@@ -276,6 +278,7 @@ class Exchange final : private AdmissionEvents,
   // facts and plan
   std::optional<LlmCall> call_;  // of a model; otherwise the request goes to an upstream
   std::optional<McpCall> mcp_;   // an MCP server
+  Hash128 mcp_session_;          // of the request or its answer; zero: none
   bool stream_ = false;
   Costs costs_;
   Attributes attributes_;
