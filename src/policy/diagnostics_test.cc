@@ -10,6 +10,14 @@ struct Wrong {
   const char* says;    // part of the same line
 };
 
+TEST(DiagnosticsTest, AreOneLineEachAndWithoutTheControlCharactersOfTheFile) {
+  EXPECT_TRUE(problems(load("\"li\\nsten\": 1")).starts_with("1:1: error: unknown key `li\\x0asten`"))
+      << problems(load("\"li\\nsten\": 1"));
+  const std::string zone = problems(load("zone: \"a\\e[2J\\x7f\""));
+  EXPECT_TRUE(zone.starts_with("1:7: error:")) << zone;
+  EXPECT_NE(zone.find("a\\x1b[2J\\x7f"), std::string::npos) << zone;
+}
+
 class WrongFile : public testing::TestWithParam<Wrong> {};
 
 TEST_P(WrongFile, IsToldWhereAndWhat) {
