@@ -36,7 +36,7 @@ TEST(P8, PeekNeverCountsTheIdItAsksAbout) {
   const CounterId counter = sliding(limiter, "c", 3600 * kSecond);
   std::atomic<std::uint64_t> current{1};
   std::thread other([&] {
-    for (std::uint64_t i = 1; i <= 100'000; ++i) {
+    for (std::uint64_t i = 1; i <= 300'000; ++i) {
       current = i;
       for (std::uint64_t pause = i % 200; pause > 0; --pause) current.load();
       admit(limiter, {.counter = counter, .amount = 9, .cost = 9, .hold = true, .key = {1, i}, .id = {1, i}}, at(0));
