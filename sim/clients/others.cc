@@ -87,7 +87,8 @@ class Garbage final : public Actor {
   }
 };
 
-// Throws kill switches on names of the `tools`, or on its key, and takes them back after a while.
+// Throws kill switches on names of the `tools`, or on its key, and takes them back after a while. With `keys` it also
+// revokes those, one after the other, until none is left.
 class Operator final : public Actor {
  public:
   using Actor::Actor;
@@ -95,7 +96,11 @@ class Operator final : public Actor {
  private:
   void act() override {
     if (context_.node == nullptr || !context_.node->running()) return rest();
-    if (!thrown_) {
+    if (revoked_ < crowd_.size() && random_.permille(300)) {
+      const bool done = context_.node->revoke(crowd_[revoked_]).has_value();
+      context_.note(manners_.name, fmt::format("revokes {} {}", crowd_[revoked_], done));
+      if (done) ++revoked_;
+    } else if (!thrown_) {
       const bool tool = !manners_.tools.empty() && random_.permille(600);
       thrown_ = KillSwitch{.kind = tool ? KillSwitch::Kind::kTool : KillSwitch::Kind::kKey,
                            .name = tool ? any(manners_.tools) : manners_.key,
@@ -113,6 +118,7 @@ class Operator final : public Actor {
   }
 
   std::optional<KillSwitch> thrown_;
+  std::size_t revoked_ = 0;
 };
 
 }  // namespace
