@@ -5,6 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { deadPort } from '../support/raw.mjs';
 import { eventually, kRoot, startWeir } from '../support/weir.mjs';
 import { flood } from './flood.mjs';
 import { kGood } from './load.mjs';
@@ -17,7 +18,7 @@ const run = promisify(execFile);
 async function fastUpstream(folder) {
   const program = path.join(folder, 'upstream');
   await run('g++', ['-std=c++20', '-O2', '-o', program, path.join(kRoot, 'bench/gateway/mock_upstream.cc')]);
-  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const port = await deadPort();
   const child = spawn(program, [String(port)], { stdio: 'inherit' });
   await eventually(async () => (await fetch(`http://127.0.0.1:${port}/`)).ok, 'the upstream listens');
   return { url: `http://127.0.0.1:${port}`, close: () => child.kill() };

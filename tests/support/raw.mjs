@@ -63,6 +63,15 @@ export function connect(port) {
   });
 }
 
+// A port where nobody listens.
+export async function deadPort() {
+  const server = net.createServer();
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const { port } = server.address();
+  await new Promise((resolve) => { server.close(resolve); });
+  return port;
+}
+
 // One response at the start of `bytes`, or undefined while it is incomplete. Throws on what is not HTTP.
 export function parseResponse(bytes, { headOnly = false, ended = false } = {}) {
   const headEnd = bytes.indexOf('\r\n\r\n');
