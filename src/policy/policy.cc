@@ -15,9 +15,9 @@ std::string_view to_string(Layer layer) {
     case Layer::kTool:
       return "tool";
     case Layer::kPlan:
-      return "plan";
+      break;
   }
-  return "";
+  return "plan";
 }
 
 std::string to_string(const Diagnostic& d) {
