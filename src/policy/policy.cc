@@ -15,9 +15,9 @@ std::string_view to_string(Layer layer) {
     case Layer::kTool:
       return "tool";
     case Layer::kPlan:
-      return "plan";
+      break;
   }
-  return "";
+  return "plan";
 }
 
 // A diagnostic is one line, and what it quotes of the file must not steer the terminal that shows it.
