@@ -72,7 +72,6 @@ class Exchange final : private AdmissionEvents,
   static constexpr std::size_t kMaxBuffered = 8 << 20;  // of a JSON answer read whole
   static constexpr std::size_t kHighWater = 256 << 10;  // unsent bytes at which the provider is not read further
   static constexpr std::int64_t kMaxOvercount = 2;      // our count of a text over its provider's
-  static constexpr int kTopUpsPerRecord = 8;            // steps that a crash may lose of what was relayed
 
   // Creates the exchange and runs it as far as it goes. The client may be answered before this returns.
   static void start(Services& services, ClientSide& client, ExchangeRequest request, Exchange*& handle);
@@ -218,7 +217,6 @@ class Exchange final : private AdmissionEvents,
   bool is_covered() const;
   void top_up();
   void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
-  void journal_top_ups();
   void cut_stream(const Decision& decision, std::int64_t wanted);
   void cut_by_run();
   void end_stream(const ErrorFacts& facts);
@@ -383,8 +381,6 @@ class Exchange final : private AdmissionEvents,
   StreamPosition position_;           // before the event under way
   std::string backlog_;               // bytes that came meanwhile, also while an MCP server's tools are looked at
   std::int64_t asked_ = 0;            // tokens of the top-up under way
-  int unjournalled_ = 0;              // top-ups
-  std::int64_t unjournalled_tokens_ = 0, unjournalled_usd_ = 0;
   std::vector<Effect> unjournalled_effects_;
 
   // the client's side

@@ -195,7 +195,6 @@ void Exchange::on_settled(CountersStatus, Outcome, std::span<const Effect> effec
   }
   reached("settle.with-top-ups-not-yet-written");
   unjournalled_effects_.insert(unjournalled_effects_.end(), effects.begin(), effects.end());
-  row_.reserved_tokens += unjournalled_tokens_;
   close_row(unjournalled_effects_);
 }
 
