@@ -136,6 +136,12 @@ void Session::on_head() {
   target_ = listener_ == Listener::kAdmin ? find_admin_target(head.method, head.path)
                                           : find_target(policy, head.method, head.path);
   shape_ = error_shape(target_, head.path, head.headers.get("accept"));
+  if (listener_ == Listener::kAdmin) {
+    if (auto refused = services_.endpoints->refuse_admin(services_, head, peer_)) {
+      services_.metrics->request(target_.route.empty() ? "other" : target_.route, "reject", "entry");
+      return on_reply(std::move(*refused));
+    }
+  }
   if (has_dot_segment(head.path)) {
     refuse(ErrorKind::kInvalidRequest, 400, "The path has `.` or `..` segments; send the path that is meant.");
     return;
@@ -234,6 +240,10 @@ void Session::reply(Reply answer) {
     if (!short_body || head.expect_continue) answer.close = true;
   }
   if (parser_.state() == MessageState::kFault) answer.close = true;
+  if (listener_ == Listener::kAdmin) {
+    append_header(answer.headers, "cache-control", "no-store");
+    append_header(answer.headers, "x-content-type-options", "nosniff");
+  }
   const bool close_now = answer.close || !keep_alive();
   port_.send(serialize(answer, head.method == "HEAD", !close_now, head.minor_version));
   if (exchange_ != nullptr) return;  // exchange_done() follows

@@ -139,6 +139,7 @@ std::string_view required_keys(std::string_view section) {
   if (section == "model") return R"(["provider"])";
   if (section == "escalate") return R"(["throttles","within","action"])";
   if (section == "upstream") return R"(["path","kind","url"])";
+  if (section == "tls") return R"(["cert","key"])";
   return "[]";
 }
 

@@ -5,6 +5,7 @@
 //   const response = await client.response();        // {status, headers (lower case), raw, body (Buffer)}
 //   await client.closed();                           // the other side ended it
 import net from 'node:net';
+import tls from 'node:tls';
 import { kDeadlineMs } from './weir.mjs';
 
 class RawClient {
@@ -70,6 +71,15 @@ export async function deadPort() {
   const { port } = server.address();
   await new Promise((resolve) => { server.close(resolve); });
   return port;
+}
+
+// The same over TLS; `options` as of tls.connect.
+export function connectTls(port, options) {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...options });
+    socket.once('secureConnect', () => resolve(new RawClient(socket)));
+    socket.once('error', reject);
+  });
 }
 
 // One response at the start of `bytes`, or undefined while it is incomplete. Throws on what is not HTTP.
