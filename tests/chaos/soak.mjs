@@ -2,7 +2,7 @@
 //
 // Clients in every dialect, keys that come and go, runs that end, snapshots, the ledger drained, reloads, a flood of
 // refusals every other minute. Resident memory is sampled every 10 s; a line a minute is printed. Fails if the books do
-// not balance, or if memory at the end is more than 5% above that after five minutes (of a shorter soak: a quarter).
+// not balance, or if memory at the end is more than 5% above that after five minutes (of a soak of ten minutes or less: a quarter).
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually, kNoCallerBreakers } from '../support/weir.mjs';
@@ -117,10 +117,10 @@ const world = await startWorld({ diagnostic: (text) => console.log(text) }, { co
 try {
   await fill(world);
   const samples = await soak(world);
-  const early = median(samples, Math.min(5 * 6, Math.ceil((samples.length - 1) / 4)));
+  const early = median(samples, kMinutes > 10 ? 5 * 6 : Math.ceil((samples.length - 1) / 4));
   const late = median(samples, samples.length - 1);
   const growth = late / early - 1;
-  console.log(`memory at the end ${mb(late * 1024)} MB, after ${kMinutes > 5 ? 'five minutes' : 'a quarter'} ${mb(early * 1024)} MB: `
+  console.log(`memory at the end ${mb(late * 1024)} MB, after ${kMinutes > 10 ? 'five minutes' : 'a quarter'} ${mb(early * 1024)} MB: `
     + `${(growth * 100).toFixed(1)}% (at most ${kMostGrowth * 100}%)`);
   world.keys = [...world.steadyKeys, ...world.guestKeys];
   world.counted = false;      // keys that were revoked do not say what they used
