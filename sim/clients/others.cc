@@ -57,7 +57,12 @@ class Garbage final : public Actor {
       case 5:
         return post(chat, "", good);
       case 6:
-        return post(chat, key + "X-Weir-Lineage: v1.forged.token\r\n", good);
+        // Damaged, or of the right shape and signed by nobody.
+        return post(chat,
+                    key + "X-Weir-Lineage: v1." +
+                        (number % 2 == 0 ? "forged.token" : std::string(42, 'B') + "A." + std::string(42, 'C') + "A") +
+                        "\r\n",
+                    good);
       case 7:
         return post(chat, key + "X-Weir-Run-Budget: tokens=many\r\n", good);
       case 8:
