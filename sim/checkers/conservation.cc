@@ -150,6 +150,12 @@ class Prices final : public Checker {
     const TimeNs since = opened == opened_.end() ? context().schedule.now() : opened->second;
     if (opened != opened_.end()) opened_.erase(opened);
     if (row.attempts != 1 || row.settled == Settled::kExpired || row.route == kDecisionRoute) return;
+    // A fallback that was never sent leaves its model in the row, and the price of the attempt before it.
+    if (const Ask* ask = context().truth.ask(ask_of(row))) {
+      for (const std::size_t at : ask->calls) {
+        if (context().truth.calls()[at].model != row.model) return;
+      }
+    }
     // The request took its policy when its head was read, a while before it was opened.
     const auto policies = policies_.between(since - kMinute, context().schedule.now());
     if (policies.size() != 1 || row.model.empty()) return;
