@@ -260,6 +260,7 @@ class Exchange final : private AdmissionEvents,
   void settle(Settled how, const Usage& usage);
   void settle_request(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
+  void client_left_answer();
   void settle_answer();
   void close_row(std::span<const Effect> effects);
   void on_settled(CountersStatus status, Outcome outcome, std::span<const Effect> effects) override;
