@@ -78,8 +78,7 @@ class InertRefusal final : public Checker {
     }
     for (const Ask& ask : context().truth.asks()) {
       // A check only asks what would be: its answer is no refusal.
-      const bool refused =
-          ask.end == AskEnd::kRefused && ask.refusal && ask.route != "check" && of_limit(*ask.refusal);
+      const bool refused = ask.end == AskEnd::kRefused && ask.refusal && ask.route != "check" && of_limit(*ask.refusal);
       if (refused) ++seen[{ask.key, ask.refusal->limit}];
     }
     for (const auto& [pair, count] : seen) {
@@ -200,8 +199,14 @@ class HonestRetry final : public Checker {
     looked();
     // Decided before the client read it: counted from there the wait is over at the latest.
     if (second.sent < first.ended + *told.retry_after_ms * kMillisecond) return;
-    fail(fmt::format("prober of {}: ask {} was told to wait {} ms, and ask {} was refused after {} ms", first.key,
-                     first.number, *told.retry_after_ms, second.number, (second.sent - first.ended) / kMillisecond));
+    const RefusalSeen& now = *second.refusal;
+    if (now.requested > told.requested) return;  // of one size in our tokens, a little larger in Weir's
+    fail(fmt::format(
+        "prober of {}: ask {} was told to wait {} ms, and ask {} was refused after {} ms, by `{}`: first {} + "
+        "{} + {} of {}, then {} + {} + {}, to wait {} ms",
+        first.key, first.number, *told.retry_after_ms, second.number, (second.sent - first.ended) / kMillisecond,
+        now.limit, told.used, told.reserved, told.requested, told.allowed, now.used, now.reserved, now.requested,
+        now.retry_after_ms.value_or(-1)));
   }
 
   Sources sources_;
