@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "checkers/checkers.h"
@@ -27,6 +28,7 @@ class WindowOracle final : public Checker {
     if (other) state_.doubt_counter(hash);
     if (other) shape.loose_until = latest_ + shape.window + spec.window + 2 * shape.width;
     if (!spec.formerly.empty()) take_over(shape, counter_hash(spec.formerly), hash, spec.window);
+    defined_.insert(hash);
     shape.identity = spec.identity;
     shape.kind = spec.kind;
     shape.window = spec.window;
@@ -38,6 +40,7 @@ class WindowOracle final : public Checker {
     if (event != NodeEvent::kCrashed && event != NodeEvent::kStopped) return;
     state_.process_ended(now - forgets_);
     ids_.clear();
+    defined_.clear();
   }
   void on_opened(Hash128 id, const UsageRow& row) override {
     if (Reservation* held = state_.find(id)) {
@@ -72,7 +75,10 @@ class WindowOracle final : public Checker {
  private:
   void take_over(CounterShape& shape, std::uint64_t from, std::uint64_t to, DurationNs window) {
     const auto before = shapes_.find(from);
-    if (before == shapes_.end() || from == to) return;
+    if (before == shapes_.end() || from == to || !defined_.contains(from) || defined_.contains(to)) return;
+    // Requests of the policy before still ask under the old id, and count under the new name.
+    defined_.erase(from);
+    for (auto& [id, counter] : ids_) counter = counter == from ? to : counter;
     state_.move_counter(from, to);
     state_.doubt_counter(to);
     shape.loose_until = latest_ + before->second.window + window + 2 * before->second.width;
@@ -293,6 +299,7 @@ class WindowOracle final : public Checker {
   TimeNs latest_ = 0;
   std::unordered_map<std::uint64_t, CounterShape> shapes_;
   std::unordered_map<CounterId, std::uint64_t> ids_;
+  std::unordered_set<std::uint64_t> defined_;
   OracleState state_;
 };
 
