@@ -112,5 +112,40 @@ TEST(P19P13, WhatNeverLeftAWindowIsGivenBackAfterReloads) {
   EXPECT_EQ(peek(limiter, {.counter = counter, .amount = 1000, .cost = 0}, at(9)).verdicts[0].used, 7);
 }
 
+// Eviction judged cells that no request had met since the reload by the window of before.
+TEST(P19P17, EvictionKnowsTheWindowInForce) {
+  for (const std::int64_t amount : {30, 1000}) {
+    for (const bool busy : {false, true}) {
+      Limiter limiter({.stripes = 1});
+      admit(limiter, {.counter = sliding(limiter, "c", 5 * kSecond), .amount = amount, .cost = 20}, at(0));
+      const CounterId longer = sliding(limiter, "c", 60 * kSecond);
+      // Another counter of the same subject keeps the record, but not each of its cells.
+      if (busy) {
+        const Ask other{.counter = limiter.define({.identity = "g", .kind = WindowKind::kConcurrency}),
+                        .amount = 1,
+                        .id = {1, 1},
+                        .deadline = kMaxTime};
+        ASSERT_TRUE(admit(limiter, other, at(10)).admitted);
+      }
+      for (int i = 0; i < 4; ++i) limiter.sweep(at(10), 1000);
+      const Ask look{.counter = longer, .amount = amount, .cost = 0};
+      EXPECT_EQ(peek(limiter, look, at(11)).verdicts[0].used, 20) << amount << busy;
+      EXPECT_EQ(peek(limiter, look, at(62)).verdicts[0].used, 0) << amount << busy;
+    }
+  }
+}
+
+TEST(P19P17, WhatHasLeftBothWindowsIsEvicted) {
+  for (const std::int64_t amount : {30, 1000}) {
+    for (const std::int64_t seconds : {5, 60}) {
+      Limiter limiter({.stripes = 1});
+      admit(limiter, {.counter = sliding(limiter, "c", 30 * kSecond), .amount = amount, .cost = 20}, at(0));
+      sliding(limiter, "c", seconds * kSecond);
+      limiter.sweep(at(64), 1000);
+      EXPECT_EQ(limiter.stats().subjects, 0u) << amount << " " << seconds;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weir::engine
