@@ -17,6 +17,10 @@ class Answers final : public Checker {
  public:
   explicit Answers(const Setup& setup) : Checker("answers", setup.context) {}
 
+  void on_call(const Call& call) override {
+    const Ask* ask = context().truth.ask(call.ask);
+    if (ask != nullptr && ask->route == "garbage") wrong(*ask, "is no request, and reached a provider");
+  }
   void on_ask_end(const Ask& ask) override {
     if (ask.end != AskEnd::kAnswered || !kModelRoutes.contains(ask.route)) return;
     looked();

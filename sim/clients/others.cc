@@ -36,6 +36,11 @@ class Garbage final : public Actor {
                        body);
   }
 
+  // As long and as well formed as a real one; only its signature is not Weir's.
+  static std::string forged_lineage() {
+    return "X-Weir-Lineage: v1." + std::string(38, 'A') + "." + std::string(43, 'A');
+  }
+
   std::string mistake(std::uint64_t kind, std::uint64_t number) const {
     const std::string key = fmt::format("Authorization: Bearer {}\r\nX-Weir-User: ask-{}\r\n", secret(), number);
     const std::string model = manners_.models.front();
@@ -57,7 +62,7 @@ class Garbage final : public Actor {
       case 5:
         return post(chat, "", good);
       case 6:
-        return post(chat, key + "X-Weir-Lineage: v1.forged.token\r\n", good);
+        return post(chat, key + forged_lineage() + "\r\n", good);
       case 7:
         return post(chat, key + "X-Weir-Run-Budget: tokens=many\r\n", good);
       case 8:
