@@ -32,6 +32,7 @@ struct Call {
   std::optional<Usage> told;  // the usage it reported, if that left completely; differs from `produced` only if `lied`
   bool lied = false;          // reports false, absurd, repeated or no usage on purpose
   std::int64_t streamed = 0;  // tokens of output that left towards Weir before the end
+  bool announced = false;     // tool calls among them, which Weir may cut
   bool complete = false;      // its whole answer left, well formed
   bool over = false;
 };

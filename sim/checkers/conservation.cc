@@ -69,20 +69,34 @@ class Conservation final : public Checker {
       lied = lied || calls.back()->lied;
     }
     if (row.settled == Settled::kNone) {
-      if (produced > 0) wrong(ask, fmt::format("its row says none, and providers produced {} tokens", produced));
+      // A connection of the pool that closed before the first byte counts as never used: another was being dialled.
+      const bool dialled_anew = row.attempts > static_cast<std::int32_t>(calls.size());
+      if (produced > 0 && !dialled_anew)
+        wrong(ask, fmt::format("its row says none, and providers produced {} tokens", produced));
       return;
     }
     if (lied || row.settled == Settled::kExpired) return;
+    if (ask.stream && calls.size() == 1 && row.attempts == 1) covered(ask, row);
     if (row.settled == Settled::kUsage) return told(ask, row, calls);
-    counted(ask, row, calls, produced);
+    counted(ask, row, produced);
+  }
+
+  // A stream never runs far ahead of what is held for it: ours is another count than the provider's, but not by much.
+  void covered(const Ask& ask, const UsageRow& row) {
+    const std::int64_t used = row.usage.total(), held = row.reserved_tokens;
+    if (used <= held + held / 4 + 64) return;
+    wrong(ask, fmt::format("its stream used {} tokens, and {} were held", used, held));
   }
 
   void told(const Ask& ask, const UsageRow& row, const std::vector<const Call*>& calls) {
     const auto complete = [](const Call* call) { return call->told.has_value(); };
+    // What a reset overtakes may have arrived all the same; then it is what was produced.
+    const auto overtaken = [&](const Call* call) { return call->produced == row.usage; };
     if (std::none_of(calls.begin(), calls.end(), complete)) {
+      if (std::any_of(calls.begin(), calls.end(), overtaken)) return;
       return wrong(ask, fmt::format("its row says {} tokens of usage, and no provider told any", row.usage.total()));
     }
-    if (calls.size() == 1) {
+    if (calls.size() == 1 && row.attempts == 1) {
       const Usage& truth = *calls.front()->told;
       if (row.usage.input() != truth.input() || row.usage.output() != truth.output()) {
         wrong(ask, fmt::format("its row says {} + {} tokens, the provider told {} + {}", row.usage.input(),
@@ -94,19 +108,25 @@ class Conservation final : public Checker {
     for (const Call* call : calls) {
       if (call->told) least = least < 0 ? call->told->total() : std::min(least, call->told->total());
     }
+    // What an earlier attempt did is in the sum as well, with its input at least.
+    const bool twice = calls.front()->produced.total() > 0 && calls.back()->told && row.attempts > 1 &&
+                       calls.size() > 1 && calls.front()->status < 400;
+    if (twice && row.usage.input() <= calls.back()->told->input()) {
+      wrong(ask, fmt::format("two attempts worked on it, and its row says {} tokens of input", row.usage.input()));
+    }
     if (row.usage.total() < least) {
       wrong(ask, fmt::format("its row says {} tokens of usage, a provider told {}", row.usage.total(), least));
     }
   }
 
   // Between what the client certainly received and the most that was held or produced.
-  void counted(const Ask& ask, const UsageRow& row, const std::vector<const Call*>& calls, std::int64_t produced) {
+  void counted(const Ask& ask, const UsageRow& row, std::int64_t produced) {
     const std::int64_t output = row.usage.output();
     if (output < ask.tokens_received * 9 / 10 - 2) {
       wrong(ask,
             fmt::format("its row counts {} tokens of output, the client received {}", output, ask.tokens_received));
     }
-    const std::int64_t most = std::max(row.reserved_tokens * static_cast<std::int64_t>(calls.size()), produced);
+    const std::int64_t most = std::max(row.reserved_tokens * row.attempts, produced);
     if (row.usage.total() > most + most / 4 + 64) {
       wrong(ask, fmt::format("its row counts {} tokens, {} were held and {} produced", row.usage.total(),
                              row.reserved_tokens, produced));

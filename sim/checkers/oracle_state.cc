@@ -134,6 +134,11 @@ void OracleState::move_counter(std::uint64_t from, std::uint64_t to) {
     if (key.counter == from) moved.emplace_back(CounterKey{key.subject, to}, state);
   }
   for (auto& [key, state] : moved) counters_[key] = std::move(state);
+  for (auto& [id, reservation] : reservations_) {
+    for (HeldDemand& held : reservation.demands) {
+      if (held.key.counter == from) held.key.counter = to;
+    }
+  }
 }
 
 void OracleState::process_ended(TimeNs since) {

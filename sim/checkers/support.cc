@@ -64,7 +64,7 @@ std::optional<std::string> group_of(const LimitRule& rule, const World& world, c
 const std::vector<WindowRule>* windows_for(const LimitRule& rule, const Policy& policy, const Consumer& consumer) {
   const bool overrides = std::any_of(consumer.metadata.begin(), consumer.metadata.end(),
                                      [](const auto& entry) { return entry.first.starts_with("limits"); });
-  if (overrides) return nullptr;
+  if (overrides || consumer.metadata_json.find("\"limits\"") != std::string::npos) return nullptr;
   const std::string& tier = consumer.tier.empty() ? policy.default_tier : consumer.tier;
   const std::vector<WindowRule>* everyone = nullptr;
   for (const TierAllowance& allowance : rule.allow) {

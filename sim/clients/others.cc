@@ -36,9 +36,10 @@ class Garbage final : public Actor {
                        body);
   }
 
-  // As long and as well formed as a real one; only its signature is not Weir's.
-  static std::string forged_lineage() {
-    return "X-Weir-Lineage: v1." + std::string(38, 'A') + "." + std::string(43, 'A');
+  // Damaged, or as long and as well formed as a real one, and signed by nobody.
+  static std::string forged_lineage(std::uint64_t number) {
+    const bool formed = number % 2 != 0;
+    return "X-Weir-Lineage: v1." + (formed ? std::string(38, 'A') + "." + std::string(43, 'A') : "forged.token");
   }
 
   std::string mistake(std::uint64_t kind, std::uint64_t number) const {
@@ -62,7 +63,7 @@ class Garbage final : public Actor {
       case 5:
         return post(chat, "", good);
       case 6:
-        return post(chat, key + forged_lineage() + "\r\n", good);
+        return post(chat, key + forged_lineage(number) + "\r\n", good);
       case 7:
         return post(chat, key + "X-Weir-Run-Budget: tokens=many\r\n", good);
       case 8:

@@ -3,8 +3,8 @@
 # which checker of the simulator notices. Works on HEAD, in a worktree of its own under build/mutants. Prints a table;
 # exit 1 if a mutant survives. A failure counts only if the same seed without the patch does not fail the same checker.
 #
-# A patch begins with what is broken, then `# caught by: checker (world, seed)`: that seed is tried first, then
-# `# worlds: NAME…` (default: all) with WEIR_MUTANT_SEEDS seeds.
+# A patch begins with what is broken and `# caught by: CHECKER (world NAME…, seed N)`: that seed first, if there is one,
+# then WEIR_MUTANT_SEEDS seeds of those worlds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=sim/mutants out=$PWD/build/mutants tree=$PWD/build/mutants/tree
@@ -55,9 +55,9 @@ notices() {
 # hunt NAME: sets caught, world and seed; as many seeds at once as there are cores.
 hunt() {
   local name=$1 patch=$here/$1.patch tasks=() worlds noted i at pids
-  noted=$(sed -n 's/^# caught by: .*(\([a-z-]*\), \([0-9]*\)).*/\1 \2/p' "$patch" | head -n 1)
-  read -r -a worlds <<<"$(sed -n 's/^# worlds: //p' "$patch" | head -n 1)"
-  [ "${#worlds[@]}" -gt 0 ] || read -r -a worlds <<<"$(basename -s .yaml sim/worlds/*.yaml | xargs)"
+  read -r -a worlds <<<"$(sed -n 's/^# caught by: .*(worlds* \([a-z -]*\).*/\1/p' "$patch" | head -n 1)"
+  noted=$(sed -n 's/^# caught by: .*, seed \([0-9]*\)).*/\1/p' "$patch" | head -n 1)
+  noted=${noted:+${worlds[0]} $noted}
   [ -z "$noted" ] || tasks=("$noted")
   for ((i = 0; i < seeds; ++i)); do tasks+=("${worlds[i % ${#worlds[@]}]} $((i + 1))"); done
   caught="" world="" seed=""
@@ -90,13 +90,13 @@ for patch in "$here"/*.patch; do
   for word in "$@"; do [[ "$name" != *"$word"* ]] || wanted=yes; done
   [ "$wanted" = yes ] || continue
   begin=$SECONDS count=$((count + 1))
-  broken=$(sed -n '/^# \(caught by\|worlds\): /!s/^# //p' "$patch" | xargs -d '\n')
+  broken=$(sed -n '/^# caught by: /!s/^# //p' "$patch" | xargs -d '\n')
   git -C "$tree" checkout -q -- .
   if ! git -C "$tree" apply "$PWD/$patch" || ! build; then
     caught="" world="does not build" seed="see build/mutants/build.log"
   else
     hunt "$name"
-    [ -n "$caught" ] || world="$seeds seeds" seed="none"
+    [ -n "$caught" ] || world="$seeds seeds" seed="none fails"
   fi
   [ -n "$caught" ] || survived=$((survived + 1))
   printf '| %s | %s | %s | %s, %s | %d |\n' "$name" "$broken" "${caught:-**nobody**}" "$world" "$seed" \

@@ -40,7 +40,8 @@ void write_stream(Writer& writer, const AnswerPlan& plan, std::int64_t spoken, R
     const std::int64_t tokens = call_tokens(plan.calls[i].name, plan.calls[i].arguments);
     script.steps.push_back({.wait = wait + time_of(tokens, plan.tokens_per_second),
                             .bytes = writer.call(plan.calls[i], i),
-                            .tokens = tokens});
+                            .tokens = tokens,
+                            .call = true});
     wait = 0;
   }
   if (!writer.tells()) script.told.reset();

@@ -91,6 +91,7 @@ bool Connection::fail_here() {
     case Ending::kReset:
       if (!reply_.script.chunked) {
         call_->produced.output_visible += step.tokens;
+        call_->announced = call_->announced || step.call;
         send_head(step.bytes.size());
         send(std::string_view(step.bytes).substr(0, step.bytes.size() / 2));
       }
@@ -123,6 +124,7 @@ void Connection::play() {
 
 void Connection::play_step(Step& step) {
   call_->produced.output_visible += step.tokens;
+  call_->announced = call_->announced || step.call;
   const bool whole = !reply_.script.chunked;
   if (whole && !last_step()) return;
   if (!head_sent_) send_head(step.bytes.size());

@@ -23,6 +23,7 @@ struct Step {
   std::string bytes;
   std::int64_t tokens = 0;  // of output that come to be in this step
   bool tells = false;       // its bytes hold the usage
+  bool call = false;        // announces a tool call
 };
 
 struct Script {
