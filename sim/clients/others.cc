@@ -36,6 +36,12 @@ class Garbage final : public Actor {
                        body);
   }
 
+  // Damaged, or as long and as well formed as a real one, and signed by nobody.
+  static std::string forged_lineage(std::uint64_t number) {
+    const bool formed = number % 2 != 0;
+    return "X-Weir-Lineage: v1." + (formed ? std::string(38, 'A') + "." + std::string(43, 'A') : "forged.token");
+  }
+
   std::string mistake(std::uint64_t kind, std::uint64_t number) const {
     const std::string key = fmt::format("Authorization: Bearer {}\r\nX-Weir-User: ask-{}\r\n", secret(), number);
     const std::string model = manners_.models.front();
@@ -57,12 +63,7 @@ class Garbage final : public Actor {
       case 5:
         return post(chat, "", good);
       case 6:
-        // Damaged, or of the right shape and signed by nobody.
-        return post(chat,
-                    key + "X-Weir-Lineage: v1." +
-                        (number % 2 == 0 ? "forged.token" : std::string(42, 'B') + "A." + std::string(42, 'C') + "A") +
-                        "\r\n",
-                    good);
+        return post(chat, key + forged_lineage(number) + "\r\n", good);
       case 7:
         return post(chat, key + "X-Weir-Run-Budget: tokens=many\r\n", good);
       case 8:
