@@ -122,8 +122,8 @@ class Conservation final : public Checker {
     }
   }
 
-  // A reused connection that breaks before the first byte, soon after it was used, is taken for one that had been closed
-  // (PRODUCT section 4): what a provider did meanwhile nobody can know.
+  // A reused connection that breaks before the first byte, soon after it was used, is taken for one that had been
+  // closed (PRODUCT section 4): what a provider did meanwhile nobody can know.
   static bool taken_for_stale(const UsageRow& row, const std::vector<const Call*>& calls) {
     return row.attempts > 1 && std::any_of(calls.begin(), calls.end(), [](const Call* call) {
              return !call->complete && call->streamed == 0 && call->ended - call->arrived <= kStaleWithin;
@@ -164,7 +164,8 @@ class Prices final : public Checker {
     // A fallback that was never sent leaves its model in the row, and the price of the attempt before it.
     if (const Ask* ask = context().truth.ask(ask_of(row))) {
       for (const std::size_t at : ask->calls) {
-        if (context().truth.calls()[at].model != row.model) return;
+        const std::string& called = context().truth.calls()[at].model;
+        if (!called.empty() && called != row.model) return;
       }
     }
     // The request took its policy when its head was read, a while before it was opened.
