@@ -181,6 +181,9 @@ class WindowOracle final : public Checker {
       const bool holds = decided.id && (demand.hold || shape->kind == WindowKind::kConcurrency);
       const auto key = key_of(decided, demand, hash);
       const bool has_effect = charges && shape->kind != WindowKind::kConcurrency;
+      // A request that began before a reload: charged under the name that its counter has now.
+      if (has_effect && effect != decided.effects.end() && effect->counter != hash && shapes_.contains(effect->counter))
+        return;
       if (has_effect && (effect == decided.effects.end() || effect->counter != hash)) {
         return fail(fmt::format("{}: an admission of {} has no effect", shape->identity, demand.cost));
       }
