@@ -53,6 +53,7 @@ class WindowOracle final : public Checker {
 
   void on_decided(const Decided& decided) override {
     latest_ = std::max(latest_, decided.at);
+    if (given_up_) return;
     switch (decided.what) {
       case Decided::What::kPeek:
         return judge_verdicts(decided);
@@ -181,9 +182,13 @@ class WindowOracle final : public Checker {
       const bool holds = decided.id && (demand.hold || shape->kind == WindowKind::kConcurrency);
       const auto key = key_of(decided, demand, hash);
       const bool has_effect = charges && shape->kind != WindowKind::kConcurrency;
-      // A request that began before a reload: charged under the name that its counter has now.
-      if (has_effect && effect != decided.effects.end() && effect->counter != hash && shapes_.contains(effect->counter))
+      // A request that began before a reload, charged under the name that its counter has now: what follows is not
+      // followed any more in this run.
+      if (has_effect && effect != decided.effects.end() && effect->counter != hash &&
+          shapes_.contains(effect->counter)) {
+        given_up_ = true;
         return;
+      }
       if (has_effect && (effect == decided.effects.end() || effect->counter != hash)) {
         return fail(fmt::format("{}: an admission of {} has no effect", shape->identity, demand.cost));
       }
@@ -307,6 +312,7 @@ class WindowOracle final : public Checker {
   std::unordered_map<CounterId, std::uint64_t> ids_;
   std::unordered_set<std::uint64_t> defined_, moved_;  // moved: what was counted goes on under another name
   OracleState state_;
+  bool given_up_ = false;
 };
 
 }  // namespace
