@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <unordered_set>
@@ -29,7 +30,7 @@ constexpr std::string_view kRevisions[] = {"2024-11-05", "2025-03-26", "2025-06-
 constexpr std::string_view kRevisionKey = "io.modelcontextprotocol/protocolVersion";
 // What is decided by: none of it may come in a second spelling.
 constexpr std::string_view kMessageNames[] = {"jsonrpc", "id", "method", "params", "result", "error"};
-constexpr std::string_view kParamNames[] = {"name", "arguments", "uri", "_meta"};
+constexpr std::string_view kParamNames[] = {"_meta", "name", "arguments", "uri"};
 constexpr std::size_t kSharedParser = 256 << 10;  // longer bodies use a parser that is thrown away
 
 using Fault = std::unexpected<McpFault>;
@@ -114,12 +115,19 @@ class PostReader {
     return std::nullopt;
   }
 
-  static Bad check_case(const object& value, std::span<const std::string_view> names) {
+  // Params of other methods may be anybody's: a `Name` there is the user's own.
+  static std::span<const std::string_view> names_read(std::string_view method) {
+    const bool named = method == "tools/call" || method == "prompts/get" || method.starts_with("resources/");
+    return std::span(kParamNames).first(named ? std::size(kParamNames) : 1);
+  }
+
+  static Bad check_case(const object& value, std::span<const std::string_view> names, const std::string& id = {}) {
     const std::string_view key = look_alike(value, names);
     if (key.data() == nullptr) return std::nullopt;
     return bad(kRpcInvalidRequest,
                fmt::format("`{}` is a key of JSON-RPC or MCP in another case: write it as the specification does.",
-                           shown(key)));
+                           shown(key)),
+               id);
   }
 
   // Of the header alone; the body's own is compared with it message by message.
@@ -188,7 +196,7 @@ class PostReader {
       read.params = hash64(params_range.in(body_));
     }
     if (is_object) {
-      if (Bad wrong = check_case(params, kParamNames)) return wrong;
+      if (Bad wrong = check_case(params, names_read(name), read.id)) return wrong;
       read.name = text_at(params, name == "resources/read" ? "uri" : "name");
       read.request_state = text_at(params, "requestState");
       if (Bad wrong = check_meta(params, read.id)) return wrong;

@@ -183,7 +183,7 @@ TEST(McpMessage, MalformedMessagesSayWhatIsWrong) {
                  {},
                  kRpcInvalidRequest,
                  "another case",
-                 ""},
+                 "1"},
            Wrong{R"({"jsonrpc":"2.0","id":1,"method":"ping","METHOD":"tools/call"})",
                  {},
                  kRpcInvalidRequest,
@@ -250,6 +250,16 @@ TEST(McpMessage, LargeArgumentsAreKeptAsTheyCame) {
   const McpMessage call = message_of(
       R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"t":")" + text + "\"}}}");
   EXPECT_EQ(call.call.arguments.size(), text.size() + 8);
+}
+
+TEST(McpMessage, KeysOfTheUsersMayLookLikeOnesOfTheProtocol) {
+  for (
+      const std::string_view body :
+      {R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"Name":1,"name":2,"URI":3}}})",
+       R"({"jsonrpc":"2.0","method":"notifications/custom","params":{"name":"a","Name":"b","Arguments":[],"URI":""}})",
+       R"({"jsonrpc":"2.0","id":1,"method":"x/y","params":{"_meta":{"Name":1},"Uri":"u"}})"}) {
+    EXPECT_TRUE(read_mcp_post(body, {}, 64).has_value()) << body;
+  }
 }
 
 TEST(McpMessage, HeadersAreFoundWhateverTheirCaseAndNoticedWhenRepeated) {
