@@ -11,14 +11,14 @@ RUN apt-get update -q \
       libsimdjson14 libyaml-cpp0.7 libsqlite3-0 libssl3 libfmt9 libmimalloc2.0 libdate-tz3 tzdata zlib1g \
       ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --home-dir /var/lib/weir --create-home weir
+ && useradd --system --uid 10001 --user-group --home-dir /var/lib/weir --create-home weir
 COPY --from=build /src/build/release/weir /usr/local/bin/weir
 COPY --from=build /src/LICENSE /usr/share/doc/weir/LICENSE
 # Reachable from outside the container; everything else is the built-in policy. Mount a file of your own over it.
 RUN mkdir -p /etc/weir \
  && printf '%s\n' 'listen: 0.0.0.0:8080' 'admin: { listen: 0.0.0.0:8081, token: "${WEIR_ADMIN_TOKEN}" }' \
       'data: /var/lib/weir/data' > /etc/weir/weir.yaml
-USER weir
+USER 10001
 WORKDIR /var/lib/weir
 VOLUME /var/lib/weir
 EXPOSE 8080 8081

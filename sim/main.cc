@@ -30,7 +30,7 @@ struct Options {
   std::optional<std::uint64_t> seed;
   std::uint64_t first = 1, seeds = 200;
   double minutes = 0;
-  bool trace = false, regressions = true;
+  bool trace = false, regressions = true, once = false;
   int jobs = 0;
 };
 
@@ -198,7 +198,8 @@ class Runner {
     const bool more = options_.minutes > 0 ? seconds_now() - begin_ < options_.minutes * 60 : given_ < options_.seeds;
     if (!more) return std::nullopt;
     const std::uint64_t seed = options_.first + given_;
-    Task task{.world = worlds_[given_ % worlds_.size()], .seed = seed, .twice = given_ % kTwiceEvery == 0};
+    Task task{
+        .world = worlds_[given_ % worlds_.size()], .seed = seed, .twice = !options_.once && given_ % kTwiceEvery == 0};
     ++given_;
     return task;
   }
@@ -238,7 +239,7 @@ int usage(const char* problem) {
              "  --seed N      this one, and what it did; --trace: all of it\n"
              "  --world NAME  in this world only (may be repeated); a name of sim/worlds or a path\n"
              "  --minutes M   as many seeds as fit\n"
-             "  --jobs N      at once (default: one per core); --no-regressions\n",
+             "  --jobs N      at once (default: one per core); --no-regressions; --once: none twice\n",
              problem);
   return 2;
 }
@@ -258,6 +259,8 @@ int run(int argc, char** argv) {
       options.trace = true;
     } else if (name == "--no-regressions") {
       options.regressions = false;
+    } else if (name == "--once") {
+      options.once = true;
     } else if (i + 1 == argc) {
       return usage((name + " is unknown or needs a value").c_str());
     } else {

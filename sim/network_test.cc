@@ -147,7 +147,7 @@ TEST_F(NetworkTest, AResetIsToldToBothEndsOnce) {
   EXPECT_EQ(network.reset_all("*", "*"), 0u);
 }
 
-TEST_F(NetworkTest, TheSameSeedGivesTheSameSegments) {
+TEST(Network, TheSameSeedGivesTheSameSegments) {
   const auto pieces = [](std::uint64_t seed) {
     Schedule schedule(0);
     Trace trace;

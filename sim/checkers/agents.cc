@@ -24,7 +24,7 @@ class Loops final : public Checker {
   void on_ask_end(const Ask& ask) override {
     if (ask.end != AskEnd::kRefused || !ask.refusal || ask.refusal->layer != "breaker") return;
     looked();
-    // A switch that an operator threw, and what a whole run may do, stop ordinary requests too.
+    // Operators' switches, and the bounds of a run, hold for ordinary work too.
     if (!ask.ordinary || ask.refusal->limit == "killed" || ask.refusal->limit == "runs") return;
     fail(fmt::format("ask {} of {} is ordinary, and breaker `{}` refused it at {} of {}", ask.number, ask.client,
                      ask.refusal->limit, ask.refusal->used, ask.refusal->allowed));

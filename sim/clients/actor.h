@@ -67,12 +67,12 @@ class Actor : public Client {
   Context& context_;
   Random random_;
   std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::string> crowd_;  // names of keys, with `keys`
 
  private:
   std::string pick_key();
   bool stopped_ = false;
   Timer timer_;
-  std::vector<std::string> crowd_;  // names of keys, with `keys`
   std::string key_now_;
 };
 

@@ -36,6 +36,12 @@ class Garbage final : public Actor {
                        body);
   }
 
+  // Damaged, or as long and as well formed as a real one, and signed by nobody.
+  static std::string forged_lineage(std::uint64_t number) {
+    const bool formed = number % 2 != 0;
+    return "X-Weir-Lineage: v1." + (formed ? std::string(38, 'A') + "." + std::string(43, 'A') : "forged.token");
+  }
+
   std::string mistake(std::uint64_t kind, std::uint64_t number) const {
     const std::string key = fmt::format("Authorization: Bearer {}\r\nX-Weir-User: ask-{}\r\n", secret(), number);
     const std::string model = manners_.models.front();
@@ -57,12 +63,7 @@ class Garbage final : public Actor {
       case 5:
         return post(chat, "", good);
       case 6:
-        // Damaged, or of the right shape and signed by nobody.
-        return post(chat,
-                    key + "X-Weir-Lineage: v1." +
-                        (number % 2 == 0 ? "forged.token" : std::string(42, 'B') + "A." + std::string(42, 'C') + "A") +
-                        "\r\n",
-                    good);
+        return post(chat, key + forged_lineage(number) + "\r\n", good);
       case 7:
         return post(chat, key + "X-Weir-Run-Budget: tokens=many\r\n", good);
       case 8:
@@ -92,7 +93,8 @@ class Garbage final : public Actor {
   }
 };
 
-// Throws kill switches on names of the `tools`, or on its key, and takes them back after a while.
+// Throws kill switches on names of the `tools`, or on its key, and takes them back after a while. With `keys` it also
+// revokes those, one after the other, until none is left.
 class Operator final : public Actor {
  public:
   using Actor::Actor;
@@ -100,7 +102,11 @@ class Operator final : public Actor {
  private:
   void act() override {
     if (context_.node == nullptr || !context_.node->running()) return rest();
-    if (!thrown_) {
+    if (revoked_ < crowd_.size() && random_.permille(300)) {
+      const bool done = context_.node->revoke(crowd_[revoked_]).has_value();
+      context_.note(manners_.name, fmt::format("revokes {} {}", crowd_[revoked_], done));
+      if (done) ++revoked_;
+    } else if (!thrown_) {
       const bool tool = !manners_.tools.empty() && random_.permille(600);
       thrown_ = KillSwitch{.kind = tool ? KillSwitch::Kind::kTool : KillSwitch::Kind::kKey,
                            .name = tool ? any(manners_.tools) : manners_.key,
@@ -118,6 +124,7 @@ class Operator final : public Actor {
   }
 
   std::optional<KillSwitch> thrown_;
+  std::size_t revoked_ = 0;
 };
 
 }  // namespace

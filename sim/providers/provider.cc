@@ -29,7 +29,7 @@ struct Provider::Impl final : provider::Desk {
       : name(std::move(place)),
         context(into),
         listener(self),
-        random(context.random.fork("provider " + name)),
+        dice(context.random.fork("provider " + name)),
         habits(settings),
         output(settings.range("output", {5, 400})),
         first_byte(settings.durations("first_byte", {50 * kMillisecond, 3 * kSecond})),
@@ -38,7 +38,7 @@ struct Provider::Impl final : provider::Desk {
         cached(settings.number("cached", 0)),
         idle(settings.durations("idle", {30 * kSecond, 5 * kMinute})),
         down(settings.durations("down", {0, 0})),
-        tools(random.fork("tools"), settings.durations("first_byte", {5 * kMillisecond, 500 * kMillisecond}),
+        tools(dice.fork("tools"), settings.durations("first_byte", {5 * kMillisecond, 500 * kMillisecond}),
               settings.has("tools") ? settings.words("tools")
                                     : std::vector<std::string>{"search", "lookup", "send_email"},
               settings.number("tool_errors", 0)),
@@ -46,7 +46,7 @@ struct Provider::Impl final : provider::Desk {
     if (!provider::dialect_from(settings.word("dialect", "openai"), dialect)) known = false;
     WEIR_CHECK(known);
     context.network.listen(name, listener);
-    if (down.second > 0) outage.set(context.schedule.now() + random.between(down.first, down.second));
+    if (down.second > 0) outage.set(context.schedule.now() + dice.between(down.first, down.second));
   }
 
   bool good() const { return healed || context.healing; }
@@ -57,7 +57,7 @@ struct Provider::Impl final : provider::Desk {
       away = false;
       context.network.listen(name, listener);
       context.note("provider " + name, "is back");
-      if (!good()) outage.set(context.schedule.now() + random.between(down.first, down.second));
+      if (!good()) outage.set(context.schedule.now() + dice.between(down.first, down.second));
       return;
     }
     if (good()) return;
@@ -65,24 +65,24 @@ struct Provider::Impl final : provider::Desk {
     context.network.stop_listening(name);
     context.note("provider " + name, "is away");
     tools.forget_sessions();
-    if (random.permille(500)) {
+    if (dice.permille(500)) {
       for (const auto& [id, connection] : connections) connection->abort();
     }
-    outage.set(context.schedule.now() + random.between(10 * kSecond, kMinute));
+    outage.set(context.schedule.now() + dice.between(10 * kSecond, kMinute));
   }
 
   void plan_calls(const Question& question, AnswerPlan& plan) {
     plan.calls = question.asked;
-    if (plan.calls.empty() && !question.tools.empty() && !good() && random.permille(tool_calls)) {
+    if (plan.calls.empty() && !question.tools.empty() && !good() && dice.permille(tool_calls)) {
       plan.calls.push_back({.id = {},
-                            .name = question.tools[random.below(question.tools.size())],
-                            .arguments = fmt::format(R"({{"q":"{}"}})", random.below(100))});
+                            .name = question.tools[dice.below(question.tools.size())],
+                            .arguments = fmt::format(R"({{"q":"{}"}})", dice.below(100))});
     }
     std::int64_t total = 0;
     for (const ToolCall& call : plan.calls) total += provider_tokens(call);
     if (question.cap > 0 && total > question.cap) plan.calls.clear();
     if (plan.calls.empty()) return;
-    plan.output = total + std::min<std::int64_t>(plan.output, random.between(0, 20));
+    plan.output = total + std::min<std::int64_t>(plan.output, dice.between(0, 20));
     if (question.cap > 0) plan.output = std::min(plan.output, question.cap);
     for (ToolCall& call : plan.calls) call.id = fmt::format("call_{}_{}", name, next_id++);
   }
@@ -92,19 +92,19 @@ struct Provider::Impl final : provider::Desk {
   AnswerPlan plan_answer(const Question& question, const Conduct& conduct) {
     AnswerPlan plan{.id = fmt::format("{}-{}", name, next_id++)};
     const bool embeds = question.operation == Operation::kEmbeddings || question.operation == Operation::kOllamaEmbed;
-    const std::int64_t wish = random.between(output.first, output.second);
+    const std::int64_t wish = dice.between(output.first, output.second);
     plan.output = embeds ? 0 : question.cap > 0 ? std::min(wish, question.cap) : wish;
-    if (random.permille(cached)) plan.cached = question.prompt_tokens / 2;
-    plan.first_byte = random.between(first_byte.first, first_byte.second);
-    plan.tokens_per_second = random.between(tokens_per_second.first, tokens_per_second.second);
+    if (dice.permille(cached)) plan.cached = question.prompt_tokens / 2;
+    plan.first_byte = dice.between(first_byte.first, first_byte.second);
+    plan.tokens_per_second = dice.between(tokens_per_second.first, tokens_per_second.second);
     if (!embeds) plan_calls(question, plan);
     plan.no_usage = conduct.no_usage;
     plan.double_usage = conduct.double_usage;
-    plan.usage_delay = conduct.late_usage ? random.between(2 * kSecond, 30 * kSecond) : 0;
+    plan.usage_delay = conduct.late_usage ? dice.between(2 * kSecond, 30 * kSecond) : 0;
     const Usage bill{.input_uncached = question.prompt_tokens - plan.cached,
                      .cache_read = plan.cached,
                      .output_visible = plan.output};
-    if (conduct.lie) plan.lie = provider::lie_about(bill, random);
+    if (conduct.lie) plan.lie = provider::lie_about(bill, dice);
     return plan;
   }
 
@@ -112,7 +112,7 @@ struct Provider::Impl final : provider::Desk {
     provider::Reply reply;
     reply.question = provider::read_question(dialect, head, body);
     const Question& question = reply.question;
-    reply.conduct = good() ? Conduct{} : habits.draw(random);
+    reply.conduct = good() ? Conduct{} : habits.draw(dice);
     if (question.operation == Operation::kUnknown || !question.valid) {
       reply.conduct = {};
       reply.script = provider::write_error(question, question.valid ? 404 : 400, 0);
@@ -121,7 +121,7 @@ struct Provider::Impl final : provider::Desk {
     } else if (question.operation == Operation::kMcp || question.operation == Operation::kHttp) {
       reply.script = tools.answer(question, good());
     } else {
-      reply.script = provider::write_answer(question, plan_answer(question, reply.conduct), random);
+      reply.script = provider::write_answer(question, plan_answer(question, reply.conduct), dice);
     }
     reply.lied = reply.conduct.lie || reply.conduct.no_usage || reply.conduct.double_usage;
     return reply;
@@ -129,9 +129,9 @@ struct Provider::Impl final : provider::Desk {
 
   Context& world() override { return context; }
   const std::string& place() const override { return name; }
-  Random& chance() override { return random; }
+  Random& chance() override { return dice; }
   bool healthy() const override { return good(); }
-  DurationNs patience() override { return random.between(idle.first, idle.second); }
+  DurationNs patience() override { return dice.between(idle.first, idle.second); }
   void gone(std::uint64_t id, DurationNs after) override {
     context.schedule.after(after, [this, id, alive = std::weak_ptr<int>(life)] {
       if (!alive.expired()) connections.erase(id);
@@ -141,7 +141,7 @@ struct Provider::Impl final : provider::Desk {
   std::string name;
   Context& context;
   Provider& listener;
-  Random random;
+  Random dice;
   bool known = true, healed = false, away = false;
   Dialect dialect = Dialect::kOpenAi;
   provider::Habits habits;

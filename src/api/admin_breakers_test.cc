@@ -21,7 +21,7 @@ class Breakers : public testing::Test {
   Received ask(std::string_view method, std::string_view path, std::string_view body = {},
                std::string_view token = kToken) {
     Connection client(world, "192.0.2.1", Session::Listener::kAdmin);
-    client.say(request(method, path, token, body));
+    client.say(request(method, path, token, body, body.empty() ? "" : "content-type: application/json\r\n"));
     work.run(store, 1'795'000'000 * kSecond);
     return client.answer();
   }
@@ -31,7 +31,7 @@ class Breakers : public testing::Test {
   Store store = Store::open(dir.path(), {.create = true}).value();
   int wakes = 0;
   AdminWork work{[this] { ++wakes; }};
-  ApiOptions options{.admin_token = std::string(kToken), .admin = &work};
+  ApiOptions options{.admin_token = Secret(std::string(kToken)), .admin = &work};
   Api api{options};
 };
 
@@ -73,7 +73,7 @@ TEST_F(Breakers, OpenToNobodyWithoutTheToken) {
     EXPECT_EQ(answer["content-type"], "application/problem+json");
   }
   EXPECT_EQ(wakes, 0);
-  options.admin_token.clear();
+  options.admin_token = Secret();
   EXPECT_EQ(ask("GET", "/admin/v1/breakers", {}, {}).status, 401);
 }
 

@@ -1,9 +1,9 @@
 #include "api/endpoints.h"
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
 #include "api/admin_breakers.h"
+#include "api/admin_entry.h"
 #include "api/limits_json.h"
 #include "api/models.h"
 #include "base/json_writer.h"
@@ -14,11 +14,6 @@ namespace {
 
 Reply json_reply(std::string body) {
   return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)};
-}
-
-// An empty secret matches nothing.
-bool same_secret(std::string_view a, std::string_view b) {
-  return !b.empty() && a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 bool is_decision(TargetKind kind) {
@@ -91,6 +86,10 @@ Api::Api(const ApiOptions& options) : options_(options) {}
 
 Api::~Api() = default;
 
+std::optional<Reply> Api::refuse_admin(Services& services, const RequestHead& head, std::string_view peer) {
+  return refuse_admin_request(services, head, peer, options_.admin_token);
+}
+
 bool Api::needs_identity(const Target& target) const {
   return target.kind == TargetKind::kModels || target.kind == TargetKind::kMe || is_decision(target.kind);
 }
@@ -119,7 +118,7 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
       events.on_reply(ready());
       return;
     case TargetKind::kMetrics:
-      events.on_reply(metrics(services, request));
+      events.on_reply(metrics(services));
       return;
     case TargetKind::kAdminBreakers:
       return administer(request, events);
@@ -129,17 +128,13 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
   }
 }
 
-// The answer comes from the thread that owns the store.
+// The answer comes from the thread that owns the store. The token was checked at the request's head.
 void Api::administer(const OwnRequest& request, ReplyEvents& events) {
   const auto refuse = [&](AdminFault fault) {
     Reply reply = admin_fault_reply(fault);
-    if (fault.status == 401) append_header(reply.headers, "www-authenticate", "Bearer realm=\"weir admin\"");
     if (fault.status == 503) append_header(reply.headers, "retry-after", "1");
     events.on_reply(std::move(reply));
   };
-  if (!same_secret(presented_key(request.head.headers), options_.admin_token)) {
-    return refuse({.status = 401, .message = "This call needs the admin token: `Authorization: Bearer …`."});
-  }
   auto call = read_breaker_call(request.head.method, request.head.path, request.body);
   if (!call) return refuse(call.error());
   const std::uint64_t ticket = open_ticket(events);
@@ -173,18 +168,7 @@ Reply Api::ready() const {
       .status = 503, .content_type = "text/plain; charset=utf-8", .headers = {}, .body = "not ready: " + why + "\n"};
 }
 
-Reply Api::metrics(Services& services, const OwnRequest& request) const {
-  if (!services.rules->policy().metrics_public &&
-      !same_secret(presented_key(request.head.headers), options_.admin_token)) {
-    Reply reply =
-        error_reply(ErrorShape::kProblem,
-                    {.kind = ErrorKind::kUnauthorized,
-                     .status = 401,
-                     .message = "Metrics need the admin token (`Authorization: Bearer …`), or `metrics: public` "
-                                "under `admin:`."});
-    append_header(reply.headers, "www-authenticate", "Bearer realm=\"weir admin\"");
-    return reply;
-  }
+Reply Api::metrics(Services& services) const {
   if (options_.before_metrics) options_.before_metrics();
   Reply reply{.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .headers = {}, .body = {}};
   services.metrics->registry().write_prometheus(reply.body);

@@ -10,13 +10,14 @@
 #include "api/admin_work.h"
 #include "api/count.h"
 #include "api/decision_router.h"
+#include "base/secret.h"
 #include "gateway/endpoints.h"
 #include "gateway/services.h"
 
 namespace weir {
 
 struct ApiOptions {
-  std::string admin_token;     // for /metrics and /admin/v1/*
+  Secret admin_token;          // for /metrics and /admin/v1/*
   AdminWork* admin = nullptr;  // the record store's thread; null: /admin/v1/* answers 503
   // Refreshes gauges that are read at scrape time (table sizes and the like).
   std::function<void()> before_metrics;
@@ -28,6 +29,7 @@ class Api final : public OwnEndpoints {
   explicit Api(const ApiOptions& options);
   ~Api() override;
 
+  std::optional<Reply> refuse_admin(Services& services, const RequestHead& head, std::string_view peer) override;
   bool needs_identity(const Target& target) const override;
   void handle(Services& services, const OwnRequest& request, ReplyEvents& events) override;
   void forget(ReplyEvents& events) override;
@@ -60,7 +62,7 @@ class Api final : public OwnEndpoints {
   void deliver(std::uint64_t ticket, Reply reply);
   DecisionDesk::Done answer_to(std::uint64_t ticket);
   void at_desk_of(Services& services, Hash128 id, ReplyEvents& events, const DeskWork& work);
-  Reply metrics(Services& services, const OwnRequest& request) const;
+  Reply metrics(Services& services) const;
   Reply ready() const;
 
   const ApiOptions& options_;

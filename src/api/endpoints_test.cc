@@ -20,7 +20,7 @@ class ApiTest : public testing::Test {
     return client.answer();
   }
   World world;
-  ApiOptions options{.admin_token = "the-admin-token"};
+  ApiOptions options{.admin_token = Secret("the-admin-token")};
   Api api{options};
 };
 
@@ -128,8 +128,9 @@ TEST_F(ApiTest, MetricsNeedTheAdminToken) {
   const auto metrics = [&](std::string_view key) { return get("/metrics", key, {}, Session::Listener::kAdmin); };
   for (const std::string_view wrong : {std::string_view(), std::string_view("the-admin-toke"),
                                        std::string_view("the-admin-tokem"), std::string_view(world.agent)}) {
-    EXPECT_EQ(metrics(wrong).status, 401) << wrong;
-    EXPECT_EQ(metrics(wrong)["www-authenticate"], "Bearer realm=\"weir admin\"");
+    const Received refused = metrics(wrong);
+    EXPECT_EQ(refused.status, 401) << wrong;
+    EXPECT_EQ(refused["www-authenticate"], "Bearer realm=\"weir admin\"");
   }
   EXPECT_EQ(refreshed, 0);
   const Received answer = metrics("the-admin-token");
@@ -141,7 +142,7 @@ TEST_F(ApiTest, MetricsNeedTheAdminToken) {
 }
 
 TEST_F(ApiTest, AnEmptyAdminTokenOpensNothing) {
-  options.admin_token.clear();
+  options.admin_token = Secret();
   EXPECT_EQ(get("/metrics", {}, {}, Session::Listener::kAdmin).status, 401);
 }
 

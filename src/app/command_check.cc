@@ -19,11 +19,11 @@ struct ExplainOptions {
   bool json = false;
 };
 
-int run_check(const std::string& path) {
+int run_check(const std::string& path, TimeNs now) {
   const Result<LoadedPolicy> loaded = load_policy_file(path);
   if (!loaded) return report(std::cerr, kExitCouldNotRun, loaded.error().message);
   print_diagnostics(*loaded);
-  if (!loaded->policy) return kExitNo;
+  if (!loaded->policy || !load_listener_tls(*loaded->policy, path, now)) return kExitNo;
   std::cout << path << ": ok, " << loaded->policy->limits.size() << " limits, version " << loaded->policy->version
             << "\n";
   return kExitDone;
@@ -65,6 +65,14 @@ void print_sentences(const std::vector<std::string>& sentences, std::string_view
       std::cout << sentence << "\n";
     }
   }
+}
+
+// Nothing about plain listeners: that is what everybody expects.
+std::vector<std::string> listeners_in_words(const Policy& policy) {
+  std::vector<std::string> out;
+  if (policy.tls.on()) out.push_back("listen: TLS with the certificate in " + policy.tls.cert);
+  if (policy.admin_tls.on()) out.push_back("admin: TLS with the certificate in " + policy.admin_tls.cert);
+  return out;
 }
 
 // Who may use which tools: of the one tool that was asked about, or what the lists say.
@@ -120,6 +128,7 @@ int run_explain(ExplainOptions options, const CommandContext& context) {
   if (options.tool.empty()) print_sentences(tool_limits_in_words(policy), "limit", options.json);
   print_sentences(tools_in_words(*rules, attributes, options.tool), "rule", options.json);
   print_sentences(behavior_in_words(policy.behavior), "rule", options.json);
+  print_sentences(listeners_in_words(policy), "rule", options.json);
   return kExitDone;
 }
 
@@ -129,7 +138,7 @@ void add_check_commands(CLI::App& app, int& exit_code, const CommandContext& con
   auto path = std::make_shared<std::string>();
   CLI::App* check = app.add_subcommand("check", "Validate a weir.yaml");
   check->add_option("FILE", *path, "the file")->required();
-  check->callback([path, &exit_code] { exit_code = run_check(*path); });
+  check->callback([path, &exit_code, &context] { exit_code = run_check(*path, context.now()); });
 
   auto options = std::make_shared<ExplainOptions>();
   CLI::App* explain = app.add_subcommand("explain", "Say in words which limits apply");

@@ -1,6 +1,7 @@
 #include "app/command_serve.h"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -90,8 +91,23 @@ void print_for_programs(const Server& server) {
   std::cout << std::flush;
 }
 
+// A core would hold keys, prompts and answers; nor may other programs of this user look into the process. (The leak
+// check of sanitizers must.)
+void forbid_core_dumps() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return;
+#elif defined(__has_feature)
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+#else
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int run_serve(const ServeOptions& options) {
   block_signals();
+  forbid_core_dumps();
   if (options.config.empty() && std::filesystem::exists("weir.yaml")) {
     std::cerr << "weir: ./weir.yaml is here but not used; `weir serve -c weir.yaml` uses it\n";
   }

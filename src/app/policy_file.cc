@@ -29,6 +29,28 @@ void print_diagnostics(const LoadedPolicy& loaded) {
   for (const Diagnostic& diagnostic : loaded.diagnostics) std::cerr << to_string(diagnostic) << "\n";
 }
 
+std::optional<ListenerTls> load_listener_tls(const Policy& policy, const std::string& file, TimeNs now) {
+  bool good = true;
+  const auto load = [&](const TlsFiles& files) -> std::shared_ptr<const ServerTls> {
+    if (!files.on()) return nullptr;
+    const auto say = [&](bool error, const std::string& message) {
+      std::cerr << to_string(Diagnostic{error, file, files.line, files.column, message}) << "\n";
+    };
+    const auto loaded = ServerTls::load(files.cert, files.key, now);
+    if (!loaded) {
+      say(true, loaded.error().message);
+      good = false;
+      return nullptr;
+    }
+    for (const std::string& warning : loaded->warnings) say(false, warning);
+    return loaded->tls;
+  };
+  ListenerTls out{.data = load(policy.tls), .admin = nullptr};
+  const bool shared = policy.admin_tls.cert == policy.tls.cert && policy.admin_tls.key == policy.tls.key;
+  out.admin = shared ? out.data : load(policy.admin_tls);
+  return good ? std::optional(out) : std::nullopt;
+}
+
 std::vector<std::string> keep_what_needs_a_restart(const Policy& old, Policy& fresh) {
   std::vector<std::string> names;
   const auto keep = [&](const char* name, const auto& before, auto& after, bool same) {
@@ -38,7 +60,15 @@ std::vector<std::string> keep_what_needs_a_restart(const Policy& old, Policy& fr
   const auto same = [](const Endpoint& a, const Endpoint& b) { return a.host == b.host && a.port == b.port; };
   keep("listen", old.listen, fresh.listen, same(old.listen, fresh.listen));
   keep("admin.listen", old.admin, fresh.admin, same(old.admin, fresh.admin));
-  keep("admin.token", old.admin_token, fresh.admin_token, old.admin_token == fresh.admin_token);
+  // A listener does not change its language under those who know its address; other files are taken at once.
+  const auto keep_tls = [&](const char* name, const TlsFiles& before, TlsFiles& after) {
+    if (before.on() != after.on()) keep(name, before, after, false);
+  };
+  keep_tls("tls", old.tls, fresh.tls);
+  keep_tls("admin.tls", old.admin_tls, fresh.admin_tls);
+  const bool same_token =
+      old.admin_token.empty() ? fresh.admin_token.empty() : fresh.admin_token.matches(old.admin_token.reveal());
+  keep("admin.token", old.admin_token, fresh.admin_token, same_token);
   keep("data", old.data, fresh.data, true);  // --data may have replaced it
   keep("workers", old.workers, fresh.workers, old.workers == fresh.workers);
   keep("durability", old.strict_durability, fresh.strict_durability, old.strict_durability == fresh.strict_durability);

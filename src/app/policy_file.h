@@ -2,10 +2,13 @@
 #pragma once
 
 #include <initializer_list>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "net/server_tls.h"
 #include "policy/policy.h"
 #include "telemetry/log.h"
 
@@ -18,7 +21,16 @@ Result<LoadedPolicy> load_policy_file(const std::string& path);
 // One line per diagnostic on stderr.
 void print_diagnostics(const LoadedPolicy& loaded);
 
-// Puts back what cannot change while the server runs (listen, admin, data, workers, durability); their names.
+// The certificates of the listeners; null where they speak plain HTTP.
+struct ListenerTls {
+  std::shared_ptr<const ServerTls> data, admin;
+};
+// Reads the files that `policy` names. What is wrong with them goes to stderr as print_diagnostics() does it; nothing
+// is returned if that is an error.
+std::optional<ListenerTls> load_listener_tls(const Policy& policy, const std::string& file, TimeNs now);
+
+// Puts back what cannot change while the server runs (listen, TLS or not, admin, data, workers, durability); their
+// names.
 std::vector<std::string> keep_what_needs_a_restart(const Policy& old, Policy& fresh);
 
 // The program's own log, on stderr.

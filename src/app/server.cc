@@ -19,9 +19,9 @@ constexpr std::size_t kMaxCounterBytes = std::size_t{4} << 30;
 // A locked ledger is tried again at the next tick: keys, the policy file and expiry must not wait for it for long.
 constexpr int kBackgroundBusyMs = 200;
 
-std::string address(const Endpoint& at, std::uint16_t port) {
+std::string address(const Endpoint& at, std::uint16_t port, bool tls) {
   const bool v6 = at.host.find(':') != std::string::npos;
-  return fmt::format("http://{}:{}", v6 ? "[" + at.host + "]" : at.host, port);
+  return fmt::format("{}://{}:{}", tls ? "https" : "http", v6 ? "[" + at.host + "]" : at.host, port);
 }
 
 std::string random_token() {
@@ -59,6 +59,9 @@ Result<void> Server::load_first_policy(const ServeOptions& options) {
   if (!loaded) return std::unexpected(loaded.error());
   print_diagnostics(*loaded);
   if (!loaded->policy) return fail(config_path_ + " is not valid; nothing was started");
+  std::optional<ListenerTls> tls = load_listener_tls(*loaded->policy, config_path_, Clock().now());
+  if (!tls) return fail("the TLS files of " + config_path_ + " cannot be used; nothing was started");
+  tls_ = std::move(*tls);
   auto policy = std::make_shared<Policy>(*loaded->policy);
   if (!options.data.empty()) policy->data = options.data;
   policy_ = policy;
@@ -119,7 +122,7 @@ Result<void> Server::make_first_keys() {
     const std::string fresh = random_token();
     const Result<std::string> token = store_->setting_or_set(kSettingAdminToken, fresh);
     if (!token) return std::unexpected(token.error());
-    api_.admin_token = *token;
+    api_.admin_token = Secret(*token);
     if (*token == fresh) facts_.admin_token = fresh;
   }
   return {};
@@ -150,8 +153,8 @@ Result<void> Server::bind_listeners() {
   const Result<int> admin = open_listener(policy_->admin, port, true);
   if (!admin) return std::unexpected(admin.error());
   admin_listener_ = *admin;
-  facts_.listen = address(listen, listen.port);
-  facts_.admin = address(policy_->admin, port);
+  facts_.listen = address(listen, listen.port, tls_.data != nullptr);
+  facts_.admin = address(policy_->admin, port, tls_.admin != nullptr);
   return {};
 }
 
@@ -185,9 +188,9 @@ Result<void> Server::open_workers() {
                         *guard_,           budgets_,   api_,       decisions_,      seed};
     workers_.push_back(std::make_unique<Worker>(shared, static_cast<int>(i), std::move(journal), rules, *consumers));
     workers_.back()->use_kills(*kills);
-    workers_.back()->listen(listeners_[i], Session::Listener::kData);
+    workers_.back()->listen(listeners_[i], Session::Listener::kData, tls_.data);
   }
-  workers_.front()->listen(admin_listener_, Session::Listener::kAdmin);
+  workers_.front()->listen(admin_listener_, Session::Listener::kAdmin, tls_.admin);
   return restore_decisions();
 }
 
@@ -280,14 +283,17 @@ void Server::reload(const char* why) {
   }
   Result<LoadedPolicy> loaded = load_policy_file(config_path_);
   if (loaded) print_diagnostics(*loaded);
-  if (!loaded || !loaded->policy) {
+  const auto refused = [this](const std::string& because) {
     log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays",
-              {{"file", config_path_}, {"because", loaded ? "it is not valid" : loaded.error().message}});
-    return;
-  }
+              {{"file", config_path_}, {"because", because}});
+  };
+  if (!loaded || !loaded->policy) return refused(loaded ? "it is not valid" : loaded.error().message);
   auto policy = std::make_shared<Policy>(*loaded->policy);
   const bool moved = policy->data != configured_data_;
-  for (const std::string& what : keep_what_needs_a_restart(*policy_, *policy)) {
+  const std::vector<std::string> later = keep_what_needs_a_restart(*policy_, *policy);
+  const std::optional<ListenerTls> tls = load_listener_tls(*policy, config_path_, clock_->now());
+  if (!tls) return refused("its TLS files cannot be used");
+  for (const std::string& what : later) {
     log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", what}});
   }
   if (moved) log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", "data"}});
@@ -301,7 +307,10 @@ void Server::reload(const char* why) {
     }
   }
   counter_identities_ = std::move(identities);
-  for (auto& worker : workers_) worker->use_rules(rules);
+  for (auto& worker : workers_) {
+    worker->use_rules(rules);
+    worker->use_tls(tls->data, tls->admin);
+  }
   log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
 }

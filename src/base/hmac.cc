@@ -25,6 +25,10 @@ SHA256_CTX begun_with(std::array<unsigned char, kBlock> block, unsigned char pad
 
 }  // namespace
 
+bool HmacSha256::Sum::same(const Sum& other) const {
+  return CRYPTO_memcmp(data(), other.data(), size()) == 0;
+}
+
 struct HmacSha256::Keyed {
   SHA256_CTX inner, outer;
 };

@@ -4,7 +4,7 @@
 //   HmacSha256::Sum sum = hmac.of({"v1.", fields, scope});   // of the parts one after the other
 //
 // The key is taken in once; a sum then costs two or three blocks of SHA-256 and allocates nothing. Immutable after
-// construction: one object serves all threads. Compare sums with CRYPTO_memcmp where an attacker chooses one.
+// construction: one object serves all threads. Sums have no ==, which stops at the first difference: same().
 #pragma once
 
 #include <array>
@@ -16,7 +16,10 @@ namespace weir {
 
 class HmacSha256 {
  public:
-  using Sum = std::array<unsigned char, 32>;
+  struct Sum : std::array<unsigned char, 32> {
+    bool operator==(const Sum&) const = delete;
+    bool same(const Sum& other) const;  // in constant time
+  };
 
   explicit HmacSha256(std::string_view key);
   ~HmacSha256();

@@ -1,7 +1,5 @@
 #include "behavior/lineage.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <array>
 #include <span>
@@ -22,7 +20,7 @@ constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 using Fields = std::array<unsigned char, kFieldBytes>;
 using Mac = HmacSha256::Sum;
-static_assert(std::tuple_size_v<Mac> == kMacBytes);
+static_assert(sizeof(Mac) == kMacBytes);
 
 // Writes the characters and answers where they end.
 char* put_base64url(char* out, std::span<const unsigned char> bytes) {
@@ -98,7 +96,7 @@ std::optional<Lineage> LineageSigner::verify(std::string_view token, std::string
     return std::nullopt;
   }
   const Mac own = hmac_.of({kVersion, bytes_of(fields), scope});
-  if (CRYPTO_memcmp(own.data(), told.data(), own.size()) != 0) return std::nullopt;
+  if (!own.same(told)) return std::nullopt;
   Lineage out;
   take(take(take(take(fields.data(), out.run.high), out.run.low), out.node), out.depth);
   return out;

@@ -24,7 +24,7 @@ std::string nasty_value(Random& random) {
 Tuple look_alike(Random& random, Tuple from) {
   if (from.empty()) return {""};
   const std::size_t i = random.index(from.size());
-  switch (random.below(5)) {
+  switch (random.below(6)) {
     case 0:
       from.insert(from.begin() + static_cast<std::ptrdiff_t>(i), "");
       break;
@@ -41,6 +41,14 @@ Tuple look_alike(Random& random, Tuple from) {
       break;
     }
     case 3:
+      // Joined by what the encoding itself may put between two values.
+      if (i + 1 < from.size()) {
+        const std::uint64_t between = random.one_in(2) ? from[i + 1].size() : random() % 3;
+        from[i].append(reinterpret_cast<const char*>(&between), sizeof(between)).append(from[i + 1]);
+        from.erase(from.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      }
+      break;
+    case 4:
       std::swap(from[i], from[random.index(from.size())]);
       break;
     default:

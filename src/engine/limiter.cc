@@ -99,7 +99,7 @@ void Limiter::sweep(TimeNs now, std::size_t most_records) {
     const std::uint32_t next = impl_->next_stripe.fetch_add(1, std::memory_order_relaxed);
     Stripe& stripe = impl_->table.stripe(next & (impl_->table.stripe_count() - 1));
     const SpinGuard guard(stripe.lock);
-    if (stripe.live == 0) continue;
+    if (stripe.slots.load(std::memory_order_relaxed) == nullptr) continue;
     const std::uint32_t slots = std::min(stripe.mask.load(std::memory_order_relaxed) + 1, kSlotsAtOnce);
     impl_->table.evict_some(stripe, t, slots + stripe.live);
     impl_->table.shrink(stripe);

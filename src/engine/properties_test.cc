@@ -185,6 +185,26 @@ TEST(P14, NothingIsLeftAfterTheLastDeadline) {
   EXPECT_EQ(stats.bytes, base);
 }
 
+// An insertion evicts in every stripe it has locked; the index of one that it emptied was never given back.
+TEST(P14, AStripeEmptiedByAnInsertionElsewhereGivesItsMemoryBack) {
+  Limiter limiter({.stripes = 2});
+  const std::size_t base = limiter.stats().bytes;
+  const CounterId counter = sliding(limiter, "c", kSecond);
+  const std::array<Subject, 2> subjects{Subject{.key = {1, 2}}, Subject{.key = {1, 3}}};
+  std::array<Demand, 2> demands{Demand{.counter = counter, .subject = 0, .cost = 1, .quota = {.amount = 9}},
+                                Demand{.counter = counter, .subject = 1, .cost = 0, .quota = {.amount = 9}}};
+  Decision decision;
+  limiter.admit({.subjects = subjects, .demands = demands, .now = at(0)}, decision);
+  std::swap(demands[0].cost, demands[1].cost);
+  for (int i = 1; i <= 4; ++i) {
+    limiter.admit({.subjects = subjects, .demands = demands, .now = at(10 * i)}, decision);
+    limiter.sweep(at(10 * i + 5), 1000);
+  }
+  for (int i = 0; i < 10; ++i) limiter.sweep(at(100), 1000);
+  EXPECT_EQ(limiter.stats().subjects, 0u);
+  EXPECT_EQ(limiter.stats().bytes, base);
+}
+
 TEST(P16, AForwardJumpYieldsOneWindowAndABackwardStepNothing) {
   Limiter limiter;
   Ask ask{.counter = sliding(limiter, "c", 60 * kSecond), .amount = 100, .cost = 100};

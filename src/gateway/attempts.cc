@@ -37,7 +37,7 @@ bool Attempts::retriable(AttemptFailure failure) const {
     case AttemptFailure::kStatus504:
       return rule_.status_504;
     case AttemptFailure::kOther:
-      return false;
+      break;
   }
   return false;
 }

@@ -1,6 +1,7 @@
 // Weir's own endpoints, as the gateway sees them. Implemented in src/api.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "gateway/http1.h"
@@ -32,6 +33,10 @@ inline constexpr std::size_t kMaxOwnBody = 1 << 20;  // of a request to these en
 class OwnEndpoints {
  public:
   virtual ~OwnEndpoints() = default;
+  // Judged at the head of every request to the admin listener, before anything else: an answer ends it there.
+  virtual std::optional<Reply> refuse_admin(Services&, const RequestHead&, std::string_view /*peer*/) {
+    return std::nullopt;
+  }
   // True if a key is needed.
   virtual bool needs_identity(const Target& target) const = 0;
   // Answers at once or later, exactly once, unless forget() comes first.

@@ -71,8 +71,8 @@ class Exchange final : private AdmissionEvents,
  public:
   static constexpr std::size_t kMaxBuffered = 8 << 20;  // of a JSON answer read whole
   static constexpr std::size_t kHighWater = 256 << 10;  // unsent bytes at which the provider is not read further
+  static constexpr DurationNs kStaleWithin = kSecond;   // a reused connection that breaks: it had been closed before
   static constexpr std::int64_t kMaxOvercount = 2;      // our count of a text over its provider's
-  static constexpr int kTopUpsPerRecord = 8;            // steps that a crash may lose of what was relayed
 
   // Creates the exchange and runs it as far as it goes. The client may be answered before this returns.
   static void start(Services& services, ClientSide& client, ExchangeRequest request, Exchange*& handle);
@@ -218,7 +218,6 @@ class Exchange final : private AdmissionEvents,
   bool is_covered() const;
   void top_up();
   void on_topped_up(CountersStatus status, const Decision& decision, std::span<const Effect> effects);
-  void journal_top_ups();
   void cut_stream(const Decision& decision, std::int64_t wanted);
   void cut_by_run();
   void end_stream(const ErrorFacts& facts);
@@ -228,6 +227,8 @@ class Exchange final : private AdmissionEvents,
 
   // exchange_mcp.cc: an MCP server
   bool prepare_mcp();
+  bool owns_mcp_session();
+  void note_mcp_session();
   bool pass_tool_lists();
   Reply refusal_answer(const Plan& plan, const Decision& decision, const Refusal& refusal) const;
   void watch_mcp();
@@ -259,6 +260,7 @@ class Exchange final : private AdmissionEvents,
   void settle(Settled how, const Usage& usage);
   void settle_request(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
+  void client_left_answer();
   void settle_answer();
   void close_row(std::span<const Effect> effects);
   void on_settled(CountersStatus status, Outcome outcome, std::span<const Effect> effects) override;
@@ -276,6 +278,7 @@ class Exchange final : private AdmissionEvents,
   // facts and plan
   std::optional<LlmCall> call_;  // of a model; otherwise the request goes to an upstream
   std::optional<McpCall> mcp_;   // an MCP server
+  Hash128 mcp_session_;          // of the request or its answer; zero: none
   bool stream_ = false;
   Costs costs_;
   Attributes attributes_;
@@ -380,8 +383,6 @@ class Exchange final : private AdmissionEvents,
   StreamPosition position_;           // before the event under way
   std::string backlog_;               // bytes that came meanwhile, also while an MCP server's tools are looked at
   std::int64_t asked_ = 0;            // tokens of the top-up under way
-  int unjournalled_ = 0;              // top-ups
-  std::int64_t unjournalled_tokens_ = 0, unjournalled_usd_ = 0;
   std::vector<Effect> unjournalled_effects_;
 
   // the client's side

@@ -34,7 +34,7 @@ TEST(ExchangeEvasion, CallIdsThatComeAgainAreCallsOfTheirOwn) {
 }
 
 TEST(ExchangeEvasion, APathThatIsSpeltDifferentlyIsTheSameTool) {
-  for (const char* other : {"/api/%6Cimited", "/api//limited", "/api/limited/"}) {
+  for (const char* other : {"/api/%6Cimited", "/api//limited", "/api/limited/", "/api/limited;v=1"}) {
     World world(kAgentPolicy);
     int passed = 0;
     for (int i = 0; i < 12; ++i) {
@@ -49,6 +49,23 @@ TEST(ExchangeEvasion, APathThatIsSpeltDifferentlyIsTheSameTool) {
     EXPECT_EQ(passed, 5) << other;
     world.expect_quiet();
   }
+}
+
+TEST(ExchangeEvasion, AHeaderCannotAskForAnotherMethodThanTheOneThatIsJudged) {
+  World world(kAgentPolicy);
+  for (const char* field :
+       {"X-HTTP-Method-Override: DELETE\r\n", "x-http-method: DELETE\r\n", "X-Method-Override: x\r\n"}) {
+    Connection client(world);
+    client.say(request("POST", "/api/limited", world.agent, "1", field));
+    EXPECT_EQ(client.answer().status, 400) << field;
+  }
+  EXPECT_TRUE(world.dialed.empty());
+  EXPECT_EQ(world.used("requests"), 0);
+  Connection same(world);
+  same.say(request("POST", "/api/limited", world.agent, "1", "X-HTTP-Method-Override: POST\r\n"));
+  world.upstream().bytes(json_answer("{}"));
+  EXPECT_EQ(same.answer().status, 200);
+  world.expect_quiet();
 }
 
 TEST(ExchangeEvasion, AnAnswerTooLongToJudgeDoesNotReachAnAgent) {

@@ -12,6 +12,8 @@
 namespace weir {
 namespace {
 
+constexpr std::string_view kSessionField = "mcp-session-id";
+
 bool is_event_stream(const Headers& headers) {
   constexpr std::string_view kEvents = "text/event-stream";
   const std::string_view value = trim(headers.get("content-type"));
@@ -45,6 +47,7 @@ bool Exchange::prepare_mcp() {
   mcp_ = std::move(*call);
   mcp_timeouts_ = mcp_->timeouts();
   stream_ = mcp_->is_long_lived();
+  if (!owns_mcp_session()) return false;
   attributes_.set(Attribute::kServer, mcp_->server());
   costs_.set(MeterKind::kRequests, mcp_->requests(), mcp_->requests());
   if (const ToolCall* tool = mcp_->single_call()) {
@@ -53,6 +56,38 @@ bool Exchange::prepare_mcp() {
     executed_ = *tool;
   }
   return true;
+}
+
+// The server tells its callers apart by their sessions alone: one of another key is answered as one that is over.
+bool Exchange::owns_mcp_session() {
+  std::size_t ids = 0;
+  for (const Header& field : request_.head->headers.fields) {
+    if (!equal_ignoring_case(field.name, kSessionField)) continue;
+    ++ids;
+    mcp_session_ = McpSessions::id_of(*services_.secret, mcp_->server(), field.value);
+  }
+  if (ids == 0) return true;
+  ErrorFacts facts{.kind = ErrorKind::kNotFound,
+                   .status = 404,
+                   .message = "This MCP session is not yours or is over: begin a new one with `initialize`.",
+                   .param = {},
+                   .request_id = request_.request_id};
+  if (ids > 1) {
+    facts.kind = ErrorKind::kInvalidRequest;
+    facts.status = 400;
+    facts.message = "Mcp-Session-Id was sent more than once: send the one session that is meant.";
+  } else if (services_.learned->sessions.may_use(mcp_session_, owner_of(request_.identity, *services_.secret))) {
+    return true;
+  }
+  answer_now(error_answer(facts), "reject", "entry");
+  return false;
+}
+
+// The server accepted the session, or began one.
+void Exchange::note_mcp_session() {
+  const std::string_view begun = parser_->head().headers.get(kSessionField);
+  if (begun.data() != nullptr) mcp_session_ = McpSessions::id_of(*services_.secret, mcp_->server(), begun);
+  if (mcp_session_) services_.learned->sessions.used(mcp_session_, owner_of(request_.identity, *services_.secret));
 }
 
 // An answer of our own to a request that charged nothing.
@@ -201,6 +236,7 @@ void Exchange::on_batch_asked(const std::vector<ToolAsks::Answer>& answers) {
 bool Exchange::choose_mcp_mode() {
   const ResponseHead& head = parser_->head();
   mode_ = Mode::kPass;
+  if (head.status >= 200 && head.status < 300) note_mcp_session();
   if (!mcp_->is_post() || head.status < 200 || head.status >= 300) return true;
   if (is_coded(head.headers)) {
     if (!mcp_->edits_answer()) return true;

@@ -241,10 +241,9 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
     const Usage more{.output_visible = asked_};
     services_.metrics->top_ups.add(1);
     output_reserved_ += asked_;
-    unjournalled_tokens_ += asked_;
-    unjournalled_usd_ += call_->usd(more);
-    unjournalled_effects_.insert(unjournalled_effects_.end(), effects.begin(), effects.end());
-    if (++unjournalled_ >= kTopUpsPerRecord || maybe("stream.write-top-ups-now")) journal_top_ups();
+    row_.reserved_tokens += asked_;
+    // Written before what it covers is sent: a crash forgets nothing that a client was given.
+    services_.journal->top_up_held(request_.id, asked_, call_->usd(more), effects);
   }
   if (upstream_ == nullptr) {  // the client left meanwhile: what was granted is settled with the rest
     reached("stream.topped-up-for-nobody");
@@ -268,15 +267,6 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
   const std::string rest = std::exchange(backlog_, {});
   relay(rest);
   if (complete_later_ && !topping_up_ && !judging_ && upstream_ != nullptr) on_answer_complete();
-}
-
-void Exchange::journal_top_ups() {
-  if (unjournalled_ == 0) return;
-  services_.journal->top_up_held(request_.id, unjournalled_tokens_, unjournalled_usd_, unjournalled_effects_);
-  row_.reserved_tokens += unjournalled_tokens_;
-  unjournalled_ = 0;
-  unjournalled_tokens_ = unjournalled_usd_ = 0;
-  unjournalled_effects_.clear();
 }
 
 // The budget is gone: the client gets no more than was held, the dialect's error, and the true wait.

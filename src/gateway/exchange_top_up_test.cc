@@ -160,20 +160,22 @@ TEST(ExchangeTopUp, ReasoningThatWasNotSeenBecomesDebt) {
   world.expect_quiet();
 }
 
-TEST(ExchangeTopUp, TopUpsAreJournalledInSteps) {
+// What was held when the process dies is charged: never less than the client was given.
+TEST(ExchangeTopUp, EachTopUpIsJournalledBeforeWhatItCoversIsSent) {
   World world(small_steps("50k"));
   Connection client(world);
   client.say(chat_request(world.agent, kLongStream));
   world.upstream().bytes(joined({kStreamHead, chunk(delta(16))}));
-  for (int i = 0; i < Exchange::kTopUpsPerRecord; ++i) {
-    EXPECT_TRUE(world.journal.top_ups.empty());
+  EXPECT_TRUE(world.journal.top_ups.empty());
+  for (std::size_t i = 1; i <= 3; ++i) {
     world.upstream().bytes(chunk(delta(8)));
+    ASSERT_EQ(world.journal.top_ups.size(), i);
+    EXPECT_EQ(world.journal.top_ups.back().tokens, 8);
+    EXPECT_EQ(world.journal.top_ups.back().usd_micros, 8 * 10);
+    EXPECT_FALSE(world.journal.top_ups.back().effects.empty());
   }
-  ASSERT_EQ(world.journal.top_ups.size(), 1u);
-  EXPECT_EQ(world.journal.top_ups[0].tokens, 8 * Exchange::kTopUpsPerRecord);
-  EXPECT_EQ(world.journal.top_ups[0].usd_micros, 8 * Exchange::kTopUpsPerRecord * 10);
-  EXPECT_FALSE(world.journal.top_ups[0].effects.empty());
-  world.upstream().bytes(joined({chunk(usage_event(11, 80)), chunk(kDone), kLastChunk}));
+  world.upstream().bytes(joined({chunk(usage_event(11, 40)), chunk(kDone), kLastChunk}));
+  EXPECT_EQ(world.journal.settles.back().row.reserved_tokens, world.journal.opens.back().row.reserved_tokens + 3 * 8);
   world.expect_quiet();
 }
 

@@ -22,6 +22,7 @@ bool is_weir_field(std::string_view name) {
 
 bool dropped_from_request(const UpstreamHead& head, const Headers& client, std::string_view name) {
   if (name == "host" || name == "content-length" || name == "expect" || is_weir_field(name)) return true;
+  if (name == "x-original-url" || name == "x-rewrite-url") return true;  // a path that was not judged
   if (name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")) return true;
   if (head.identity_only && (name == "accept-encoding" || name == "range")) return true;
   if (is_credential_header(name) && !head.keep_authorization) return true;

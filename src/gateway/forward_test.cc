@@ -24,6 +24,8 @@ TEST(UpstreamHeadTest, KeepsWhatBelongsToTheCallAndNothingOfTheConnection) {
                         {"Connection", "close, X-Hop"},
                         {"X-Hop", "1"},
                         {"TE", "trailers"},
+                        {"X-Original-URL", "/admin"},
+                        {"X-Rewrite-URL", "/admin"},
                         {"Upgrade", "h2c"},
                         {"Keep-Alive", "1"},
                         {"Proxy-Authorization", "p"},

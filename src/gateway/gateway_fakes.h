@@ -125,6 +125,12 @@ class FakeJournal final : public Journal {
     trace_.emplace_back("settle");
     settles.push_back({id, row, effects.size()});
   }
+  void open_hold(Hash128 id, const UsageRow& row, std::string_view, std::span<const Effect> effects) override {
+    open(id, row, effects);
+  }
+  void settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects) override {
+    settle(closed.id, row, effects);
+  }
   void audit(const AuditRow& row) override { audits.push_back(row); }
   void when_written(JournalEvents& events) override { waiting_.push_back(&events); }
   void forget(JournalEvents& events) override {

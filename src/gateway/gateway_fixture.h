@@ -333,7 +333,7 @@ class Connection {
 inline std::string request(std::string_view method, std::string_view path, std::string_view key,
                            std::string_view body = {}, std::string_view fields = {}) {
   std::string out;
-  out.append(method).append(" ").append(path).append(" HTTP/1.1\r\nhost: weir.test\r\n");
+  out.append(method).append(" ").append(path).append(" HTTP/1.1\r\nhost: 127.0.0.1\r\n");
   if (!key.empty()) append_header(out, "authorization", std::string("Bearer ").append(key));
   out += fields;
   if (!body.empty()) append_header(out, "content-length", std::to_string(body.size()));

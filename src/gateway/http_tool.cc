@@ -1,5 +1,7 @@
 #include "gateway/http_tool.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "base/strings.h"
 
@@ -19,7 +21,8 @@ bool is_unreserved(int c) {
          c == '_' || c == '~';
 }
 
-// One spelling for each path: codes of plain characters are decoded, slashes are single, the last one goes.
+// One spelling for each path: codes of plain characters are decoded, slashes are single, the last one and the
+// `;parameters` of segments go, as the servers see it that know parameters.
 std::string canonical_path(std::string_view path) {
   std::string out;
   for (std::size_t i = 0; i < path.size(); ++i) {
@@ -30,6 +33,10 @@ std::string canonical_path(std::string_view path) {
         c = static_cast<char>(value);
         i += 2;
       }
+    }
+    if (c == ';') {
+      i = std::min(path.find('/', i), path.size()) - 1;
+      continue;
     }
     if (c != '/' || out.empty() || out.back() != '/') out += c;
   }

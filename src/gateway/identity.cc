@@ -94,19 +94,11 @@ void read_assertions(const Policy& policy, const Headers& headers, Identity& ide
   set_caller(identity);
 }
 
-// A wrong key was shown: counts it, and tells whether this address has shown too many.
 void count_failure(Services& services, Identity& identity) {
-  services.metrics->auth_failures.add(1);
-  const AuthFailures& limit = services.rules->policy().auth_failures;
-  SubjectHasher hasher(*services.secret);
-  const Subject subject{.key = hasher.begin("auth_failures").add(identity.ip).finish(), .owner = {}, .overflow = {}};
-  const Demand demand{.counter = services.auth_failure_counter, .cost = 1, .quota = {.amount = limit.amount}};
-  Decision decision;
-  services.auth_failures->admit({.subjects = {&subject, 1}, .demands = {&demand, 1}, .now = services.now}, decision);
-  if (!decision.admitted && !decision.table_full) {
+  if (const auto wait = count_auth_failure(services, identity.ip)) {
     identity.status = IdentityStatus::kBlocked;
     identity.problem = "too many requests with a wrong API key from this address; wait, then use a valid key";
-    identity.retry_after = decision.retry_after;
+    identity.retry_after = *wait;
   }
 }
 
@@ -140,6 +132,18 @@ std::string_view metadata_value(const Consumer& consumer, const char* name) {
 }
 
 }  // namespace
+
+std::optional<DurationNs> count_auth_failure(Services& services, std::string_view ip) {
+  services.metrics->auth_failures.add(1);
+  const AuthFailures& limit = services.rules->policy().auth_failures;
+  SubjectHasher hasher(*services.secret);
+  const Subject subject{.key = hasher.begin("auth_failures").add(ip).finish(), .owner = {}, .overflow = {}};
+  const Demand demand{.counter = services.auth_failure_counter, .cost = 1, .quota = {.amount = limit.amount}};
+  Decision decision;
+  services.auth_failures->admit({.subjects = {&subject, 1}, .demands = {&demand, 1}, .now = services.now}, decision);
+  if (decision.admitted || decision.table_full) return std::nullopt;
+  return decision.retry_after;
+}
 
 std::string client_ip(std::string_view peer, const Headers& headers, const std::vector<Cidr>& trusted) {
   std::optional<Address> address = parse_address(peer);

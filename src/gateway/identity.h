@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,9 @@ struct Identity {
 // Looks up the key and reads X-Weir-User, -Tenant, -Tier, -Conversation, -Agent, -Run, -Task. Wrong keys count against
 // the address.
 Identity identify(Services& services, const Headers& headers, std::string_view peer);
+
+// A wrong key or token was shown by this address: counts it. How long it has to wait, if it has shown too many.
+std::optional<DurationNs> count_auth_failure(Services& services, std::string_view ip);
 
 // As if `consumer` itself had asked: for `kind: service` keys that name an end consumer.
 void act_for(const Policy& policy, std::shared_ptr<const Consumer> consumer, Identity& identity);

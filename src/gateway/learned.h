@@ -2,6 +2,7 @@
 // without it every reservation is merely larger. Shared by all workers; each part is thread-safe.
 #pragma once
 
+#include "gateway/mcp_sessions.h"
 #include "gateway/provider_health.h"
 #include "policy/ladder.h"
 #include "tokens/calibration.h"
@@ -16,6 +17,7 @@ struct Learned {
   ContextSizes contexts;                            // tokens behind ids
   Ladders ladders;                                  // rungs in force
   ProviderHealth providers;
+  McpSessions sessions;  // whose they are
 };
 
 }  // namespace weir

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <unordered_set>
 #include <utility>
 
@@ -26,6 +27,9 @@ constexpr std::string_view kBatchRevision = "2025-03-26";    // the only one wit
 constexpr std::string_view kFirstModern = "2026-07-28";
 constexpr std::string_view kRevisions[] = {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", kFirstModern};
 constexpr std::string_view kRevisionKey = "io.modelcontextprotocol/protocolVersion";
+// What is decided by: none of it may come in a second spelling.
+constexpr std::string_view kMessageNames[] = {"jsonrpc", "id", "method", "params", "result", "error"};
+constexpr std::string_view kParamNames[] = {"name", "arguments", "uri", "_meta"};
 constexpr std::size_t kSharedParser = 256 << 10;  // longer bodies use a parser that is thrown away
 
 using Fault = std::unexpected<McpFault>;
@@ -110,6 +114,14 @@ class PostReader {
     return std::nullopt;
   }
 
+  static Bad check_case(const object& value, std::span<const std::string_view> names) {
+    const std::string_view key = look_alike(value, names);
+    if (key.data() == nullptr) return std::nullopt;
+    return bad(kRpcInvalidRequest,
+               fmt::format("`{}` is a key of JSON-RPC or MCP in another case: write it as the specification does.",
+                           shown(key)));
+  }
+
   // Of the header alone; the body's own is compared with it message by message.
   Bad check_revision(const std::string& id) const {
     if (headers_.repeated) {
@@ -130,6 +142,7 @@ class PostReader {
     if (value.get(message) != simdjson::SUCCESS) {
       return bad(kRpcInvalidRequest, "A message must be a JSON object of JSON-RPC 2.0.");
     }
+    if (Bad wrong = check_case(message, kMessageNames)) return wrong;
     McpMessage& read = out_.messages.emplace_back();
     read.range = range;
     element id;
@@ -175,6 +188,7 @@ class PostReader {
       read.params = hash64(params_range.in(body_));
     }
     if (is_object) {
+      if (Bad wrong = check_case(params, kParamNames)) return wrong;
       read.name = text_at(params, name == "resources/read" ? "uri" : "name");
       read.request_state = text_at(params, "requestState");
       if (Bad wrong = check_meta(params, read.id)) return wrong;

@@ -19,7 +19,8 @@ MetricsBook::MetricsBook(Metrics& metrics)
           metrics.counter("weir_upstream_connections_reused_total", "Requests sent over a pooled connection.")),
       upstream_failures(
           metrics.counter("weir_upstream_failures_total", "Failed or timed-out calls to providers and upstreams.")),
-      auth_failures(metrics.counter("weir_auth_failures_total", "Requests with a wrong or revoked key.")),
+      auth_failures(
+          metrics.counter("weir_auth_failures_total", "Requests with a wrong or revoked key, or a wrong admin token.")),
       table_full(metrics.counter("weir_table_full_total", "Requests refused because the counter table was full.")),
       journal_failures(
           metrics.counter("weir_journal_failures_total", "Requests refused because the journal could not be written.")),

@@ -71,7 +71,7 @@ DurationNs until_reset(const Plan& plan, const Decision& decision, std::size_t i
     case WindowKind::kBucket:
       return std::max<DurationNs>(1, limit.window->rate.per / std::max<std::int64_t>(1, limit.window->rate.units));
     case WindowKind::kConcurrency:
-      return 0;
+      break;
   }
   return 0;
 }

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/strings.h"
+#include "gateway/body_charset.h"
 
 namespace weir {
 namespace {
@@ -48,6 +50,22 @@ ErrorKind kind_of_status(int status) {
     default:
       return ErrorKind::kInvalidRequest;
   }
+}
+
+// A header that asks the upstream to act as if another method had been sent than the one that limits are for.
+bool asks_for_other_method(const RequestHead& head) {
+  constexpr std::string_view kNames[] = {"x-http-method-override", "x-http-method", "x-method-override"};
+  return std::any_of(head.headers.fields.begin(), head.headers.fields.end(), [&](const Header& field) {
+    return field.value != head.method && std::any_of(std::begin(kNames), std::end(kNames), [&](std::string_view name) {
+             return equal_ignoring_case(field.name, name);
+           });
+  });
+}
+
+// Routes whose bodies decide what is allowed.
+bool is_read(const Target& target) {
+  return target.kind == TargetKind::kLlm ||
+         (target.kind == TargetKind::kUpstream && target.upstream->kind == UpstreamKind::kMcp);
 }
 
 bool is_forwarded(const Target& target) {
@@ -118,6 +136,12 @@ void Session::on_head() {
   target_ = listener_ == Listener::kAdmin ? find_admin_target(head.method, head.path)
                                           : find_target(policy, head.method, head.path);
   shape_ = error_shape(target_, head.path, head.headers.get("accept"));
+  if (listener_ == Listener::kAdmin) {
+    if (auto refused = services_.endpoints->refuse_admin(services_, head, peer_)) {
+      services_.metrics->request(target_.route.empty() ? "other" : target_.route, "reject", "entry");
+      return on_reply(std::move(*refused));
+    }
+  }
   if (has_dot_segment(head.path)) {
     refuse(ErrorKind::kInvalidRequest, 400, "The path has `.` or `..` segments; send the path that is meant.");
     return;
@@ -138,6 +162,17 @@ void Session::on_head() {
     return;
   }
   const bool forwarded = is_forwarded(target_);
+  if (forwarded && asks_for_other_method(head)) {
+    refuse(
+        ErrorKind::kInvalidRequest, 400,
+        "A header asks for another method than the request's. Limits are for the method: send the one that is meant.");
+    return;
+  }
+  if (is_read(target_) && !says_utf8(head.headers)) {
+    refuse(ErrorKind::kInvalidRequest, 415,
+           "The body is read as UTF-8: send one Content-Type, without a charset or with charset=utf-8.");
+    return;
+  }
   identity_ = {};
   if (forwarded || services_.endpoints->needs_identity(target_)) {
     identity_ = identify(services_, head.headers, peer_);
@@ -205,6 +240,10 @@ void Session::reply(Reply answer) {
     if (!short_body || head.expect_continue) answer.close = true;
   }
   if (parser_.state() == MessageState::kFault) answer.close = true;
+  if (listener_ == Listener::kAdmin) {
+    append_header(answer.headers, "cache-control", "no-store");
+    append_header(answer.headers, "x-content-type-options", "nosniff");
+  }
   const bool close_now = answer.close || !keep_alive();
   port_.send(serialize(answer, head.method == "HEAD", !close_now, head.minor_version));
   if (exchange_ != nullptr) return;  // exchange_done() follows

@@ -27,15 +27,22 @@ bool has_dot_segment(std::string_view path) {
   std::string plain;
   for (std::size_t i = 0; i < path.size(); ++i) {
     const auto is = [&](std::string_view code) { return equal_ignoring_case(path.substr(i, 3), code); };
-    if (is("%2e") || is("%2f") || is("%5c")) {
-      plain += is("%2e") ? '.' : '/';
+    if (is("%2e") || is("%2f") || is("%5c") || is("%3b")) {
+      plain += is("%2e") ? '.' : is("%3b") ? ';' : '/';
       i += 2;
     } else {
       plain += path[i] == '\\' ? '/' : path[i];
     }
   }
   plain += '/';
-  return plain.find("/./") != std::string::npos || plain.find("/../") != std::string::npos;
+  for (const std::string_view dots : {"/.", "/.."}) {
+    for (std::size_t at = plain.find(dots); at != std::string::npos; at = plain.find(dots, at + 1)) {
+      // Some servers cut `;parameters` from a segment before they look at its dots.
+      const char next = plain[at + dots.size()];
+      if (next == '/' || next == ';') return true;
+    }
+  }
+  return false;
 }
 
 Target find_target(const Policy& policy, std::string_view method, std::string_view path) {

@@ -34,6 +34,18 @@ TEST(TargetTest, RoutesOfTheDataListener) {
   EXPECT_EQ(kind("GET", "*"), TargetKind::kNone);
 }
 
+TEST(TargetTest, DotsAreFoundHoweverTheyAreWritten) {
+  for (const char* path :
+       {"/api/../x", "/api/./x", "/api/..", "/api/%2e%2E/x", "/api/.%2e/x", "/api/..%2fx", "/api%5c..%5Cx",
+        "/api/..;/x", "/api/..;v=1/x", "/api/.;/x", "/api/..%3b/x", "/api/%2e%2e%3B", "/..", "/."}) {
+    EXPECT_TRUE(has_dot_segment(path)) << path;
+  }
+  for (const char* path : {"/", "/api/...", "/api/.x", "/api/..x", "/api/x..", "/api/x;..", "/api/v1.2/x", "/a.b;c/d",
+                           "/api/%252e%252e/x"}) {
+    EXPECT_FALSE(has_dot_segment(path)) << path;
+  }
+}
+
 TEST(TargetTest, RoutesOfTheAdminListener) {
   EXPECT_EQ(find_admin_target("GET", "/metrics").kind, TargetKind::kMetrics);
   EXPECT_EQ(find_admin_target("GET", "/readyz").kind, TargetKind::kReady);

@@ -52,7 +52,6 @@ class ToolAsks final : private AdmissionEvents, private SettlementEvents {
   // Forgets what was asked and is not answered yet.
   void stop();
   bool busy() const { return next_ < calls_.size(); }
-  bool unsettled() const { return !held_.empty(); }
   std::size_t admitted() const { return held_.size(); }
   // Changes of counters since the last take, for the journal.
   std::vector<Effect> take_effects() { return std::exchange(effects_, {}); }

@@ -44,22 +44,14 @@ class Journal {
   virtual void top_up(Hash128 id, std::span<const Effect> effects) = 0;
   // As top_up(), and says by how much the row's held tokens and micro-dollars grow.
   virtual void top_up_held(Hash128 id, std::int64_t extra_tokens, std::int64_t extra_usd_micros,
-                           std::span<const Effect> effects) {
-    (void)extra_tokens, (void)extra_usd_micros;
-    top_up(id, effects);
-  }
+                           std::span<const Effect> effects) = 0;
   // The request is over: its complete row. Closes `id` (also one that was never opened).
   virtual void settle(Hash128 id, const UsageRow& row, std::span<const Effect> effects) = 0;
   // As open(), for a hold of the decision API: it survives the process. `hold` says what it holds, in the words of
   // whoever opens it again (at most kMaxHoldBytes).
-  virtual void open_hold(Hash128 id, const UsageRow& row, std::string_view hold, std::span<const Effect> effects) {
-    (void)hold;
-    open(id, row, effects);
-  }
+  virtual void open_hold(Hash128 id, const UsageRow& row, std::string_view hold, std::span<const Effect> effects) = 0;
   // As settle(), and keeps the answers. May come twice for one hold: expired, then settled.
-  virtual void settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects) {
-    settle(closed.id, row, effects);
-  }
+  virtual void settle_hold(const UsageRow& row, const ClosedDecision& closed, std::span<const Effect> effects) = 0;
   virtual void audit(const AuditRow& row) = 0;
   virtual void when_written(JournalEvents& events) = 0;
   virtual void forget(JournalEvents& events) = 0;  // the listener is gone

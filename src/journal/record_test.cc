@@ -208,6 +208,31 @@ TEST(Record, UnknownTypesAndTrailingBytesAreRefused) {
   EXPECT_FALSE(decode_record(3, payload + "x", record));
 }
 
+TEST(Record, NumbersThatDoNotEndAreRefused) {
+  std::string bytes;
+  RecordEncoder(bytes).top_up(test_id(1), 5, 6, {});
+  std::string payload = bytes.substr(kRecordHeader + 1, 16);
+  Record record;
+  EXPECT_TRUE(decode_record(static_cast<std::uint8_t>(RecordType::kTopUp), bytes.substr(kRecordHeader + 1), record));
+  payload += std::string(30, '\xFF');
+  EXPECT_FALSE(decode_record(static_cast<std::uint8_t>(RecordType::kTopUp), payload, record));
+}
+
+TEST(Record, AClosedHoldOfTooManyEffectsIsClosedByItsLastRecord) {
+  const std::vector<Effect> effects(kMaxEffects + 5, test_effect(1, 3, 77));
+  TempDir dir;
+  std::string bytes(kSegmentMagic);
+  RecordEncoder(bytes).settle_hold(test_row(1), {.id = test_id(1), .at = 7, .admitted = "a", .answer = "b"}, effects);
+  std::ofstream(segment_path(dir.path(), 0, 1), std::ios::binary) << bytes;
+  const auto records = read_records(dir.path());
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].type, RecordType::kTopUp);
+  EXPECT_EQ(records[0].effects.size(), 5u);
+  EXPECT_EQ(records[1].type, RecordType::kSettleHold);
+  EXPECT_EQ(records[1].effects.size(), kMaxEffects);
+  EXPECT_EQ(records[1].closed.answer, "b");
+}
+
 TEST(Record, TooManyEffectsBecomeSeveralRecordsAndTheClosingOneIsLast) {
   const std::vector<Effect> effects(kMaxEffects * 2 + 5, test_effect(1, 3, 77));
   for (const bool open : {true, false}) {

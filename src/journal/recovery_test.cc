@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <thread>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "journal/test_process.h"
 
@@ -187,6 +191,85 @@ TEST(Recovery, ADamagedSnapshotIsAnErrorThatSaysWhatToDo) {
   EXPECT_NE(result.error().message.find("damaged"), std::string::npos);
 }
 
+TEST(Recovery, ASnapshotThatCannotBeWrittenIsTriedAgainAndNothingIsLeftOfIt) {
+  Data data;
+  Process process(data.journal(), data.disk);
+  for (std::uint64_t n = 1; n < 40; ++n) process.admit(n, n, 1000, kStart);
+  process.writer->flush();
+  process.snapshots->request();
+  EXPECT_FALSE(process.snapshots->step(kStart));
+  process.writer->flush();
+  data.disk.fail_write_after(50, ENOSPC);
+  EXPECT_TRUE(process.snapshots->step(kStart));
+  EXPECT_NE(process.snapshots->error().find("cannot write a snapshot"), std::string::npos);
+  data.disk.heal();
+  EXPECT_TRUE(list_snapshots(data.journal())->empty());
+  EXPECT_FALSE(std::filesystem::exists(data.journal() + "/snapshot.tmp"));
+  process.snapshot(kStart + 1);
+  EXPECT_EQ(list_snapshots(data.journal())->size(), 1u);
+}
+
+// What is there and cannot be used is an error, never a start without what it counts.
+TEST(Recovery, WhatCannotBeReadStopsTheStartAndSaysWhatToDo) {
+  const auto error_with = [](const auto& damage) {
+    Data data;
+    {
+      Process process(data.journal(), data.disk);
+      process.admit(1, 0, 1000, kStart);
+      process.writer->flush();
+    }
+    damage(data.journal());
+    Limiter limiter;
+    const auto result = recover(data.journal(), limiter, data.disk);
+    EXPECT_FALSE(result);
+    return result ? std::string() : result.error().message;
+  };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  const std::string newer = error_with([](const std::string& dir) {
+    const std::string body = std::string(1, 99) + "of a later version";
+    const auto length = static_cast<std::uint32_t>(body.size());
+    const std::uint32_t checksum = record_checksum(body);
+    std::ofstream out(segment_path(dir, 0, 900), std::ios::binary);
+    out << kSegmentMagic;
+    out.write(reinterpret_cast<const char*>(&length), 4).write(reinterpret_cast<const char*>(&checksum), 4) << body;
+  });
+  EXPECT_TRUE(has(newer, "start the version that wrote it")) << newer;
+  const std::string gone = error_with(
+      [](const std::string& dir) { std::filesystem::create_symlink("/nowhere", segment_path(dir, 0, 900)); });
+  EXPECT_TRUE(has(gone, "cannot open")) << gone;
+  const std::string unreadable =
+      error_with([](const std::string& dir) { std::filesystem::create_directory(segment_path(dir, 0, 900)); });
+  EXPECT_TRUE(has(unreadable, "cannot read the journal")) << unreadable;
+  const std::string no_directory = error_with([](const std::string& dir) {
+    std::filesystem::remove_all(dir);
+    std::ofstream(dir) << "a file";
+  });
+  EXPECT_TRUE(has(no_directory, "Not a directory")) << no_directory;
+}
+
+// Its checksum fits, so it is what was written; but not by this version.
+TEST(Recovery, ASnapshotThatTheCountersDoNotUnderstandStopsTheStart) {
+  Data data;
+  {
+    Process process(data.journal(), data.disk);
+    process.admit(1, 0, 1000, kStart);
+    process.writer->flush();
+    process.snapshot(kStart);
+  }
+  constexpr std::size_t kHead = 40, kTail = 16;
+  const std::string path = list_snapshots(data.journal())->front().second;
+  std::string bytes = file_bytes(path);
+  bytes[kHead] = static_cast<char>(bytes[kHead] ^ 1);
+  const std::string summed = bytes.substr(kHead, bytes.size() - kHead - kTail) + bytes.substr(0, kHead);
+  const std::uint64_t checksum = XXH3_64bits(summed.data(), summed.size());
+  std::memcpy(bytes.data() + bytes.size() - sizeof checksum, &checksum, sizeof checksum);
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  Limiter limiter;
+  const auto result = recover(data.journal(), limiter, data.disk);
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message.find("move it away to start without"), std::string::npos) << result.error().message;
+}
+
 TEST(Recovery, AFullDiskIsAnErrorAndTheNextStartChargesOnce) {
   Data data;
   {
@@ -216,6 +299,11 @@ TEST(Recovery, OnlyOneProcessWritesADirectory) {
     ASSERT_FALSE(second);
     EXPECT_NE(second.error().message.find("in use"), std::string::npos);
   }
+  EXPECT_TRUE(lock_directory(data.dir.path()));
+  DirectoryLock kept;
+  kept = std::move(*lock_directory(data.dir.path()));
+  EXPECT_FALSE(lock_directory(data.dir.path())) << "the lock went along";
+  kept = DirectoryLock();
   EXPECT_TRUE(lock_directory(data.dir.path()));
 }
 

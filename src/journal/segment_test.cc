@@ -35,6 +35,22 @@ TEST(Segment, ListsBySequenceAndIgnoresOtherFiles) {
   EXPECT_TRUE(list_segments(dir / "missing")->empty());
 }
 
+TEST(Segment, WhatCannotBeReadIsAnErrorThatSaysWhy) {
+  TempDir dir;
+  write_file(dir / "file", "");
+  const auto listed = list_segments(dir / "file");
+  ASSERT_FALSE(listed);
+  EXPECT_NE(listed.error().message.find("cannot read"), std::string::npos);
+  SegmentReader reader;
+  EXPECT_FALSE(reader.open(dir / "missing"));
+  EXPECT_NE(reader.error().find("cannot open"), std::string::npos) << reader.error();
+  // A directory opens, and refuses every read.
+  ASSERT_TRUE(reader.open(dir.path()));
+  RecordView view;
+  EXPECT_EQ(reader.next(view), SegmentReader::kError);
+  EXPECT_NE(reader.error(), "");
+}
+
 TEST(Segment, EveryCutIsATornEndAfterTheWholeRecords) {
   TempDir dir;
   const std::string bytes = segment_with(3);

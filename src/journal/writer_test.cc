@@ -159,6 +159,29 @@ TEST(JournalWriter, StrictSyncsBeforeTellingAndWritesAgainAfterAFailedSync) {
   EXPECT_EQ(s.records()[0].row, test_row(1));
 }
 
+TEST(JournalWriter, AFailedSyncOfASegmentThatIsThereWritesItsRecordsAgain) {
+  Fixture s(true);
+  Listener listener;
+  s.writer.settle(test_id(1), test_row(1), {});
+  s.writer.flush();
+  const std::string path = list_segments(s.dir.path())->front().path;
+  const std::size_t synced = file_bytes(path).size();
+  s.disk.fail_sync(EIO);
+  s.writer.settle(test_id(2), test_row(2), {});
+  s.writer.when_written(listener);
+  s.writer.flush();
+  EXPECT_EQ(listener.bad, 1);
+  EXPECT_FALSE(s.writer.healthy());
+  EXPECT_NE(s.writer.reason().find("cannot write the journal"), std::string::npos);
+  std::filesystem::resize_file(path, synced);  // the system dropped the pages
+  s.disk.heal();
+  s.writer.when_written(listener);
+  s.writer.flush();
+  EXPECT_EQ(listener.good, 1);
+  ASSERT_EQ(s.records().size(), 2u);
+  EXPECT_EQ(s.records()[1].row, test_row(2));
+}
+
 TEST(JournalWriter, RotatesBySizeAndCarriesOpenRequests) {
   Fixture s(false, 2000);
   s.writer.open(test_id(1000), test_row(1000), {});
@@ -311,6 +334,34 @@ TEST(JournalWriter, BoundedWhileTheDiskRefusesButSettlementsAreKept) {
   EXPECT_TRUE(refused.effects.empty()) << "nothing may be given back that was never journalled";
   EXPECT_EQ(records.back().effects.size(), 1u);
   EXPECT_EQ(s.writer.refused_records(), 2u);
+}
+
+TEST(JournalWriter, ARefusedHoldGivesNothingBackAndNeedsNoRoom) {
+  Fixture s;
+  s.disk.fail_write_after(0, EIO);
+  AuditRow big;
+  big.evidence = std::string(kMaxText, 'e');
+  while (s.writer.refused_records() == 0) s.writer.audit(big);
+  const Effect effect = test_effect(1, 5, 10), give_back = test_effect(1, -5, 10);
+  for (const std::uint64_t n : {1u, 2u}) s.writer.open_hold(test_id(n), test_row(n), "held", {&effect, 1});
+  EXPECT_EQ(s.writer.refused_records(), 3u);
+  const auto close = [&](std::uint64_t n) {
+    s.writer.settle_hold(test_row(n), {.id = test_id(n), .at = 7, .admitted = "a", .answer = "b"}, {&give_back, 1});
+  };
+  close(1);  // no room: nothing went out for it, so nothing is lost
+  s.disk.heal();
+  s.writer.flush();
+  close(2);
+  s.writer.flush();
+  const auto records = s.records();
+  const auto closed = [&](std::uint64_t n) {
+    return std::count_if(records.begin(), records.end(), [&](const Record& record) {
+      return record.type == RecordType::kSettleHold && record.id == test_id(n);
+    });
+  };
+  EXPECT_EQ(closed(1), 0);
+  EXPECT_EQ(closed(2), 1);
+  EXPECT_TRUE(records.back().effects.empty()) << "nothing may be given back that was never journalled";
 }
 
 }  // namespace

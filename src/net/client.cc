@@ -3,14 +3,26 @@
 #include "net/worker.h"
 
 namespace weir {
+namespace {
 
-ClientConnection::ClientConnection(Worker& worker, int fd, std::string peer, Session::Listener listener)
+constexpr std::string_view kSpeaksTls =
+    "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 51\r\n"
+    "cache-control: no-store\r\nconnection: close\r\n\r\n"
+    "This port speaks TLS: use https:// instead of http\n";
+
+}  // namespace
+
+ClientConnection::ClientConnection(Worker& worker, int fd, Ssl ssl, std::string peer, Session::Listener listener)
     : worker_(worker),
       link_(worker.loop(), *this),
       timer_([this] { on_timer(); }),
       stuck_([this] { watch_stuck(); }),
+      handshaking_(ssl != nullptr),
       session_(worker.services(), *this, std::move(peer), listener) {
-  link_.adopt(fd);
+  link_.adopt(fd, std::move(ssl));
+  if (handshaking_) {
+    timer_.set(worker_.loop(), worker_.loop().now() + worker_.services().rules->policy().timeouts.header);
+  }
 }
 
 ClientConnection::~ClientConnection() = default;
@@ -22,13 +34,18 @@ void ClientConnection::send(std::string_view bytes) {
 }
 
 void ClientConnection::set_deadline(TimeNs at) {
-  if (!lingering_) timer_.set(worker_.loop(), at);
+  if (handshaking_) {
+    session_deadline_ = at;
+  } else if (!lingering_) {
+    timer_.set(worker_.loop(), at);
+  }
 }
 
 // Everything queued is sent, however slowly; then our side is closed, and what the client still sends is read and
 // dropped for a moment, so that its unread bytes do not turn our last answer into a reset (RFC 9112 section 9.6).
 void ClientConnection::close_after_send() {
   if (ended_ || lingering_) return;
+  if (handshaking_) return end();
   lingering_ = true;
   link_.shutdown_write();
   link_.want_read(true);
@@ -51,6 +68,20 @@ void ClientConnection::end() {
   stuck_.set(worker_.loop(), 0);
   link_.close();
   worker_.ended(*this);
+}
+
+void ClientConnection::on_link_open() {
+  handshaking_ = false;
+  timer_.set(worker_.loop(), session_deadline_);
+}
+
+// The request is not read: it may hold a key, and whoever sent it in the clear should learn of it at once.
+void ClientConnection::on_link_plain() {
+  handshaking_ = false;
+  worker_.services().metrics->request("other", "reject", "entry");
+  session_.on_closed();
+  send(kSpeaksTls);
+  close_after_send();
 }
 
 void ClientConnection::on_link_bytes(std::string_view bytes) {
@@ -79,7 +110,9 @@ void ClientConnection::on_link_drained() {
 }
 
 void ClientConnection::on_timer() {
-  if (lingering_) {
+  if (handshaking_) {
+    cut();
+  } else if (lingering_) {
     end();
   } else {
     session_.on_deadline();

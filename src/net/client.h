@@ -12,7 +12,8 @@ class Worker;
 
 class ClientConnection final : public Disposable, private ClientPort, private LinkEvents {
  public:
-  ClientConnection(Worker& worker, int fd, std::string peer, Session::Listener listener);
+  // `ssl`: of a TLS listener; its handshake has the time that a request's head has.
+  ClientConnection(Worker& worker, int fd, Ssl ssl, std::string peer, Session::Listener listener);
   ~ClientConnection() override;
 
   void close_if_idle() { session_.close_if_idle(); }
@@ -28,6 +29,8 @@ class ClientConnection final : public Disposable, private ClientPort, private Li
   void close_after_send() override;
   void abort() override;
 
+  void on_link_open() override;
+  void on_link_plain() override;
   void on_link_bytes(std::string_view bytes) override;
   void on_link_eof() override;
   void on_link_error(bool tls, const std::string& detail) override;
@@ -44,7 +47,9 @@ class ClientConnection final : public Disposable, private ClientPort, private Li
   Timer stuck_;
   bool lingering_ = false;
   bool ended_ = false;
-  bool eof_ = false;  // the client sends no more
+  bool handshaking_;
+  TimeNs session_deadline_ = 0;  // asked for during the handshake, in force after it
+  bool eof_ = false;             // the client sends no more
   Session session_;
 };
 

@@ -32,9 +32,11 @@ Link::~Link() {
   close();
 }
 
-void Link::adopt(int fd) {
+void Link::adopt(int fd, Ssl ssl) {
   fd_ = fd;
-  open_ = true;
+  ssl_ = std::move(ssl);
+  handshaking_ = sniffing_ = ssl_ != nullptr;
+  open_ = !handshaking_;
   set_no_delay(fd);
   loop_.watch(fd, *this, kEvents);
 }
@@ -117,8 +119,23 @@ bool Link::handshake() {
   return false;
 }
 
+// Looks at the first byte without taking it: a method's capital letter cannot begin a TLS record.
+bool Link::is_plain_http() {
+  char first = 0;
+  const ssize_t n = ::recv(fd_, &first, 1, MSG_PEEK);
+  if (n == 1) sniffing_ = false;
+  return n == 1 && first >= 'A' && first <= 'Z';
+}
+
 void Link::on_events(std::uint32_t events) {
   if (dead_ || fd_ < 0) return;
+  if (sniffing_ && is_plain_http()) {
+    ssl_.reset();
+    handshaking_ = false;
+    open_ = true;
+    events_->on_link_plain();
+    if (fd_ < 0) return;
+  }
   if (connecting_) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0 || !finish_connect()) return;
   }
@@ -127,7 +144,7 @@ void Link::on_events(std::uint32_t events) {
     open_ = true;
     events_->on_link_open();
     if (fd_ < 0) return;
-    if (unsent() > 0 && !dirty_) {
+    if ((unsent() > 0 || shutdown_wanted_) && !dirty_) {
       dirty_ = true;
       loop_.needs_flush(*this);
     }
@@ -216,10 +233,19 @@ long Link::write_some(std::string_view bytes) {
   }
 }
 
+// Tells the other side that nothing is missing. False if the socket has no room for it yet.
+bool Link::close_notify() {
+  ERR_clear_error();
+  const int result = SSL_shutdown(ssl_.get());
+  const bool later = result < 0 && SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_WRITE;
+  ERR_clear_error();
+  return !later;
+}
+
 void Link::flush() {
   dirty_ = false;
   if (fd_ < 0 || dead_ || !open_ || blocked_) return;
-  const bool sends = sent_ < out_.size();
+  const bool sends = sent_ < out_.size() || notify_due_;
   while (sent_ < out_.size()) {
     const long n = write_some(std::string_view(out_).substr(sent_));
     if (n == -1) {
@@ -243,8 +269,13 @@ void Link::flush() {
   sent_ = 0;
   stuck_since_ = 0;
   if (shutdown_wanted_) {
+    notify_due_ = ssl_ != nullptr && !close_notify();
+    if (notify_due_) {
+      blocked_ = true;
+      stuck_since_ = loop_.now();
+      return;
+    }
     shutdown_wanted_ = false;
-    if (ssl_) SSL_shutdown(ssl_.get());
     ::shutdown(fd_, SHUT_WR);
   }
   if (sends) events_->on_link_drained();

@@ -1,4 +1,4 @@
-// A non-blocking stream socket with buffered sending, optional TLS (as client), and a lingering close.
+// A non-blocking stream socket with buffered sending, optional TLS (either side), and a lingering close.
 //
 // Reads as soon as bytes arrive unless paused; sends what was queued at the end of the turn. One loop's thread.
 #pragma once
@@ -20,6 +20,7 @@ class LinkEvents {
   virtual void on_link_eof() = 0;                                       // the other side sends no more
   virtual void on_link_error(bool tls, const std::string& detail) = 0;  // dead; close() is still due
   virtual void on_link_drained() {}                                     // everything queued has been sent
+  virtual void on_link_plain() {}  // adopted for TLS, but the other side speaks HTTP: from here on the link is plain
 };
 
 class Link final : public Disposable, private Watched {
@@ -29,12 +30,12 @@ class Link final : public Disposable, private Watched {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  void adopt(int fd);             // a connected, non-blocking socket
+  void adopt(int fd, Ssl ssl);    // an accepted, non-blocking socket; with `ssl` on_link_open() follows the handshake
   void connect(int fd, Ssl ssl);  // connect(2) was begun; `ssl` may be empty
   void set_events(LinkEvents& events) { events_ = &events; }
 
   void send(std::string_view bytes);
-  std::size_t unsent() const { return out_.size() - sent_; }
+  std::size_t unsent() const { return out_.size() - sent_ + (notify_due_ ? 1 : 0); }
   TimeNs stuck_since() const { return stuck_since_; }  // 0 unless the other side does not take what is queued
   void want_read(bool on);
   void shutdown_write();  // after what is queued was sent
@@ -49,6 +50,8 @@ class Link final : public Disposable, private Watched {
   void on_events(std::uint32_t events) override;
   bool finish_connect();
   bool handshake();
+  bool is_plain_http();
+  bool close_notify();
   long read_some(char* buffer, std::size_t size);  // as recv(2): 0 = eof, -1 = would block, -2 = error
   long write_some(std::string_view bytes);
   void failed(bool tls, const std::string& detail);
@@ -59,6 +62,7 @@ class Link final : public Disposable, private Watched {
   Ssl ssl_;
   bool connecting_ = false;
   bool handshaking_ = false;
+  bool sniffing_ = false;  // the first byte of an accepted TLS connection is still to come
   bool open_ = false;
   bool paused_ = false;
   bool pending_read_ = false;  // data may be waiting while paused, or the turn's share was used up
@@ -68,6 +72,7 @@ class Link final : public Disposable, private Watched {
   bool dirty_ = false;
   bool blocked_ = false;
   bool shutdown_wanted_ = false;
+  bool notify_due_ = false;  // TLS: the socket has no room yet for the word that nothing more comes
   bool dead_ = false;
   TimeNs stuck_since_ = 0;
   std::string out_;

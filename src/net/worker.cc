@@ -125,7 +125,8 @@ Worker::~Worker() {
   api_.shut_down();
 }
 
-void Worker::listen(int fd, Session::Listener listener) {
+void Worker::listen(int fd, Session::Listener listener, std::shared_ptr<const ServerTls> tls) {
+  (listener == Session::Listener::kAdmin ? admin_tls_ : data_tls_) = std::move(tls);
   acceptors_.push_back(std::make_unique<Acceptor>(*this, fd, listener));
 }
 
@@ -157,6 +158,13 @@ void Worker::use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers) {
 
 void Worker::use_kills(std::shared_ptr<const KillSwitches> kills) {
   loop_.post([this, kills = std::move(kills)] { services_.kills = kills; });
+}
+
+void Worker::use_tls(std::shared_ptr<const ServerTls> data, std::shared_ptr<const ServerTls> admin) {
+  loop_.post([this, data = std::move(data), admin = std::move(admin)] {
+    data_tls_ = data;
+    admin_tls_ = admin;
+  });
 }
 
 void Worker::end_budgets(std::vector<std::pair<HeldRunBudget, RunUse>> ended) {
@@ -197,8 +205,14 @@ void Worker::accepted(int fd, const std::string& peer, Session::Listener listene
     ::close(fd);
     return;
   }
+  const ServerTls* tls = listener == Session::Listener::kAdmin ? admin_tls_.get() : data_tls_.get();
+  Ssl ssl = tls != nullptr ? tls->session(fd) : nullptr;
+  if (tls != nullptr && !ssl) {
+    ::close(fd);
+    return;
+  }
   shared_.decisions.connections.fetch_add(1);
-  clients_.insert(new ClientConnection(*this, fd, peer, listener));
+  clients_.insert(new ClientConnection(*this, fd, std::move(ssl), peer, listener));
 }
 
 void Worker::ended(ClientConnection& connection) {

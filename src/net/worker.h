@@ -14,6 +14,7 @@
 #include "net/client.h"
 #include "net/dialer.h"
 #include "net/loop.h"
+#include "net/server_tls.h"
 
 namespace weir {
 
@@ -48,13 +49,15 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void listen(int fd, Session::Listener listener);  // before start()
+  // Before start(). `tls`: null for plain HTTP.
+  void listen(int fd, Session::Listener listener, std::shared_ptr<const ServerTls> tls);
   void start();
 
   // --- any thread -------------------------------------------------------------------------------------------------
   void use_rules(std::shared_ptr<const Ruleset> rules);
   void use_consumers(std::shared_ptr<const ConsumerSnapshot> consumers);
   void use_kills(std::shared_ptr<const KillSwitches> kills);
+  void use_tls(std::shared_ptr<const ServerTls> data, std::shared_ptr<const ServerTls> admin);  // of new connections
   void end_budgets(std::vector<std::pair<HeldRunBudget, RunUse>> ended);
   void drain(TimeNs until);  // stops accepting; ends when idle, at the latest at `until`
   void join();
@@ -88,6 +91,7 @@ class Worker {
   Timer housekeeping_;
   std::size_t shard_ = 0;  // of the decision API
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::shared_ptr<const ServerTls> data_tls_, admin_tls_;
   std::unordered_set<ClientConnection*> clients_;
   bool draining_ = false;
   TimeNs drain_until_ = 0;

@@ -50,9 +50,9 @@ std::string_view kind_name(WindowKind kind) {
     case WindowKind::kCalendar:
       return "calendar";
     case WindowKind::kConcurrency:
-      return "concurrency";
+      break;
   }
-  return "";
+  return "concurrency";
 }
 
 // Names the counters of one limit: by the length of a sliding window, the unit of a bucket, the word of a calendar. A

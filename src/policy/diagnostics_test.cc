@@ -10,6 +10,14 @@ struct Wrong {
   const char* says;    // part of the same line
 };
 
+TEST(DiagnosticsTest, AreOneLineEachAndWithoutTheControlCharactersOfTheFile) {
+  EXPECT_TRUE(problems(load("\"li\\nsten\": 1")).starts_with("1:1: error: unknown key `li\\x0asten`"))
+      << problems(load("\"li\\nsten\": 1"));
+  const std::string zone = problems(load("zone: \"a\\e[2J\\x7f\""));
+  EXPECT_TRUE(zone.starts_with("1:7: error:")) << zone;
+  EXPECT_NE(zone.find("a\\x1b[2J\\x7f"), std::string::npos) << zone;
+}
+
 class WrongFile : public testing::TestWithParam<Wrong> {};
 
 TEST_P(WrongFile, IsToldWhereAndWhat) {
@@ -31,6 +39,17 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"listen: 8080", "1:9: error:", "`127.0.0.1:8080`"}, Wrong{"listen: :8080", "1:9: error:", "0.0.0.0:8080"},
         Wrong{"listen: 127.0.0.1", "1:9: error:", "has no port"},
         Wrong{"listen: 127.0.0.1:1\nadmin: { listen: 127.0.0.1:1 }", "1:1: error:", "same address"},
+        Wrong{"tls: { cert: a.pem }", "1:6: error: this tls needs `key`", ""},
+        Wrong{"tls: { key: a.pem }", "1:6: error: this tls needs `cert`", ""},
+        Wrong{"tls: a.pem", "1:6: error: this tls must be a map such as { cert:", ""},
+        Wrong{"tls: { cert: [a], key: b }", "1:14: error: `cert` must name a PEM file", ""},
+        Wrong{"tls: { cert: a, key: \"-----BEGIN PRIVATE KEY\" }", "1:22: error: `key` must name a PEM file",
+              "not hold"},
+        Wrong{"tls: { cert: a, key: b, ciphers: c }", "1:25: error: unknown key `ciphers`", "`cert`"},
+        Wrong{"admin: { tls: { cert: a } }", "1:15: error: this tls needs `key`", ""},
+        Wrong{"admin: { names: weir }", "1:17: error: `names` must be a list", "[weir.internal]"},
+        Wrong{"admin: { names: [\"http://weir\"] }", "1:18: error:", "not a host name"},
+        Wrong{"admin: { names: [\"a:80\"] }", "1:18: error:", "without scheme and port"},
         Wrong{"admin: { token: short }", "1:17: error: `token` must be 8", ""},
         Wrong{"workers: many", "1:10: error: `workers` must be auto", ""},
         Wrong{"durability: strikt", "1:13: error: `durability` cannot be `strikt`", "did you mean `strict`"},

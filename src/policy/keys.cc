@@ -9,6 +9,7 @@ constexpr bool kLater = true;
 constexpr KeySpec kKeys[] = {
     {"", "listen", kEndpoint, "", "address of the data plane"},
     {"", "admin", kSection, "admin", "the admin listener"},
+    {"", "tls", kSection, "tls", "certificate of the data plane; absent: plain HTTP"},
     {"", "data", kText, "", "folder of the embedded store"},
     {"", "store", kSection, "store", "where counters and records live"},
     {"", "workers", kWorkers, "", "event loops; auto is one per core"},
@@ -47,6 +48,11 @@ constexpr KeySpec kKeys[] = {
     {"admin", "listen", kEndpoint, "", "address of the admin API and metrics"},
     {"admin", "token", kText, "", "bearer token; absent: generated and kept in data"},
     {"admin", "metrics", kChoice, "token|public", "public: /metrics without the token"},
+    {"admin", "tls", kSection, "tls", "its certificate; absent: the data plane's, or none on a loopback address"},
+    {"admin", "names", kTextList, "", "host names it is reached by, beside IP addresses and localhost"},
+
+    {"tls", "cert", kText, "", "PEM file: the certificate, then the intermediates"},
+    {"tls", "key", kText, "", "PEM file of its private key, not readable by others"},
 
     {"store", "counters", kChoice, "memory", "in this process"},
     {"store", "records", kChoice, "embedded", "SQLite in data"},

@@ -27,6 +27,56 @@ void read_endpoint(Section& section, Endpoint& out) {
   }
 }
 
+void read_tls(Section& parent, TlsFiles& out) {
+  constexpr std::size_t kMaxPath = 4096;
+  const Yaml* node = parent.get("tls");
+  if (node == nullptr) return;
+  Section s(parent.reporter(), *node, "tls");
+  const auto file = [&](std::string_view key, std::string& path) {
+    const Yaml* value = s.required(key);
+    if (value == nullptr) return;
+    if (!value->is_scalar() || value->text.empty() || value->text.size() > kMaxPath) {
+      s.reporter().error(*value, "`" + std::string(key) + "` must name a PEM file");
+    } else if (value->text.starts_with("-----BEGIN")) {  // the text is not repeated: it may be the private key
+      s.reporter().error(*value, "`" + std::string(key) + "` must name a PEM file, not hold its content");
+    } else {
+      path = value->text;
+    }
+  };
+  file("cert", out.cert);
+  file("key", out.key);
+  out.line = node->line;
+  out.column = node->column;
+  s.finish();
+}
+
+// Only processes of this machine can connect.
+bool is_loopback(const std::string& host) {
+  const bool v4 = host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
+  return v4 || host == "localhost" || host == "::1";
+}
+
+void read_admin_names(Section& s, std::vector<std::string>& out) {
+  constexpr std::size_t kMaxNames = 100;
+  const Yaml* node = s.get("names");
+  if (node == nullptr) return;
+  if (!node->is_list() || node->items.size() > kMaxNames) {
+    return s.reporter().error(*node, "`names` must be a list of at most 100 host names, as in [weir.internal]");
+  }
+  for (const Yaml& item : node->items) {
+    const bool clean =
+        !item.text.empty() && item.text.size() <= 253 && std::all_of(item.text.begin(), item.text.end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+                 c == '_';
+        });
+    if (clean) {
+      out.push_back(to_lower(item.text));
+    } else {
+      s.reporter().error(item, "`" + item.text + "` is not a host name; write it without scheme and port");
+    }
+  }
+}
+
 void read_zone(Section& section, std::string& out) {
   const Yaml* value = section.scalar("zone");
   if (value == nullptr) return;
@@ -57,10 +107,12 @@ void load_admin(Section& root, Policy& policy) {
     if (token->text.size() < 8 || token->text.size() > 256 || !printable) {
       s.reporter().error(*token, "`token` must be 8 to 256 printable characters without spaces");
     } else {
-      policy.admin_token = token->text;
+      policy.admin_token = Secret(token->text);
     }
   }
   policy.metrics_public = s.choice("metrics") == "public";
+  read_tls(s, policy.admin_tls);
+  read_admin_names(s, policy.admin_names);
   s.finish();
 }
 
@@ -294,7 +346,9 @@ void load_tiers(Section& root, Policy& policy) {
 
 void load_server(Section& root, Policy& policy) {
   read_endpoint(root, policy.listen);
+  read_tls(root, policy.tls);
   load_admin(root, policy);
+  if (!policy.admin_tls.on() && !is_loopback(policy.admin.host)) policy.admin_tls = policy.tls;
   if (policy.listen.port != 0 && policy.listen.port == policy.admin.port && policy.listen.host == policy.admin.host) {
     root.reporter().error(root.node(), "`listen` and `admin.listen` are the same address; give them different ports");
   }

@@ -64,6 +64,43 @@ TEST(BuiltInPolicyTest, ToolsThatCannotBeTakenBackAreRare) {
                                       "delete_*", "*_delete", "drop_*"}));
 }
 
+TEST(TlsFilesTest, TheAdminListenerTakesThoseOfTheDataListenerUnlessOnlyThisMachineReachesIt) {
+  const std::string pair = "tls: { cert: c.pem, key: k.pem }\n";
+  const auto admin_cert = [&](const std::string& listen) {
+    return must_load(pair + "admin: { listen: \"" + listen + "\" }\n")->admin_tls.cert;
+  };
+  EXPECT_EQ(must_load(pair)->tls.key, "k.pem");
+  EXPECT_EQ(must_load(pair)->tls.line, 1);
+  EXPECT_EQ(must_load(pair)->tls.column, 6);
+  EXPECT_FALSE(must_load(pair)->admin_tls.on());
+  for (const char* local : {"127.0.0.1:1", "127.8.8.8:1", "localhost:1", "[::1]:1"}) EXPECT_EQ(admin_cert(local), "");
+  for (const char* open : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "127.example:1", "weir.internal:1"}) {
+    EXPECT_EQ(admin_cert(open), "c.pem") << open;
+  }
+  const auto own = must_load(pair + "admin: { tls: { cert: a.pem, key: b.pem }, names: [Weir.Internal] }\n");
+  EXPECT_EQ(own->admin_tls.cert, "a.pem");
+  EXPECT_EQ(own->admin_names, std::vector<std::string>{"weir.internal"});
+  EXPECT_FALSE(must_load("")->tls.on());
+}
+
+TEST(TlsFilesTest, PathsAndNamesHaveTheirBounds) {
+  const auto names = [](int count) {
+    std::string text = "admin: { names: [";
+    for (int i = 0; i < count; ++i) text += "h" + std::to_string(i) + ", ";
+    return text + "] }\n";
+  };
+  EXPECT_EQ(must_load(names(100))->admin_names.size(), 100u);
+  EXPECT_FALSE(load(names(101)).policy);
+  const auto path = [](std::size_t length) { return "tls: { key: k, cert: " + std::string(length, 'c') + " }\n"; };
+  EXPECT_EQ(must_load(path(4096))->tls.cert.size(), 4096u);
+  EXPECT_FALSE(load(path(4097)).policy);
+}
+
+TEST(TlsFilesTest, AFileOfTheEnvironmentThatIsNotSetIsAnErrorNotPlainHttp) {
+  EXPECT_FALSE(load("tls: { cert: \"${CERT}\", key: \"${KEY}\" }\n").policy);
+  EXPECT_TRUE(load("tls: { cert: \"${CERT}\", key: \"${KEY}\" }\n", {{"CERT", "c"}, {"KEY", "k"}}).policy);
+}
+
 TEST(BuiltInPolicyTest, ProvidersFollowTheEnvironment) {
   const auto p = must_load("", {{"OPENAI_API_KEY", "sk-1"}});
   EXPECT_TRUE(p->find_provider("openai"));
@@ -148,7 +185,7 @@ drain: 5s
 )",
                            {{"T", "secret-token"}});
   EXPECT_EQ(p->listen.host, "::1");
-  EXPECT_EQ(p->admin_token, "secret-token");
+  EXPECT_EQ(p->admin_token.reveal(), "secret-token");
   EXPECT_TRUE(p->metrics_public);
   EXPECT_EQ(p->workers, 3);
   EXPECT_EQ(p->tenant_zones.at("acme"), "America/New_York");

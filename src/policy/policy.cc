@@ -15,15 +15,26 @@ std::string_view to_string(Layer layer) {
     case Layer::kTool:
       return "tool";
     case Layer::kPlan:
-      return "plan";
+      break;
   }
-  return "";
+  return "plan";
 }
 
+// A diagnostic is one line, and what it quotes of the file must not steer the terminal that shows it.
 std::string to_string(const Diagnostic& d) {
+  constexpr char kDigits[] = "0123456789abcdef";
   std::string out = d.file;
   if (d.line > 0) out += ":" + std::to_string(d.line) + ":" + std::to_string(std::max(d.column, 1));
-  return out + (d.error ? ": error: " : ": warning: ") + d.message;
+  out += d.error ? ": error: " : ": warning: ";
+  for (const char c : d.message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7F) {
+      out += c;
+    } else {
+      out.append("\\x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 0xF]);
+    }
+  }
+  return out;
 }
 
 const Provider* Policy::find_provider(std::string_view name) const {

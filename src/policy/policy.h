@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "base/time.h"
 #include "model/attributes.h"
 #include "model/behavior_rules.h"
@@ -29,6 +30,13 @@ namespace weir {
 struct Endpoint {          // a listen address
   std::string host;        // "127.0.0.1", "::", …
   std::uint16_t port = 0;  // 0: any free port
+};
+
+// What a listener needs to speak TLS: PEM files, read by the server itself when it starts and at every reload.
+struct TlsFiles {
+  std::string cert, key;
+  int line = 0, column = 0;  // in the file, for what is wrong with the files
+  bool on() const { return !cert.empty(); }
 };
 
 struct Url {  // of a provider or upstream
@@ -208,7 +216,10 @@ struct Cidr {
 
 struct Policy {
   Endpoint listen{"127.0.0.1", 8080}, admin{"127.0.0.1", 8081};
-  std::string admin_token;  // empty: generated
+  TlsFiles tls;        // of the data listener
+  TlsFiles admin_tls;  // of the admin listener: its own, else the data listener's unless only this machine reaches it
+  std::vector<std::string> admin_names;  // host names under which the admin listener is asked for, in lower case
+  Secret admin_token;                    // empty: generated
   bool metrics_public = false;
   std::string data = "./weir-data";
   int workers = 0;  // 0: auto, one per core

@@ -59,7 +59,7 @@ std::string window_in_words(const PlannedLimit& limit, const RefillRate& rate, c
       return " at once, refilled at " + shown(rate.units, unit_of(*limit.rule)) + " per " +
              length_in_words(rate.per).substr(2);
     case WindowKind::kConcurrency:
-      return "";
+      break;
   }
   return "";
 }

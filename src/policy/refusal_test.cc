@@ -92,6 +92,31 @@ TEST_F(RefusalTest, BuiltInPolicyBitesAtTheTwentyFirst) {
   EXPECT_TRUE(admit(kNow + wait).admitted);
 }
 
+TEST_F(RefusalTest, WhatNoLimitRefusesIsRefusedAtTheEntry) {
+  compile("limits: [{ name: r, per: key, meter: requests, allow: 9/1m }]");
+  Decision full = admit(kNow);
+  full.admitted = false;
+  full.table_full = true;
+  EXPECT_EQ(refusal(full, kNow).layer, "entry");
+  EXPECT_EQ(refusal(full, kNow).limit, "");
+}
+
+TEST_F(RefusalTest, ACallerWithoutATierHasTheAmountsOfTheDefaultOneAndStrangersTheirOwn) {
+  compile(
+      "tiers: { free: { weight: 1 }, pro: { weight: 4 } }\n"
+      "limits: [{ name: r, per: global, meter: requests, allow: { free: 1/500ms, default: 2/500ms } }]");
+  attributes_ = Attributes();
+  attributes_.consumer = &consumer_;
+  ASSERT_TRUE(admit(kNow).admitted);
+  const Decision decision = admit(kNow);
+  ASSERT_FALSE(decision.admitted) << "free is the default tier";
+  EXPECT_EQ(refusal(decision, kNow).allowed, "1");
+  EXPECT_EQ(refusal(decision, kNow).window, "500ms");
+  attributes_.consumer = nullptr;
+  EXPECT_TRUE(admit(kNow).admitted) << "no tier is named anonymous: the rest's amounts";
+  EXPECT_FALSE(admit(kNow).admitted);
+}
+
 TEST_F(RefusalTest, DollarsAreDecimalAndTheLongestWaitIsNamed) {
   compile(
       "limits: [{ name: spend, per: [tenant, key], meter: usd, allow: 2.50/day }, { name: r, per: key, meter: "

@@ -128,9 +128,9 @@ std::string value_schema(const KeySpec& spec) {
     case ValueType::kUsd:
       return any_of({R"({"type":"number","minimum":0})", R"({"type":"string"})"});
     case ValueType::kOnExceed:
-      return on_exceed(spec.detail);
+      break;
   }
-  return "true";
+  return on_exceed(spec.detail);
 }
 
 std::string_view required_keys(std::string_view section) {
@@ -139,6 +139,7 @@ std::string_view required_keys(std::string_view section) {
   if (section == "model") return R"(["provider"])";
   if (section == "escalate") return R"(["throttles","within","action"])";
   if (section == "upstream") return R"(["path","kind","url"])";
+  if (section == "tls") return R"(["cert","key"])";
   return "[]";
 }
 

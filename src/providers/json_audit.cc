@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "base/strings.h"
 
 namespace weir {
 namespace {
@@ -110,6 +113,43 @@ bool JsonAudit::walk_array(const simdjson::dom::array& array, std::size_t depth,
 void JsonAudit::prepend(std::string_view step) {
   path_.insert(0, step.substr(0, kMaxPath));
   if (path_.size() > kMaxPath) path_.resize(kMaxPath);
+}
+
+namespace {
+
+// The next character of `text`, folded; 0 at its end.
+char take_folded(std::string_view& text) {
+  if (text.empty()) return '\0';
+  for (const auto& [letter, plain] :
+       {std::pair(std::string_view("\u017F"), 's'), std::pair(std::string_view("\u212A"), 'k')}) {
+    if (!text.starts_with(letter)) continue;
+    text.remove_prefix(letter.size());
+    return plain;
+  }
+  const char c = ascii_lower(text.front());
+  text.remove_prefix(1);
+  return c;
+}
+
+bool equal_folded(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty()) {
+    if (take_folded(a) != take_folded(b)) return false;
+  }
+  return a.empty() && b.empty();
+}
+
+}  // namespace
+
+std::string_view look_alike(const simdjson::dom::object& object, std::span<const std::string_view> names) {
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    const std::string_view key = it.key();
+    const bool ascii = std::all_of(key.begin(), key.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    for (const std::string_view name : names) {
+      if (ascii && key.size() != name.size()) continue;  // nearly every pair ends here
+      if (key != name && equal_folded(key, name)) return key;
+    }
+  }
+  return {};
 }
 
 }  // namespace weir

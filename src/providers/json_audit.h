@@ -10,6 +10,7 @@
 #include <simdjson.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,5 +49,9 @@ class JsonAudit {
   std::string path_;
   std::vector<std::string_view> keys_;
 };
+
+// The first key that is one of `names` to a reader who ignores case (Go's JSON does, also for the letters that Unicode
+// folds to s and k), and is not written so; null data: none. Who reads the body behind Weir could take either.
+std::string_view look_alike(const simdjson::dom::object& object, std::span<const std::string_view> names);
 
 }  // namespace weir

@@ -22,6 +22,25 @@ bool is_name(std::string_view text) {
   return !text.empty() && is_plain_text(text);
 }
 
+// What is decided by: none of it may come in a second spelling.
+constexpr std::string_view kJudgedNames[] = {"model",
+                                             "messages",
+                                             "input",
+                                             "prompt",
+                                             "stream",
+                                             "max_tokens",
+                                             "max_completion_tokens",
+                                             "max_output_tokens",
+                                             "n",
+                                             "tools",
+                                             "tool_choice",
+                                             "options",
+                                             "system",
+                                             "instructions",
+                                             "contents",
+                                             "generationConfig",
+                                             "previous_response_id"};
+
 constexpr std::string_view kModelFault =
     "`model` must be the name of a model: a string of 1 to 256 bytes without control characters.";
 
@@ -35,6 +54,11 @@ std::expected<RequestFacts, RequestFault> RequestReader::read(const element& doc
   }
   if (audit_.has_duplicate(root)) {
     refuse_flaw({});
+    return std::unexpected(fault_);
+  }
+  if (const std::string_view key = look_alike(root, kJudgedNames); key.data() != nullptr) {
+    refuse(fmt::format("`{}` is a key of this endpoint in another case; write it as the documentation does.", key),
+           std::string(key));
     return std::unexpected(fault_);
   }
   parts_.begin(root, path_model_);

@@ -261,6 +261,19 @@ TEST(ReadRequest, BrokenJsonIsRefusedWithWords) {
   for (std::size_t length = 0; length < good.size(); ++length) fault_of(kChat, good.substr(0, length));
 }
 
+// A provider whose JSON ignores case, as Go's does, would take the other one.
+TEST(ReadRequest, KeysInAnotherCaseAreRefused) {
+  for (const char* member :
+       {R"("Model":"dear")", R"("MODEL":"dear")", R"("Messages":[])", R"("meSsages":[])", R"("me\u017f\u017fages":[])",
+        R"("MAX_TOKENS":9)", R"("max_to\u212aens":9)", R"("N":9)", R"("Stream":true)", R"("generationconfig":{})"}) {
+    const RequestFault fault = fault_of(kChat, body_with(kChat, member));
+    EXPECT_EQ(fault.status, 400) << member;
+    EXPECT_NE(fault.message.find("another case"), std::string::npos) << member << " " << fault.message;
+  }
+  EXPECT_TRUE(read_request(kChat, body_with(kChat, R"("Metadata":1,"modell":2,"o":3,"\u017f":4,"x":{"Model":1})"), {}))
+      << "others are nobody's business";
+}
+
 TEST(ReadRequest, DuplicateKeysAtEveryDepth) {
   const struct {
     const char* body;

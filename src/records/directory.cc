@@ -1,7 +1,5 @@
 #include "records/directory.h"
 
-#include <openssl/crypto.h>
-
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -64,12 +62,8 @@ std::size_t ConsumerSnapshot::HashOfHash::operator()(const KeyHash& h) const {
 
 std::shared_ptr<const Consumer> ConsumerSnapshot::find(const KeyHash& hash) const {
   // The bucket is chosen by secret-keyed bits; within it the comparison takes the same time wherever it differs.
-  if (by_hash_.empty()) return nullptr;
-  const std::size_t bucket = by_hash_.bucket(hash);
-  for (auto entry = by_hash_.begin(bucket); entry != by_hash_.end(bucket); ++entry) {
-    if (CRYPTO_memcmp(entry->first.data(), hash.data(), hash.size()) == 0) return entry->second;
-  }
-  return nullptr;
+  const auto found = by_hash_.find(hash);
+  return found == by_hash_.end() ? nullptr : found->second;
 }
 
 std::shared_ptr<const Consumer> ConsumerSnapshot::find_name(std::string_view name) const {

@@ -51,7 +51,10 @@ class ConsumerSnapshot {
   struct HashOfHash {
     std::size_t operator()(const KeyHash& h) const;
   };
-  std::unordered_map<KeyHash, std::shared_ptr<const Consumer>, HashOfHash> by_hash_;
+  struct SameHash {
+    bool operator()(const KeyHash& a, const KeyHash& b) const { return a.same(b); }
+  };
+  std::unordered_map<KeyHash, std::shared_ptr<const Consumer>, HashOfHash, SameHash> by_hash_;
   std::unordered_map<std::string, std::shared_ptr<const Consumer>> by_name_;
 };
 

@@ -52,9 +52,9 @@ TEST(Keys, TheHashIsHmacSha256AndTheContextCanBeReused) {
     unsigned length = 0;
     HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
          reinterpret_cast<const unsigned char*>(key.data()), key.size(), expected.data(), &length);
-    EXPECT_EQ(hasher.hash(key), expected);
+    EXPECT_TRUE(hasher.hash(key).same(expected));
   }
-  EXPECT_NE(KeyHasher("other").hash("first"), hasher.hash("first"));
+  EXPECT_FALSE(KeyHasher("other").hash("first").same(hasher.hash("first")));
 }
 
 TEST(ConsumerSnapshot, FindsByHashAndName) {

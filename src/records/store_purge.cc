@@ -114,7 +114,7 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
     if (auto committed = transaction.commit(); !committed) return std::unexpected(committed.error());
   }
   // What was deleted is overwritten in the file; a reader may keep the log of older pages open a little longer.
-  (void)impl_->db.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (Statement checkpoint = impl_->db.prepare("PRAGMA wal_checkpoint(TRUNCATE)")) checkpoint.run();
   return done;
 }
 

@@ -92,7 +92,7 @@ function checkRow(row, entries, seen, sums) {
   }
 }
 
-function checkRows(world, rows) {
+export function checkRows(world, rows) {
   const byMark = new Map(rows.map((row) => [row.conversation, row]));
   assert.equal(byMark.size, rows.length, 'no request has two rows');
   assert.equal(new Set(rows.map((row) => row.request_id)).size, rows.length, 'no id has two rows');

@@ -5,6 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { deadPort } from '../support/raw.mjs';
 import { eventually, kRoot, startWeir } from '../support/weir.mjs';
 import { flood } from './flood.mjs';
 import { kGood } from './load.mjs';
@@ -17,7 +18,7 @@ const run = promisify(execFile);
 async function fastUpstream(folder) {
   const program = path.join(folder, 'upstream');
   await run('g++', ['-std=c++20', '-O2', '-o', program, path.join(kRoot, 'bench/gateway/mock_upstream.cc')]);
-  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const port = await deadPort();
   const child = spawn(program, [String(port)], { stdio: 'inherit' });
   await eventually(async () => (await fetch(`http://127.0.0.1:${port}/`)).ok, 'the upstream listens');
   return { url: `http://127.0.0.1:${port}`, close: () => child.kill() };
@@ -38,9 +39,8 @@ test('a refused request costs at most half of an admitted one', async (t) => {
     weir.signal('SIGHUP');
     await eventually(() => weir.output.includes('policy loaded'), 'the policy is in force');
     const keys = { admitted: await weir.createKey('roomy'), refused: await weir.createKey('small', { tier: 'small' }) };
-    const ticks = { admitted: 0, refused: 0 };
-    const requests = { admitted: 0, refused: 0 };
-    for (let round = 0; round <= rounds(2, 6); round += 1) {
+    const costs = { admitted: [], refused: [] };      // of each round, in microseconds
+    for (let round = 0; round <= rounds(4, 8); round += 1) {
       for (const kind of ['admitted', 'refused']) {
         const before = await processOf(weir.process.pid);
         const done = await flood(weir, [keys[kind]], { seconds: 1, connections: 64 });
@@ -52,14 +52,14 @@ test('a refused request costs at most half of an admitted one', async (t) => {
         if (kind === 'refused') assert.ok(done.refused >= done.requests - 1, done.output);
         else assert.equal(done.refused, 0, done.output);
         if (round === 0) continue;      // to warm up
-        ticks[kind] += after.cpuTicks - before.cpuTicks;
-        requests[kind] += done.requests;
+        costs[kind].push(((after.cpuTicks - before.cpuTicks) * 10_000) / done.requests);
       }
     }
-    const us = (kind) => (ticks[kind] * 10_000) / requests[kind];
+    // What else the machine does only adds: the cheapest round of each is the truest.
+    const us = (kind) => Math.min(...costs[kind]);
     const share = us('refused') / us('admitted');
-    t.diagnostic(`processor time per request: admitted ${us('admitted').toFixed(1)} us of ${requests.admitted}, `
-      + `refused ${us('refused').toFixed(1)} us of ${requests.refused}: ${share.toFixed(2)}`);
+    t.diagnostic(`processor time per request: admitted ${us('admitted').toFixed(1)} us, refused ${us('refused').toFixed(1)} us: `
+      + share.toFixed(2));
     assert.ok(share <= kMostShare, `a refusal costs ${share.toFixed(2)} of an admitted request`);
     const rows = await weir.usage((all) => all.some((row) => row.key === 'small'));
     assert.equal(rows.filter((row) => row.key === 'small').length, 1, 'the one that was admitted');

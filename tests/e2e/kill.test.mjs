@@ -13,7 +13,7 @@ after(() => weir?.stop());
 
 async function admin(method, what = '', { body, token = weir.adminToken } = {}) {
   const response = await fetch(`${weir.admin}/admin/v1/breakers${what}`, { method, body,
-    headers: token ? { authorization: `Bearer ${token}` } : {} });
+    headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': 'application/json' }) } });
   const text = await response.text();
   return { status: response.status, type: response.headers.get('content-type'), body: text ? JSON.parse(text) : null };
 }

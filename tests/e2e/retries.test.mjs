@@ -1,9 +1,9 @@
 // Providers that fail before an answer: tried again, called elsewhere, left alone; every attempt is in the ledger.
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { startProvider } from '../mock/provider.mjs';
 import { call, kEndpoints } from '../support/calls.mjs';
+import { deadPort } from '../support/raw.mjs';
 import { eventually, kNoCallerBreakers, startWeir } from '../support/weir.mjs';
 
 let provider;
@@ -11,15 +11,6 @@ let weir;
 const chat = { endpoint: kEndpoints.find(({ name }) => name === 'chat'), stream: false };
 const streamed = { ...chat, stream: true };
 const messages = { endpoint: kEndpoints.find(({ name }) => name === 'messages'), stream: false };
-
-// A port where nobody listens.
-async function deadPort() {
-  const server = net.createServer();
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
-}
 
 before(async () => {
   provider = await startProvider();

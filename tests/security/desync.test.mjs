@@ -6,12 +6,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect, parseResponse } from '../support/raw.mjs';
-import { eventually, kNoCallerBreakers, startWeir } from '../support/weir.mjs';
+import { eventually, kDeadlineMs, kNoCallerBreakers, startWeir } from '../support/weir.mjs';
 import { startBackend } from './backend.mjs';
 import { kAnswerCases, kRequestCases } from './desync_cases.mjs';
-import { startHaproxy, startNginx } from './proxies.mjs';
+import { kPatienceMs, startHaproxy, startNginx } from './proxies.mjs';
 
-const kQuietMs = 500;   // longest wait for an answer to an attack: the proxies give up at 300 ms, Weir at once or never
+// Longest waits for what an attack brings: Weir refuses or answers at once, a proxy gives up after kPatienceMs.
+const kQuietMs = { none: kDeadlineMs, nginx: kPatienceMs + 200, haproxy: kPatienceMs + 200 };
 
 let backend;
 let weir;
@@ -44,9 +45,9 @@ after(async () => {
 });
 
 // Everything that comes until the connection is closed, or `wanted` final answers have come, or nothing comes any more.
-async function answers(client, wanted) {
+async function answers(client, wanted, quietMs) {
   const found = [];
-  const end = Date.now() + kQuietMs;
+  const end = Date.now() + quietMs;
   for (;;) {
     let parsed;
     while ((parsed = parseResponse(client.bytes, { ended: client.ended }))) {
@@ -83,7 +84,7 @@ async function attack(front, back, index, key) {
   const client = await connect(port);
   client.send(bytes({ path, auth, smuggled }));
   client.send(`GET ${path}/victim HTTP/1.1\r\n${auth}\r\n`);
-  const found = await answers(client, 2);
+  const found = await answers(client, 2, kQuietMs[front]);
   const closed = client.ended;
   client.destroy();
   const other = await victimAlone(port, `${path}/other`, key);

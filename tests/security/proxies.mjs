@@ -12,7 +12,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { eventually } from '../support/weir.mjs';
+import { eventually, kDeadlineMs } from '../support/weir.mjs';
+
+// How long the proxies wait for the rest of a request; longer where everything is slower.
+export const kPatienceMs = kDeadlineMs * 0.015;
 
 function find(program) {
   for (const folder of ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin']) {
@@ -61,7 +64,7 @@ events { worker_connections 256; }
 http {
   ${temp}
   access_log ${folder}/access.log;
-  client_header_timeout 300ms; client_body_timeout 300ms; keepalive_requests 100000;
+  client_header_timeout ${kPatienceMs}ms; client_body_timeout ${kPatienceMs}ms; keepalive_requests 100000;
   upstream next { server 127.0.0.1:${to}; keepalive 1; keepalive_requests 100000; }
   server {
     listen 127.0.0.1:${port};
@@ -93,7 +96,7 @@ defaults
   timeout connect 2s
   timeout client 2s
   timeout server 5s
-  timeout http-request 300ms
+  timeout http-request ${kPatienceMs}ms
   timeout http-keep-alive 5s
   http-reuse always
   retries 0

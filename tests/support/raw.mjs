@@ -5,6 +5,7 @@
 //   const response = await client.response();        // {status, headers (lower case), raw, body (Buffer)}
 //   await client.closed();                           // the other side ended it
 import net from 'node:net';
+import tls from 'node:tls';
 import { kDeadlineMs } from './weir.mjs';
 
 class RawClient {
@@ -59,6 +60,24 @@ export function connect(port) {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     socket.once('connect', () => resolve(new RawClient(socket)));
+    socket.once('error', reject);
+  });
+}
+
+// A port where nobody listens.
+export async function deadPort() {
+  const server = net.createServer();
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const { port } = server.address();
+  await new Promise((resolve) => { server.close(resolve); });
+  return port;
+}
+
+// The same over TLS; `options` as of tls.connect.
+export function connectTls(port, options) {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...options });
+    socket.once('secureConnect', () => resolve(new RawClient(socket)));
     socket.once('error', reject);
   });
 }

@@ -9,6 +9,8 @@
 import { spawn, execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile, rename } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +34,23 @@ export async function eventually(probe, what = 'condition', deadlineMs = kDeadli
     if (Date.now() > end) throw new Error(`${what}: not within ${deadlineMs} ms (last: ${last?.stack ?? last})`);
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
+}
+
+// One request on a connection of its own: {status, headers, text}. Certificates are looked at only when `ca` is given.
+export function ask(url, { method = 'GET', headers = {}, body, ca } = {}) {
+  return new Promise((resolve, reject) => {
+    const secure = url.startsWith('https:');
+    const options = { method, headers, agent: false, ...(secure ? { ca, rejectUnauthorized: ca !== undefined } : {}) };
+    const request = (secure ? https : http).request(url, options, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part) => { text += part; });
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
 }
 
 // Runs `weir ARGS`: {code, stdout, stderr}.
@@ -97,10 +116,10 @@ export class Weir {
       if (this.exit) throw new Error(`weir ended: ${JSON.stringify(this.exit)}\n${this.output}`);
       return pattern.exec(this.output)?.[1];
     }, `address line ${pattern} in:\n${this.output}`);
-    this.url = await address(/listening on (http:\/\/\S+)/);
-    this.admin = await address(/admin on (http:\/\/\S+)/);
+    this.url = await address(/listening on (https?:\/\/\S+)/);
+    this.admin = await address(/admin on (https?:\/\/\S+)/);
     this.port = Number(new URL(this.url).port);
-    await eventually(async () => (await fetch(`${this.url}/readyz`)).status === 200, '/readyz');
+    await eventually(async () => (await ask(`${this.url}/readyz`)).status === 200, '/readyz');
     return this;
   }
 
@@ -120,7 +139,7 @@ export class Weir {
     const { key } = JSON.parse(result.stdout);
     // A running server takes it up within a second.
     if (this.url && !this.exit) {
-      await eventually(async () => (await fetch(`${this.url}/weir/v1/me`, { headers: { authorization: `Bearer ${key}` } })).status === 200,
+      await eventually(async () => (await ask(`${this.url}/weir/v1/me`, { headers: { authorization: `Bearer ${key}` } })).status === 200,
         `key ${name} is accepted`, kDeadlineMs, 50);
     }
     return key;
@@ -156,8 +175,7 @@ export class Weir {
   }
 
   async metric(pattern) {
-    const response = await fetch(`${this.admin}/metrics`, { headers: { authorization: `Bearer ${this.adminToken}` } });
-    const text = await response.text();
+    const { text } = await ask(`${this.admin}/metrics`, { headers: { authorization: `Bearer ${this.adminToken}` } });
     return text.split('\n').filter((line) => pattern.test(line)).reduce((sum, line) => sum + Number(line.split(' ').pop()), 0);
   }
 
