@@ -198,7 +198,8 @@ class Runner {
     const bool more = options_.minutes > 0 ? seconds_now() - begin_ < options_.minutes * 60 : given_ < options_.seeds;
     if (!more) return std::nullopt;
     const std::uint64_t seed = options_.first + given_;
-    Task task{.world = worlds_[given_ % worlds_.size()], .seed = seed, .twice = !options_.once && given_ % kTwiceEvery == 0};
+    Task task{
+        .world = worlds_[given_ % worlds_.size()], .seed = seed, .twice = !options_.once && given_ % kTwiceEvery == 0};
     ++given_;
     return task;
   }
