@@ -109,7 +109,7 @@ struct Network::Impl {
     } else if (half.finished && !std::exchange(half.eof_sent, true)) {
       put(stream, from, {.kind = Segment::Kind::kEof, .due = 0, .bytes = {}});
     } else if (std::exchange(half.stuck, false)) {
-      schedule.after(0, [this, stream, from] {
+      schedule.after(0, [stream, from] {
         if (stream->events[from] != nullptr && stream->half[from].pending.empty())
           stream->events[from]->on_wire_drained();
       });

@@ -126,20 +126,8 @@ Result<void> NodeProcess::open_workers() {
       .api = api_,
       .decisions = decisions_,
       .late_counters = machine_.world.late_counters,
-      .dies_before_flush =
-          [this] {
-            if (!dies_before_flush_) return false;
-            context_.schedule.after(0, std::exchange(died_, nullptr));
-            pause();
-            return true;
-          },
-      .dies_before_sending =
-          [this] {
-            if (!dies_before_sending_) return false;
-            context_.schedule.after(0, std::exchange(died_, nullptr));
-            pause();
-            return true;
-          },
+      .dies_before_flush = [this] { return dies_if(dies_before_flush_); },
+      .dies_before_sending = [this] { return dies_if(dies_before_sending_); },
   });
   std::vector<JournalWriter*> writers;
   const std::string dir = machine_.directory + "/journal";
@@ -248,6 +236,13 @@ void NodeProcess::resume() {
 void NodeProcess::die_within_turn(bool before_flush, std::function<void()> died) {
   (before_flush ? dies_before_flush_ : dies_before_sending_) = true;
   died_ = std::move(died);
+}
+
+bool NodeProcess::dies_if(bool meant_to) {
+  if (!meant_to) return false;
+  context_.schedule.after(0, std::exchange(died_, nullptr));
+  pause();
+  return true;
 }
 
 void NodeProcess::counters_away(bool away) {

@@ -78,6 +78,7 @@ class NodeProcess {
   void poll_directory();
   void watch_agents();
   void schedule_tick();
+  bool dies_if(bool meant_to);
   void check_drained();
   std::string why_not_ready() const;
 

@@ -23,7 +23,7 @@ std::size_t string_bytes(const simdjson::dom::element& value) {
   if (value.get_array().get(list) == simdjson::SUCCESS) {
     for (const simdjson::dom::element item : list) out += string_bytes(item);
   } else if (value.get_object().get(members) == simdjson::SUCCESS) {
-    for (const auto& [key, item] : members) out += string_bytes(item);
+    for (const auto [key, item] : members) out += string_bytes(item);
   }
   return out;
 }
@@ -47,7 +47,7 @@ std::int64_t prompt_tokens(std::string_view body) {
   simdjson::dom::object root;
   if (parser.parse(body.data(), body.size()).get_object().get(root) != simdjson::SUCCESS) return 0;
   std::size_t bytes = 0;
-  for (const auto& [key, value] : root) {
+  for (const auto [key, value] : root) {
     if (std::ranges::find(kRead, key) != kRead.end()) bytes += string_bytes(value);
   }
   return tokens_of(bytes);

@@ -24,7 +24,8 @@ class Loops final : public Checker {
   void on_ask_end(const Ask& ask) override {
     if (ask.end != AskEnd::kRefused || !ask.refusal || ask.refusal->layer != "breaker") return;
     looked();
-    if (!ask.ordinary || ask.refusal->limit == "killed") return;
+    // Operators' switches, and the bounds of a run, hold for ordinary work too.
+    if (!ask.ordinary || ask.refusal->limit == "killed" || ask.refusal->limit == "runs") return;
     fail(fmt::format("ask {} of {} is ordinary, and breaker `{}` refused it at {} of {}", ask.number, ask.client,
                      ask.refusal->limit, ask.refusal->used, ask.refusal->allowed));
   }

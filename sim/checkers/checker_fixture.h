@@ -37,7 +37,9 @@ class CheckerFixture {
                     .ledger = [this]() -> Result<std::vector<UsageRow>> { return ledger; },
                     .audit = [this]() -> Result<std::vector<AuditRow>> { return audit; },
                     .verify_audit = [this]() -> Result<AuditVerdict> { return verdict; },
-                    .usage = [this](const std::string&, const std::string&) { return usage; },
+                    .usage = [this](const std::string& key, const std::string&) -> std::optional<Node::Usage> {
+                      return key == "ann" ? usage : std::nullopt;
+                    },
                     .peek =
                         [this](const AdmitRequest& request, Decision& decision) {
                           if (peek) peek(request, decision);

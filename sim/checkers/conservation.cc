@@ -15,6 +15,9 @@ namespace {
 
 const std::set<std::string> kModelRoutes{"chat", "messages", "gemini", "ollama", "responses", "completions"};
 
+// Exchange::kStaleWithin, and the way of the last bytes.
+constexpr DurationNs kStaleWithin = 1'200 * kMillisecond;
+
 class Conservation final : public Checker {
  public:
   explicit Conservation(const Setup& setup) : Checker("conservation", setup.context), sources_(setup.sources) {}
@@ -71,7 +74,7 @@ class Conservation final : public Checker {
     if (row.settled == Settled::kNone) {
       // A connection of the pool that closed before the first byte counts as never used: another was being dialled.
       const bool dialled_anew = row.attempts > static_cast<std::int32_t>(calls.size());
-      if (produced > 0 && !dialled_anew)
+      if (produced > 0 && !dialled_anew && !taken_for_stale(row, calls))
         wrong(ask, fmt::format("its row says none, and providers produced {} tokens", produced));
       return;
     }
@@ -110,13 +113,21 @@ class Conservation final : public Checker {
     }
     // What an earlier attempt did is in the sum as well, with its input at least.
     const bool twice = calls.front()->produced.total() > 0 && calls.back()->told && row.attempts > 1 &&
-                       calls.size() > 1 && calls.front()->status < 400;
+                       calls.size() > 1 && calls.front()->status < 400 && !taken_for_stale(row, calls);
     if (twice && row.usage.input() <= calls.back()->told->input()) {
       wrong(ask, fmt::format("two attempts worked on it, and its row says {} tokens of input", row.usage.input()));
     }
     if (row.usage.total() < least) {
       wrong(ask, fmt::format("its row says {} tokens of usage, a provider told {}", row.usage.total(), least));
     }
+  }
+
+  // A reused connection that breaks before the first byte, soon after it was used, is taken for one that had been
+  // closed (PRODUCT section 4): what a provider did meanwhile nobody can know.
+  static bool taken_for_stale(const UsageRow& row, const std::vector<const Call*>& calls) {
+    return row.attempts > 1 && std::any_of(calls.begin(), calls.end(), [](const Call* call) {
+             return !call->complete && call->streamed == 0 && call->ended - call->arrived <= kStaleWithin;
+           });
   }
 
   // Between what the client certainly received and the most that was held or produced.
@@ -150,6 +161,13 @@ class Prices final : public Checker {
     const TimeNs since = opened == opened_.end() ? context().schedule.now() : opened->second;
     if (opened != opened_.end()) opened_.erase(opened);
     if (row.attempts != 1 || row.settled == Settled::kExpired || row.route == kDecisionRoute) return;
+    // A fallback that was never sent leaves its model in the row, and the price of the attempt before it.
+    if (const Ask* ask = context().truth.ask(ask_of(row))) {
+      for (const std::size_t at : ask->calls) {
+        const std::string& called = context().truth.calls()[at].model;
+        if (!called.empty() && called != row.model) return;
+      }
+    }
     // The request took its policy when its head was read, a while before it was opened.
     const auto policies = policies_.between(since - kMinute, context().schedule.now());
     if (policies.size() != 1 || row.model.empty()) return;

@@ -113,7 +113,7 @@ void OracleState::release(Hash128 id) {
     if (held.kind != WindowKind::kConcurrency) continue;
     Counter& counter = counters_[held.key];
     counter.taken_high -= held.units;
-    if (!reservation->earlier_process) counter.taken_low -= held.units;
+    if (reservation->surely_in_flight) counter.taken_low -= held.units;
   }
 }
 
@@ -167,6 +167,7 @@ void OracleState::process_ended(TimeNs since) {
       }
     }
     reservation.earlier_process = true;
+    reservation.surely_in_flight = false;
     place = reservation.survives ? std::next(place) : reservations_.erase(place);
   }
 }

@@ -55,6 +55,7 @@ struct Reservation {
   bool survives = false;  // a hold of the decision API
   bool released = false;  // concurrency was given back
   bool earlier_process = false;
+  bool surely_in_flight = true;
 };
 
 class OracleState {

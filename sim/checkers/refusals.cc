@@ -77,7 +77,8 @@ class InertRefusal final : public Checker {
       if (row.event == AuditEvent::kRefused && !row.limit.empty()) written[{row.key, row.limit}] += row.count;
     }
     for (const Ask& ask : context().truth.asks()) {
-      const bool refused = ask.end == AskEnd::kRefused && ask.refusal && of_limit(*ask.refusal);
+      // A check only asks what would be: its answer is no refusal.
+      const bool refused = ask.end == AskEnd::kRefused && ask.refusal && ask.route != "check" && of_limit(*ask.refusal);
       if (refused) ++seen[{ask.key, ask.refusal->limit}];
     }
     for (const auto& [pair, count] : seen) {
@@ -128,7 +129,9 @@ class JustifiedRefusal final : public Checker {
     static const std::set<std::string> kNames{"repeats", "tool_errors", "failed_prompts", "unlinked",
                                               "runs",    "profile",     "killed"};
     if (!kNames.contains(refusal.limit)) return wrong(ask, "refused by a breaker named `" + refusal.limit + "`");
-    if (refusal.limit != "killed" && refusal.used < refusal.allowed) {
+    // What a run has held, and what this request would, is not in `used`.
+    const bool held = refusal.limit == "runs" && (refusal.meter == "tokens" || refusal.meter == "usd");
+    if (refusal.limit != "killed" && !held && refusal.used < refusal.allowed) {
       wrong(ask, fmt::format("breaker `{}` refused at {} of {}", refusal.limit, refusal.used, refusal.allowed));
     }
   }
@@ -196,8 +199,14 @@ class HonestRetry final : public Checker {
     looked();
     // Decided before the client read it: counted from there the wait is over at the latest.
     if (second.sent < first.ended + *told.retry_after_ms * kMillisecond) return;
-    fail(fmt::format("prober of {}: ask {} was told to wait {} ms, and ask {} was refused after {} ms", first.key,
-                     first.number, *told.retry_after_ms, second.number, (second.sent - first.ended) / kMillisecond));
+    const RefusalSeen& now = *second.refusal;
+    if (now.requested > told.requested) return;  // of one size in our tokens, a little larger in Weir's
+    fail(fmt::format(
+        "prober of {}: ask {} was told to wait {} ms, and ask {} was refused after {} ms, by `{}`: first {} + "
+        "{} + {} of {}, then {} + {} + {}, to wait {} ms",
+        first.key, first.number, *told.retry_after_ms, second.number, (second.sent - first.ended) / kMillisecond,
+        now.limit, told.used, told.reserved, told.requested, told.allowed, now.used, now.reserved, now.requested,
+        now.retry_after_ms.value_or(-1)));
   }
 
   Sources sources_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "checkers/checkers.h"
@@ -26,7 +27,10 @@ class WindowOracle final : public Checker {
     const bool other = !shape.identity.empty() && (shape.window != spec.window || shape.width != width);
     if (other) state_.doubt_counter(hash);
     if (other) shape.loose_until = latest_ + shape.window + spec.window + 2 * shape.width;
+    if (moved_.erase(hash) > 0 && spec.formerly.empty()) state_.doubt_counter(hash);
+    if (!spec.formerly.empty()) moved_.insert(counter_hash(spec.formerly));
     if (!spec.formerly.empty()) take_over(shape, counter_hash(spec.formerly), hash, spec.window);
+    defined_.insert(hash);
     shape.identity = spec.identity;
     shape.kind = spec.kind;
     shape.window = spec.window;
@@ -38,6 +42,7 @@ class WindowOracle final : public Checker {
     if (event != NodeEvent::kCrashed && event != NodeEvent::kStopped) return;
     state_.process_ended(now - forgets_);
     ids_.clear();
+    defined_.clear();
   }
   void on_opened(Hash128 id, const UsageRow& row) override {
     if (Reservation* held = state_.find(id)) {
@@ -48,6 +53,7 @@ class WindowOracle final : public Checker {
 
   void on_decided(const Decided& decided) override {
     latest_ = std::max(latest_, decided.at);
+    if (given_up_) return;
     switch (decided.what) {
       case Decided::What::kPeek:
         return judge_verdicts(decided);
@@ -72,7 +78,10 @@ class WindowOracle final : public Checker {
  private:
   void take_over(CounterShape& shape, std::uint64_t from, std::uint64_t to, DurationNs window) {
     const auto before = shapes_.find(from);
-    if (before == shapes_.end() || from == to) return;
+    if (before == shapes_.end() || from == to || !defined_.contains(from) || defined_.contains(to)) return;
+    // Requests of the policy before still ask under the old id, and count under the new name.
+    defined_.erase(from);
+    for (auto& [id, counter] : ids_) counter = counter == from ? to : counter;
     state_.move_counter(from, to);
     state_.doubt_counter(to);
     shape.loose_until = latest_ + before->second.window + window + 2 * before->second.width;
@@ -168,11 +177,18 @@ class WindowOracle final : public Checker {
       const Demand& demand = decided.demands[i];
       std::uint64_t hash = 0;
       const CounterShape* shape = shape_of(demand.counter, hash);
-      if (shape == nullptr) return;
+      if (shape == nullptr || moved_.contains(hash)) return;  // charged under its later name
       const bool charges = demand.cost > 0 && !decided.decision->verdicts[i].refuses;
       const bool holds = decided.id && (demand.hold || shape->kind == WindowKind::kConcurrency);
       const auto key = key_of(decided, demand, hash);
       const bool has_effect = charges && shape->kind != WindowKind::kConcurrency;
+      // A request that began before a reload, charged under the name that its counter has now: what follows is not
+      // followed any more in this run.
+      if (has_effect && effect != decided.effects.end() && effect->counter != hash &&
+          shapes_.contains(effect->counter)) {
+        given_up_ = true;
+        return;
+      }
       if (has_effect && (effect == decided.effects.end() || effect->counter != hash)) {
         return fail(fmt::format("{}: an admission of {} has no effect", shape->identity, demand.cost));
       }
@@ -227,6 +243,7 @@ class WindowOracle final : public Checker {
     for (HeldDemand& held : reservation->demands) {
       const std::int64_t cost = held.demand < decided.amounts.size() ? decided.amounts[held.demand] : 0;
       const auto shape = shapes_.find(held.key.counter);
+      if (moved_.contains(held.key.counter)) return;
       if (!held.holds || cost <= 0 || shape == shapes_.end()) continue;
       if (decided.decision->verdicts[held.demand].refuses) continue;
       const bool has_effect = held.kind != WindowKind::kConcurrency;
@@ -293,7 +310,9 @@ class WindowOracle final : public Checker {
   TimeNs latest_ = 0;
   std::unordered_map<std::uint64_t, CounterShape> shapes_;
   std::unordered_map<CounterId, std::uint64_t> ids_;
+  std::unordered_set<std::uint64_t> defined_, moved_;  // moved: what was counted goes on under another name
   OracleState state_;
+  bool given_up_ = false;
 };
 
 }  // namespace

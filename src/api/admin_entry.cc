@@ -48,8 +48,16 @@ bool is_own_origin(const Policy& policy, std::string_view origin, std::string_vi
   return !policy.admin_tls.on() && equal_ignoring_case(origin, "http://" + std::string(authority));
 }
 
+// Balancers and scrapers ask by service names, which need no list where nothing is lost: health tells nothing, and no
+// page has the token of /metrics. Public metrics would be told to any page that a browser nearby shows.
+bool needs_own_name(const Policy& policy, std::string_view path) {
+  if (path == "/healthz" || path == "/readyz") return false;
+  return path != "/metrics" || policy.metrics_public;
+}
+
 // Empty if no page of another site can be behind the request.
-std::string cross_site_problem(const Policy& policy, const Headers& headers) {
+std::string cross_site_problem(const Policy& policy, const RequestHead& head) {
+  const Headers& headers = head.headers;
   const std::string_view authority = headers.get("host");  // one, and valid: the parser refuses all others
   for (const Header& field : headers.fields) {
     if (equal_ignoring_case(field.name, "origin") && !is_own_origin(policy, field.value, authority)) {
@@ -60,7 +68,7 @@ std::string cross_site_problem(const Policy& policy, const Headers& headers) {
       return "Requests that a page of another site caused are refused here.";
     }
   }
-  if (authority.data() != nullptr && !is_own_name(policy, authority)) {
+  if (needs_own_name(policy, head.path) && authority.data() != nullptr && !is_own_name(policy, authority)) {
     return "This listener is not known by the name in `Host`; use an IP address or localhost, or add the name to "
            "`names` under `admin:`.";
   }
@@ -125,7 +133,7 @@ bool has_wrong_content_type(const RequestHead& head) {
 std::optional<Reply> refuse_admin_request(Services& services, const RequestHead& head, std::string_view peer,
                                           const Secret& token) {
   const Policy& policy = services.rules->policy();
-  if (std::string problem = cross_site_problem(policy, head.headers); !problem.empty()) {
+  if (std::string problem = cross_site_problem(policy, head); !problem.empty()) {
     return refusal(ErrorKind::kInvalidRequest, 403, std::move(problem));
   }
   if (has_token_in_query(head.query)) {

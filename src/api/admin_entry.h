@@ -5,7 +5,8 @@
 //
 // A browser that an operator uses can reach what the operator can reach. So an `Origin` other than the listener's own,
 // `Sec-Fetch-Site: cross-site` or `same-site`, and a Host that is neither an address, nor localhost, nor a name of the
-// configuration (DNS rebinding) are 403. Wrong tokens count against their address like wrong keys, and never lock out
+// configuration (DNS rebinding) are 403; health, and metrics that need the token, may be asked for by any name, as
+// balancers and scrapers do. Wrong tokens count against their address like wrong keys, and never lock out
 // the right one. One worker's thread.
 #pragma once
 

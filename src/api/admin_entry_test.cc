@@ -70,19 +70,39 @@ TEST_F(AdminEntry, OverTlsOnlyItsOwnSchemeIsItsOrigin) {
 TEST_F(AdminEntry, NamesThatAStrangerCouldPointHereAreRefused) {
   for (const std::string host : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0", "1",
                                  "256.0.0.1", "0x7f.0.0.1", "1.2.3.4.5", "1.2.3.4x", "notlocalhost", "weir.internal"}) {
-    for (const std::string& path : kPaths) EXPECT_EQ(with_token("GET", path, {}, host).status, 403) << host << path;
+    for (const std::string& path : kPaths) {
+      if (path == "/healthz" || path == "/readyz" || path == "/metrics") continue;
+      EXPECT_EQ(with_token("GET", path, {}, host).status, 403) << host << path;
+    }
   }
+  const auto calls = [&](const std::string& host) { return with_token("GET", "/admin/v1/breakers", {}, host); };
   for (const std::string host : {"127.0.0.1", "127.0.0.1:8081", "10.1.2.3:80", "[::1]:8081", "[fe80::1]", "localhost",
                                  "LocalHost:8081", "localhost."}) {
-    EXPECT_EQ(with_token("GET", "/metrics", {}, host).status, 200) << host;
+    EXPECT_EQ(calls(host).status, 503) << host << ": beyond the entry, nobody keeps a store here";
   }
-  const Received answer = with_token("GET", "/metrics", {}, "weir.internal");
+  const Received answer = calls("weir.internal");
   EXPECT_TRUE(has(answer.body, "`names` under `admin:`")) << answer.body;
   world.use_policy("admin: { listen: \"ops.example:81\", names: [Weir.Internal] }\n");
   for (const std::string host : {"weir.internal", "WEIR.internal:8081", "weir.internal.", "ops.example:81"}) {
-    EXPECT_EQ(with_token("GET", "/metrics", {}, host).status, 200) << host;
+    EXPECT_EQ(calls(host).status, 503) << host;
   }
-  EXPECT_EQ(with_token("GET", "/metrics", {}, "internal").status, 403);
+  EXPECT_EQ(calls("internal").status, 403);
+}
+
+TEST_F(AdminEntry, BalancersAndScrapersMayUseAnyName) {
+  for (const std::string path : {"/healthz", "/readyz"}) {
+    EXPECT_EQ(ask("GET", path, {}, "weir.default.svc.cluster.local:8081").status, 200) << path;
+  }
+  EXPECT_EQ(with_token("GET", "/metrics", {}, "weir:8081").status, 200);
+  EXPECT_EQ(ask("GET", "/metrics", {}, "weir:8081").status, 401) << "the token is what lets in";
+  EXPECT_EQ(with_token("GET", "/metrics", "origin: http://weir\r\n", "weir:8081").status, 403) << "a page of its own";
+}
+
+TEST_F(AdminEntry, PublicMetricsAreNotForPagesInBrowsersNearby) {
+  world.use_policy("admin: { metrics: public, names: [weir] }\n");
+  EXPECT_EQ(ask("GET", "/metrics", {}, "localhost:8081").status, 200);
+  EXPECT_EQ(ask("GET", "/metrics", {}, "weir:8081").status, 200);
+  EXPECT_EQ(ask("GET", "/metrics", {}, "rebound.example:8081").status, 403);
 }
 
 TEST_F(AdminEntry, EveryMethodOfEveryPathNeedsTheToken) {

@@ -266,6 +266,7 @@ void Admission::commit(std::vector<Effect>* effects, Reservation* reservation, b
       held.demand = static_cast<std::uint8_t>(i);
       held.shadow = demand.shadow;
       held.quota = quota;
+      held.changes = step.def->identity->changes.load(std::memory_order_acquire);
     }
     if (!step.charges) continue;
     Place& place = places_[step.place];
@@ -288,6 +289,7 @@ void Admission::commit(std::vector<Effect>* effects, Reservation* reservation, b
     }
     if (!holds) continue;
     Held& held = top_up ? reservation->held()[i] : reservation->held().back();
+    if (top_up) forget_left(held, *step.def, place.t);
     held.units += demand.cost;
     if (step.def->kind == WindowKind::kBucket) {
       held.span = add_saturating(held.span, booked.amount);

@@ -35,6 +35,11 @@ inline std::uint32_t period_at(const CalendarCell* cell, TimeNs t, const Quota& 
   // The quota's period is over at `t`, and the one of `t` is not known: any instant in it can name it.
   const std::uint32_t now_s = seconds_of(t);
   if (cell == nullptr || cell->period_s < seconds_of(quota.period_end)) return now_s;
+  // The cell may begin in the middle of its period, which then ends before its length is over. Where hours begin is
+  // known, because they are equally long.
+  if (quota.period_end - quota.period_start == kHour) {
+    return cell->period_s < seconds_of(t - (t - quota.period_end) % kHour) ? now_s : cell->period_s;
+  }
   const std::int64_t cell_end = std::int64_t{cell->period_s} + std::int64_t{cell->hours()} * 3600;
   return now_s >= cell_end ? now_s : cell->period_s;
 }

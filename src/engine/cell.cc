@@ -129,6 +129,15 @@ bool is_dead(const Def& def, const Cell& cell, TimeNs t) {
   return as_ring(cell).open == 0 && ring_total(def, as_ring(cell), t) == 0;
 }
 
+bool is_dead_once_converted(const Def& from, const Def& to, const Cell& cell, TimeNs newest, TimeNs t) {
+  if (open_holds(cell) != 0) return false;
+  const bool log = cell.shape() == Shape::kLog;
+  const std::vector<Charge> charges = contents(from, cell, newest);
+  return std::all_of(charges.begin(), charges.end(), [&](const Charge& charge) {
+    return (log ? charge.at + to.window : (to.bucket_of(charge.at) + to.buckets) * to.width) <= t;
+  });
+}
+
 std::vector<Charge> contents(const Def& def, const Cell& cell, TimeNs newest) {
   if (cell.shape() == Shape::kLog) return {as_log(cell).entries(), as_log(cell).entries() + as_log(cell).count};
   return ring_contents(def, as_ring(cell), newest);

@@ -162,6 +162,10 @@ void close_hold(Cell& cell, std::int64_t units, TimeNs period_s);
 // True if a missing cell would answer the same at `t` and ever after.
 bool is_dead(const Def& def, const Cell& cell, TimeNs t);
 
+// The same of a sliding cell that was filled under `from` and would be converted to `to` when it is next looked at.
+// `newest`: no charge is newer.
+bool is_dead_once_converted(const Def& from, const Def& to, const Cell& cell, TimeNs newest, TimeNs t);
+
 // Everything a sliding cell holds, oldest first, each at the newest instant it can belong to (at most `newest`).
 std::vector<Charge> contents(const Def& def, const Cell& cell, TimeNs newest);
 std::int64_t open_holds(const Cell& cell);

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "engine/spin_lock.h"
 #include "engine/test_support.h"
 
 namespace weir::engine {
@@ -50,6 +51,38 @@ TEST(P8, PeekNeverCountsTheIdItAsksAbout) {
   }
   other.join();
   EXPECT_EQ(wrong, 0) << "an id that is admitted cannot be refused";
+}
+
+#ifndef NDEBUG
+TEST(SpinLockDeathTest, WorkOnAStripeThatNobodyHasLockedIsNoticed) {
+  EXPECT_DEATH(SpinLock().held(), "kHeld");
+}
+#endif
+
+// Lost updates are rare; that a stripe is not locked is noticed each time: SpinLock::held() checks it.
+TEST(P1, SettlingLocksEverySubjectThatIsHeld) {
+  Limiter limiter({.stripes = 64});
+  const CounterId counter = sliding(limiter, "c", 60 * kSecond);
+  std::array<Subject, 8> subjects;
+  std::array<Demand, 8> demands;
+  for (std::uint8_t i = 0; i < 8; ++i) {
+    subjects[i] = {.key = {7, i}};  // each in a stripe of its own
+    demands[i] = {.counter = counter, .subject = i, .hold = true, .cost = 5, .quota = {.amount = 100}};
+  }
+  for (std::uint64_t way = 1; way <= 3; ++way) {
+    Decision decision;
+    limiter.admit({.subjects = subjects, .demands = demands, .now = at(0), .id = {1, way}, .deadline = at(1)},
+                  decision);
+    ASSERT_TRUE(decision.admitted);
+  }
+  EXPECT_EQ(limiter.settle({1, 1}, std::array<std::int64_t, 8>{1, 2, 3, 4, 5, 6, 7, 8}, at(0)).outcome, Outcome::kDone);
+  EXPECT_EQ(limiter.cancel({1, 2}, at(0)).outcome, Outcome::kDone);
+  EXPECT_EQ(limiter.expire(at(2), 10), 1u);
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    const Ask look{.counter = counter, .amount = 100, .cost = 0, .key = {7, i}};
+    EXPECT_EQ(peek(limiter, look, at(2)).verdicts[0].used, static_cast<std::int64_t>(i) + 1 + 5);
+    EXPECT_EQ(peek(limiter, look, at(2)).verdicts[0].reserved, 0);
+  }
 }
 
 TEST(P5, CountersAreTheSumOfWhatWasAdmittedUnderConcurrency) {

@@ -52,7 +52,7 @@ const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, std:
   first = !identity.defined;
   identity.defined = true;
   const Def* before = identity.current.load(std::memory_order_relaxed);
-  if (before != nullptr && before != def) identity.reshaped.store(true, std::memory_order_release);
+  if (before != nullptr && before != def) mark_changed(identity);
   identity.current.store(def, std::memory_order_release);
   return def;
 }
@@ -66,9 +66,14 @@ const Def* CounterDefs::restore(std::uint64_t hash, WindowKind kind, DurationNs 
   if (current == nullptr) {
     identity.current.store(def, std::memory_order_release);
   } else if (current != def) {
-    identity.reshaped.store(true, std::memory_order_release);
+    mark_changed(identity);
   }
   return def;
+}
+
+void CounterDefs::mark_changed(Identity& identity) {
+  identity.changes.fetch_add(1, std::memory_order_release);
+  identity.reshaped.store(true, std::memory_order_release);
 }
 
 const Def* CounterDefs::find_defined(std::uint64_t hash) const {
@@ -109,7 +114,11 @@ const Def* CounterDefs::shape(Identity& identity, WindowKind kind, DurationNs wi
   def.window = window;
   def.precision = precision;
   def.buckets = static_cast<std::uint16_t>(precision + 1);
-  if (sliding) def.width = (window + precision - 1) / precision;
+  if (sliding) {
+    def.width = (window + precision - 1) / precision;
+    identity.shortest.store(std::min(identity.shortest.load(std::memory_order_relaxed), window),
+                            std::memory_order_relaxed);
+  }
   def.width_inverse = ~std::uint64_t{0} / static_cast<std::uint64_t>(def.width);
   def.buckets_inverse = ~std::uint64_t{0} / def.buckets;
   def.identity = &identity;

@@ -56,8 +56,10 @@ struct Def {
 struct Identity {
   std::atomic<std::uint64_t> hash{0};
   std::atomic<const Def*> current{nullptr};
-  std::atomic<bool> reshaped{false};  // records may hold cells of an older shape
-  bool defined = false;               // by define(), not only by a snapshot; guarded by the lock of CounterDefs
+  std::atomic<bool> reshaped{false};             // records may hold cells of an older shape
+  std::atomic<std::uint32_t> changes{0};         // how often the shape became another one
+  std::atomic<DurationNs> shortest{kMaxWindow};  // sliding: of the windows of all shapes it ever had
+  bool defined = false;  // by define(), not only by a snapshot; guarded by the lock of CounterDefs
 };
 
 class CounterDefs {
@@ -87,6 +89,7 @@ class CounterDefs {
   using Chunk = std::array<Def, kChunk>;
 
   Identity& identity_of(std::uint64_t hash, WindowKind kind) WEIR_REQUIRES(mutex_);
+  static void mark_changed(Identity& identity);
   void rename(std::uint64_t from, std::uint64_t to, WindowKind kind) WEIR_REQUIRES(mutex_);
   const Def* shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision)
       WEIR_REQUIRES(mutex_);

@@ -74,5 +74,78 @@ TEST(Redefine, OtherCellsOfTheSubjectAreLeftAlone) {
   EXPECT_EQ(peek(limiter, of_day, at(1)).verdicts[0].used, 5);
 }
 
+// What a shorter window had dropped was given back all the same once a longer one was in force, at the cost of others.
+TEST(P19P13, WhatLeftAWindowInBetweenIsNotGivenBack) {
+  for (const bool tops_up : {false, true}) {
+    Limiter limiter;
+    Ask held{.counter = sliding(limiter, "c", 40 * kSecond, 4), .amount = 1000, .cost = 10, .hold = true, .id = {9, 1}};
+    held.deadline = kMaxTime;
+    ASSERT_TRUE(admit(limiter, held, at(1)).admitted);
+    const CounterId shorter = sliding(limiter, "c", 5 * kSecond, 5);
+    ASSERT_TRUE(admit(limiter, {.counter = shorter, .amount = 1000, .cost = 7}, at(8)).admitted);
+    const CounterId counter = sliding(limiter, "c", 40 * kSecond, 4);
+    const Decision before = peek(limiter, {.counter = counter, .amount = 1000, .cost = 0}, at(9));
+    ASSERT_EQ(before.verdicts[0].used + before.verdicts[0].reserved, 7);
+    if (tops_up) {
+      const std::int64_t extra = 3;
+      Decision decision;
+      limiter.top_up({9, 1}, {&extra, 1}, at(9), decision);
+      ASSERT_TRUE(decision.admitted);
+    }
+    EXPECT_EQ(limiter.cancel({9, 1}, at(9)).outcome, Outcome::kDone);
+    EXPECT_EQ(peek(limiter, {.counter = counter, .amount = 1000, .cost = 0}, at(9)).verdicts[0].used, 7) << tops_up;
+  }
+}
+
+TEST(P19P13, WhatNeverLeftAWindowIsGivenBackAfterReloads) {
+  Limiter limiter;
+  const Ask held{.counter = sliding(limiter, "c", 40 * kSecond, 40),
+                 .amount = 1000,
+                 .cost = 10,
+                 .hold = true,
+                 .id = {9, 1},
+                 .deadline = kMaxTime};
+  ASSERT_TRUE(admit(limiter, held, at(1)).admitted);
+  admit(limiter, {.counter = sliding(limiter, "c", 20 * kSecond, 20), .amount = 1000, .cost = 7}, at(8));
+  const CounterId counter = sliding(limiter, "c", 60 * kSecond, 60);
+  EXPECT_EQ(limiter.cancel({9, 1}, at(9)).outcome, Outcome::kDone);
+  EXPECT_EQ(peek(limiter, {.counter = counter, .amount = 1000, .cost = 0}, at(9)).verdicts[0].used, 7);
+}
+
+// Eviction judged cells that no request had met since the reload by the window of before.
+TEST(P19P17, EvictionKnowsTheWindowInForce) {
+  for (const std::int64_t amount : {30, 1000}) {
+    for (const bool busy : {false, true}) {
+      Limiter limiter({.stripes = 1});
+      admit(limiter, {.counter = sliding(limiter, "c", 5 * kSecond), .amount = amount, .cost = 20}, at(0));
+      const CounterId longer = sliding(limiter, "c", 60 * kSecond);
+      // Another counter of the same subject keeps the record, but not each of its cells.
+      if (busy) {
+        const Ask other{.counter = limiter.define({.identity = "g", .kind = WindowKind::kConcurrency}),
+                        .amount = 1,
+                        .id = {1, 1},
+                        .deadline = kMaxTime};
+        ASSERT_TRUE(admit(limiter, other, at(10)).admitted);
+      }
+      for (int i = 0; i < 4; ++i) limiter.sweep(at(10), 1000);
+      const Ask look{.counter = longer, .amount = amount, .cost = 0};
+      EXPECT_EQ(peek(limiter, look, at(11)).verdicts[0].used, 20) << amount << busy;
+      EXPECT_EQ(peek(limiter, look, at(62)).verdicts[0].used, 0) << amount << busy;
+    }
+  }
+}
+
+TEST(P19P17, WhatHasLeftBothWindowsIsEvicted) {
+  for (const std::int64_t amount : {30, 1000}) {
+    for (const std::int64_t seconds : {5, 60}) {
+      Limiter limiter({.stripes = 1});
+      admit(limiter, {.counter = sliding(limiter, "c", 30 * kSecond), .amount = amount, .cost = 20}, at(0));
+      sliding(limiter, "c", seconds * kSecond);
+      limiter.sweep(at(64), 1000);
+      EXPECT_EQ(limiter.stats().subjects, 0u) << amount << " " << seconds;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weir::engine

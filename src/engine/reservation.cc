@@ -39,6 +39,16 @@ void add_charge(Held& held, const Def& def, bool in_log, const Charge& charge) {
   newest = charge;
 }
 
+void forget_left(Held& held, const Def& def, TimeNs t) {
+  const std::uint32_t changes = def.identity->changes.load(std::memory_order_acquire);
+  if (def.kind != WindowKind::kSliding || held.changes == changes) return;
+  held.changes = changes;
+  const DurationNs shortest = def.identity->shortest.load(std::memory_order_relaxed);
+  const auto left = [&](const Charge& charge) { return charge.at + shortest <= t; };
+  std::erase_if(held.charges.older, left);
+  if (left(held.charges.newest)) held.charges.newest = {};
+}
+
 Reservation* IdIndex::find(const Hash128& id) const {
   if (slots_.empty()) return nullptr;
   const std::uint64_t tag = tag_of(id);

@@ -36,9 +36,10 @@ struct Held {
   std::uint8_t demand = 0;  // index in the admission
   bool shadow = false;
   Quota quota;
-  std::int64_t units = 0;  // charged so far
-  DurationNs span = 0;     // bucket: charged so far, in nanoseconds
-  Charges charges;         // sliding, calendar
+  std::int64_t units = 0;     // charged so far
+  DurationNs span = 0;        // bucket: charged so far, in nanoseconds
+  Charges charges;            // sliding, calendar
+  std::uint32_t changes = 0;  // Identity::changes when it was charged
 };
 
 enum class State : std::uint8_t { kOpen, kExpired };
@@ -67,6 +68,10 @@ static_assert(alignof(Reservation) <= 16 && alignof(Held) <= alignof(Reservation
 // Adds a charge, joining it with the newest one where the counter cannot tell them apart; forgets what has left its
 // window, so there are never more than the counter has buckets or entries.
 void add_charge(Held& held, const Def& def, bool in_log, const Charge& charge);
+
+// After a reload: forgets the charges that some window has been too short for, since nobody knows whether their cell
+// still holds them. Those that remain are in the cell, in the bucket of their instant or in a later one.
+void forget_left(Held& held, const Def& def, TimeNs t);
 
 // Finds reservations by id: open addressing over 8-byte entries of 20 bits of the hash and the address, so that looking
 // for an id that is not there touches no reservation.

@@ -35,6 +35,7 @@ class HeldSettlement {
     if (def_.kind == WindowKind::kConcurrency) return;
     if (def_.kind == WindowKind::kBucket) return adjust_bucket(actual);
     if (actual > held_.units) return overrun(actual - held_.units);
+    forget_left(held_, def_, t_);
     std::int64_t surplus = held_.units - actual;
     surplus -= give_back_part(held_.charges.newest, surplus);
     const auto& older = held_.charges.older;

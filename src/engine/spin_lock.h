@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 
 #include "base/mutex.h"
@@ -24,8 +25,8 @@ class WEIR_CAPABILITY("spin lock") SpinLock {
 
   void unlock() noexcept WEIR_RELEASE() { state_.store(kFree, std::memory_order_release); }
 
-  // No code: tells the analysis what the caller knows.
-  void held() const WEIR_ASSERTS(this) {}
+  // Tells the analysis what the caller knows. Builds for tests check that somebody holds it.
+  void held() const WEIR_ASSERTS(this) { assert(state_.load(std::memory_order_relaxed) == kHeld); }
 
  private:
   static constexpr std::uint32_t kFree = 0, kHeld = 1;

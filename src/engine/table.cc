@@ -159,10 +159,19 @@ std::uint32_t Table::slot_of(const Stripe& stripe, const Record* record) const {
   return slot;
 }
 
+bool Table::dead(const Record& record, const Cell& cell, TimeNs t) const {
+  const Def& def = *defs_.get(cell.counter());
+  if (!is_dead(def, cell, t)) return false;
+  // After a reload it is converted only when a request looks at it, and a longer window still counts what it holds.
+  const Def& current = *defs_.current(cell.counter());
+  return &current == &def || def.kind != WindowKind::kSliding ||
+         is_dead_once_converted(def, current, cell, record.last_t, t);
+}
+
 bool Table::dead(const Record& record, TimeNs t) const {
   for (std::uint32_t offset = sizeof(Record); offset < record.bytes;) {
     const Cell& cell = *record.cell_at(offset);
-    if (!is_dead(*defs_.get(cell.counter()), cell, t)) return false;
+    if (!dead(record, cell, t)) return false;
     offset += static_cast<std::uint32_t>(cell_bytes(cell));
   }
   return true;
@@ -170,10 +179,7 @@ bool Table::dead(const Record& record, TimeNs t) const {
 
 void Table::drop_dead_cells(Stripe& stripe, Record*& record) {
   // Dead at last_t is dead for ever, because no later decision on this record looks at an earlier instant.
-  const auto dead_at = [&](std::uint32_t offset) {
-    const Cell& cell = *record->cell_at(offset);
-    return is_dead(*defs_.get(cell.counter()), cell, record->last_t);
-  };
+  const auto dead_at = [&](std::uint32_t offset) { return dead(*record, *record->cell_at(offset), record->last_t); };
   std::uint32_t dead_bytes = 0;
   for (std::uint32_t offset = sizeof(Record); offset < record->bytes;) {
     const auto bytes = static_cast<std::uint32_t>(cell_bytes(*record->cell_at(offset)));

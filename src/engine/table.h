@@ -128,6 +128,7 @@ class Table {
   bool resize_index(Stripe& stripe, std::uint32_t slots, bool force) WEIR_REQUIRES(stripe.lock);
   void erase_slot(Stripe& stripe, std::uint32_t slot) WEIR_REQUIRES(stripe.lock);
   std::uint32_t slot_of(const Stripe& stripe, const Record* record) const WEIR_REQUIRES(stripe.lock);
+  bool dead(const Record& record, const Cell& cell, TimeNs t) const;
   bool dead(const Record& record, TimeNs t) const;
   void drop_dead_cells(Stripe& stripe, Record*& record) WEIR_REQUIRES(stripe.lock);
 

@@ -71,6 +71,7 @@ class Exchange final : private AdmissionEvents,
  public:
   static constexpr std::size_t kMaxBuffered = 8 << 20;  // of a JSON answer read whole
   static constexpr std::size_t kHighWater = 256 << 10;  // unsent bytes at which the provider is not read further
+  static constexpr DurationNs kStaleWithin = kSecond;   // a reused connection that breaks: it had been closed before
   static constexpr std::int64_t kMaxOvercount = 2;      // our count of a text over its provider's
 
   // Creates the exchange and runs it as far as it goes. The client may be answered before this returns.
@@ -259,6 +260,7 @@ class Exchange final : private AdmissionEvents,
   void settle(Settled how, const Usage& usage);
   void settle_request(Settled how, const Usage& usage);
   void settle_counted(bool whole_reservation);
+  void client_left_answer();
   void settle_answer();
   void close_row(std::span<const Effect> effects);
   void on_settled(CountersStatus status, Outcome outcome, std::span<const Effect> effects) override;

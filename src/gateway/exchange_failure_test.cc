@@ -80,6 +80,22 @@ TEST(ExchangeFailure, AFreshConnectionThatResetsIsNotRetried) {
   world.expect_quiet();
 }
 
+// Found by simulation (bad providers, seed 2): the work of a provider that was cut off after a minute was charged to
+// nobody, because its connection had been used before.
+TEST(ExchangeFailure, AReusedConnectionThatBreaksLaterWasAtWork) {
+  World world;
+  world.pool_has_one = true;
+  Connection client(world);
+  client.say(chat_request(world.agent));
+  world.pass(Exchange::kStaleWithin + 1);
+  world.upstream().fail(UpstreamFailure::kReset);
+  EXPECT_EQ(world.dialed.size(), 1u);
+  EXPECT_EQ(client.answer().status, 502);
+  EXPECT_EQ(world.row().settled, Settled::kCounted);
+  EXPECT_EQ(world.used("tokens"), held_tokens(world));
+  world.expect_quiet();
+}
+
 TEST(ExchangeFailure, AReusedConnectionThatBreaksAfterItsFirstByteIsNotRetried) {
   World world;
   world.pool_has_one = true;

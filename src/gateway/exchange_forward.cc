@@ -157,8 +157,9 @@ void Exchange::on_upstream_eof() {
 
 void Exchange::on_upstream_failed(UpstreamFailure failure, const std::string& detail) {
   if (upstream_ == nullptr) return;
-  const bool stale =
-      failure == UpstreamFailure::kReset && upstream_->reused() && !parser_->started() && !retried_fresh_;
+  // A server that closes an idle connection does so about when it is used again; later it has been at work.
+  const bool stale = failure == UpstreamFailure::kReset && upstream_->reused() && !parser_->started() &&
+                     !retried_fresh_ && services_.now - sent_at_ <= kStaleWithin;
   if (stale && client_ != nullptr) {
     reached("upstream.idle-connection-was-closed");
     retried_fresh_ = true;  // the pool's connection had been closed meanwhile: this is no failure of the provider

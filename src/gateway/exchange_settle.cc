@@ -306,38 +306,41 @@ void Exchange::client_left() {
       settle(used_ == Usage{} ? Settled::kNone : Settled::kCounted, used_);
       return;
     case Phase::kForwarding:
-    case Phase::kRelaying: {
-      const bool nothing_sent = upstream_ != nullptr && !upstream_->connected();
-      release_upstream(false);
-      if (nothing_sent && !settled_) {
-        reached("exchange.client-left-before-connected");
-        row_.status = 499;
-        settle(Settled::kNone, {});
-        return;
-      }
-      if (settled_) {
-        finish();
-        return;
-      }
-      if (provider_refused()) {
-        settle(Settled::kNone, {});
-        return;
-      }
-      reached(topping_up_ ? "exchange.client-left-in-top-up"
-              : judging_  ? "exchange.client-left-while-judged"
-                          : "exchange.client-left-mid-answer");
-      row_.status = 499;
-      if (judging_) keep_attributes();
-      if (judging_ && mode_ == Mode::kBuffer) return;  // settled once its calls are judged
-      if (counter_) relayed_ = counter_->tokens();
-      settle_counted(!reader_ || !head_seen_);
+    case Phase::kRelaying:
+      client_left_answer();
       return;
-    }
     case Phase::kClosing:
       reached("exchange.client-left-before-last-byte");
       finish();
       return;
   }
+}
+
+void Exchange::client_left_answer() {
+  const bool nothing_sent = upstream_ != nullptr && !upstream_->connected();
+  release_upstream(false);
+  if (nothing_sent && !settled_) {
+    reached("exchange.client-left-before-connected");
+    row_.status = 499;
+    settle(Settled::kNone, {});
+    return;
+  }
+  if (settled_) {
+    finish();
+    return;
+  }
+  if (provider_refused()) {
+    settle(Settled::kNone, {});
+    return;
+  }
+  reached(topping_up_ ? "exchange.client-left-in-top-up"
+          : judging_  ? "exchange.client-left-while-judged"
+                      : "exchange.client-left-mid-answer");
+  row_.status = 499;
+  if (judging_) keep_attributes();
+  if (judging_ && mode_ == Mode::kBuffer) return;  // settled once its calls are judged
+  if (counter_) relayed_ = counter_->tokens();
+  settle_counted(!reader_ || !head_seen_);
 }
 
 void Exchange::finish() {

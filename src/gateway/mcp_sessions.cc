@@ -1,9 +1,9 @@
 #include "gateway/mcp_sessions.h"
 
 #include <array>
-#include <mutex>
 
 #include "base/lru_map.h"
+#include "base/mutex.h"
 
 namespace weir {
 namespace {
@@ -18,8 +18,8 @@ struct Half {
 
 struct McpSessions::Impl {
   struct Shard {
-    std::mutex mutex;
-    LruMap<Hash128, Hash128, Half> owners{kMaxSessions / kShards};
+    Mutex mutex;
+    LruMap<Hash128, Hash128, Half> owners WEIR_GUARDED_BY(mutex){kMaxSessions / kShards};
   };
   std::array<Shard, kShards> shards;
   Shard& of(const Hash128& session) { return shards[session.low % kShards]; }
@@ -34,14 +34,14 @@ Hash128 McpSessions::id_of(const SubjectSecret& secret, std::string_view server,
 
 bool McpSessions::may_use(Hash128 session, Hash128 owner) const {
   Impl::Shard& shard = impl_->of(session);
-  const std::lock_guard guard(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const Hash128* known = shard.owners.find(session);
   return known == nullptr || *known == owner;
 }
 
 void McpSessions::used(Hash128 session, Hash128 owner) {
   Impl::Shard& shard = impl_->of(session);
-  const std::lock_guard guard(shard.mutex);
+  const MutexLock lock(shard.mutex);
   Hash128& known = shard.owners.touch(session);
   if (!known) known = owner;
 }
@@ -49,7 +49,7 @@ void McpSessions::used(Hash128 session, Hash128 owner) {
 std::size_t McpSessions::size() const {
   std::size_t sum = 0;
   for (Impl::Shard& shard : impl_->shards) {
-    const std::lock_guard guard(shard.mutex);
+    const MutexLock lock(shard.mutex);
     sum += shard.owners.size();
   }
   return sum;

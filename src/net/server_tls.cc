@@ -96,10 +96,9 @@ Result<void> use_certificates(ssl_ctx_st* context, const std::string& file, std:
     std::unique_ptr<X509, Free> next(PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
     if (!next) break;
     if (i >= ServerTls::kMaxChain) return fail(shown("certificate", file) + " holds more than 20 certificates");
-    if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) {
+    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) {
       return fail(shown("certificate", file) + " has a chain that cannot be used: " + tls_error(nullptr));
     }
-    next.release();
   }
   const bool clean = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;  // the end of the file
   ERR_clear_error();

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/lru_map.h"
 #include "base/strings.h"
 #include "policy/amounts.h"
 #include "policy/ruleset.h"
@@ -95,10 +96,6 @@ struct CompiledLimit {
   ToolUse tools;
 };
 
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
 template <class T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 

@@ -13,7 +13,7 @@ FILENAME ~ /known\.txt$/ {
 }
 FNR == 1 {
   test = (FILENAME ~ /(\/test_[a-z0-9_]*\.h|_test\.(cc|h)|_test_[a-z0-9_]*\.h|_(fixture|fakes|support)\.h)$/)
-  app = (FILENAME ~ /(^|\/)src\/app\//)
+  prints = (FILENAME ~ /(^|\/)(src\/app\/|sim\/(main|report|trace)\.cc$)/)   # the two commands
   product = (FILENAME ~ /(^|\/)(src|include|sim)\//)
   shipped = (FILENAME ~ /(^|\/)(src|include)\//)
   secrets = (FILENAME ~ /(^|\/)src\/(api|app|records)\// || FILENAME ~ /\/(hmac|lineage|identity)[a-z_]*\.(cc|h)$/)
@@ -51,7 +51,7 @@ code ~ /std::async/ { fault("std::async: threads belong to src/net") }
 product && !test && code ~ /std::sto(i|l|ll|ul|ull|f|d|ld) *\(/ {
   fault("throws on bad input: use std::from_chars or base/strings.h")
 }
-product && !test && !app && code ~ /std::cout|(^|[^a-z_])(std::)?(v?printf|puts|putchar) *\(|printf *\( *stdout/ {
+product && !test && !prints && code ~ /std::cout|(^|[^a-z_])(std::)?(v?printf|puts|putchar) *\(|printf *\( *stdout/ {
   fault("writes to stdout: that is for src/app")
 }
 product && FILENAME !~ /src\/base\/mutex\.h$/ && code ~ /std::((recursive_|timed_|recursive_timed_|shared_|shared_timed_)?mutex|lock_guard|unique_lock|scoped_lock|shared_lock|condition_variable(_any)?)([^a-z_]|$)|<(mutex|shared_mutex|condition_variable)>/ {

@@ -15,6 +15,12 @@ fresh() {
   printf '%s\n' '// What it is.' '#pragma once' '#include <string>' >"$root/include/weir/a.h"
   printf '%s\n' '#include "base/a.h"' '#include "weir/a.h"' 'int f() {' '  return 1;' '}' >"$root/src/gateway/a.cc"
   printf '%s\n' '#include "base/mutex.h"' '#include "gateway/a.h"' '#include "sim/b.h"' >"$root/sim/a.cc"
+  mkdir -p "$root/sim/clients"
+  printf '%s\n' '#include "clients/b.h"' '#include "b.h"' '#include <sqlite3.h>' 'A(Random r) : a(1), random(r) {}' \
+    >"$root/sim/clients/a.cc"
+  for header in b clients/b; do printf '%s\n' '// What it is.' '#pragma once' >"$root/sim/$header.h"; done
+  printf '%s\n' '#include <poll.h>' 'auto t = std::chrono::steady_clock::now();' 'void f() { fmt::print("a"); }' \
+    'void g() { std::puts("a"); }' >"$root/sim/main.cc"
   printf '%s\n' '#include "net/a.h"' '#include <thread>' 'int n = std::atoi(argv[1]);' >"$root/bench/a.cc"
   # None of these is what a rule is after.
   printf '%s\n' 'const char* a = R"(catch (...) throw new)";' '// new mutexes throw' 'auto b = "delete all, throw";' \
@@ -54,8 +60,15 @@ sample sleeping 'sleeps' src/gateway/b.cc 'void f() { std::this_thread::sleep_fo
 sample randomness 'randomness' src/gateway/b.cc 'std::random_device device;'
 sample c-rand 'randomness' src/gateway/b.cc 'int f() { return rand(); }'
 sample c-random 'randomness' src/gateway/b.cc 'int f() { return random(); }'
+sample c-srandom 'randomness' src/gateway/b.cc 'void f() { srandom(7); }'
 sample environment 'getenv' src/gateway/b.cc 'auto home = std::getenv("HOME");'
 sample sim-without-threads 'sim/ may not include src/net' sim/b.cc '#include "net/loop.h"'
+sample sim-own-folders 'no folder src/nowhere' sim/c.cc '#include "nowhere/b.h"'
+sample sim-own-files 'by folder' sim/c.cc '#include "nowhere.h"'
+sample outer-files-are-not-src 'no folder src/clients' src/gateway/b.cc '#include "clients/b.h"'
+sample sim-main-only 'is for net sim/main.cc only' sim/c.cc '#include <poll.h>'
+sample sim-main-waits-for-nobody 'sleeps' sim/main.cc 'void f() { std::this_thread::sleep_for(x); }'
+sample sim-stdout 'writes to stdout' sim/c.cc 'void f() { std::puts("a"); }'
 sample sim-without-sockets 'is for net only' sim/b.cc '#include <sys/socket.h>'
 sample product-without-sim 'no folder src/sim' src/gateway/b.cc '#include "sim/a.h"'
 sample sim-without-clock 'reads a clock' sim/b.cc 'auto t = std::chrono::steady_clock::now();'
