@@ -246,6 +246,7 @@ void Link::flush() {
   dirty_ = false;
   if (fd_ < 0 || dead_ || !open_ || blocked_) return;
   const bool sends = sent_ < out_.size() || notify_due_;
+  const TimeNs notifying_since = notify_due_ ? stuck_since_ : 0;
   while (sent_ < out_.size()) {
     const long n = write_some(std::string_view(out_).substr(sent_));
     if (n == -1) {
@@ -272,7 +273,7 @@ void Link::flush() {
     notify_due_ = ssl_ != nullptr && !close_notify();
     if (notify_due_) {
       blocked_ = true;
-      stuck_since_ = loop_.now();
+      stuck_since_ = notifying_since != 0 ? notifying_since : loop_.now();
       return;
     }
     shutdown_wanted_ = false;

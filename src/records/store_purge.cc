@@ -13,7 +13,7 @@
 namespace weir {
 namespace {
 
-constexpr std::int64_t kStep = 20'000;           // rows of one transaction: the server's own writes come in between
+constexpr std::int64_t kStep = 20'000;           // rows looked at in one transaction: the server's writes come between
 constexpr std::string_view kPrefix = "purged:";  // of settings: "purged:<names>:<mark>", the value is the time
 constexpr std::string_view kAfterPrefix = "purged;";
 constexpr std::string_view kWhat = "purge";  // what an operator's audit row of a deletion is called
@@ -91,25 +91,31 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
   Statement forget = impl_->db.prepare(
       "DELETE FROM settings WHERE name IN (SELECT name FROM settings WHERE name >= ?1 AND name < ?2 "
       "ORDER BY CAST(value AS INTEGER) DESC, name LIMIT -1 OFFSET ?3)");
+  Statement last = impl_->db.prepare("SELECT coalesce(max(id), 0) FROM usage");
   Statement rows = impl_->db.prepare(
-      "DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE (?1 = '' OR key = ?1) AND (?2 = '' OR user = ?2) AND "
-      "(?3 = '' OR tenant = ?3) LIMIT ?4)");
-  if (!forget || !rows) return impl_->error("cannot delete records");
+      "DELETE FROM usage WHERE id > ?4 AND id <= ?5 AND (?1 = '' OR key = ?1) AND (?2 = '' OR user = ?2) AND "
+      "(?3 = '' OR tenant = ?3)");
+  if (!forget || !rows || !last || last.step() != Statement::kRow) return impl_->error("cannot delete records");
   Binder(forget).text(kPrefix).text(kAfterPrefix).number(static_cast<std::int64_t>(kMaxPurges));
   if (!forget.run()) return impl_->error("cannot delete records");
+  const std::int64_t end = last.integer(0);
+  last.reset();
   PurgeDone done{.rows = 0, .mark = subject.mark()};
-  for (std::int64_t gone = kStep; gone == kStep;) {
+  // At least once, so that the audit says of every deletion that it was asked for.
+  for (std::int64_t from = 0; from == 0 || from < end; from += kStep) {
     Transaction transaction(impl_->db);
     if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
-    Binder(rows).text(subject.key).text(subject.user).text(subject.tenant).number(kStep);
+    Binder(rows).text(subject.key).text(subject.user).text(subject.tenant).number(from).number(from + kStep);
     if (!rows.run()) return impl_->error("cannot delete records");
-    gone = impl_->db.changes();
+    const std::int64_t gone = impl_->db.changes();
     done.rows += gone;
     // The audit says that it was done and how much, not whose they were: that name is what had to go.
-    if (auto told = impl_->append_change(change, std::string(kWhat), "subject", done.mark,
-                                         fmt::format("{} rows of the ledger deleted", gone));
-        !told) {
-      return std::unexpected(told.error());
+    if (gone > 0 || from == 0) {
+      if (auto told = impl_->append_change(change, std::string(kWhat), "subject", done.mark,
+                                           fmt::format("{} rows of the ledger deleted", gone));
+          !told) {
+        return std::unexpected(told.error());
+      }
     }
     if (auto committed = transaction.commit(); !committed) return std::unexpected(committed.error());
   }
