@@ -83,17 +83,11 @@ bool Exchange::owns_mcp_session() {
   return false;
 }
 
-// The server accepted the session, or began one: then it is this caller's, also if an earlier life of the server gave
-// another the same id.
+// The server accepted the session, or began one.
 void Exchange::note_mcp_session() {
-  McpSessions& sessions = services_.learned->sessions;
-  const Hash128 owner = owner_of(request_.identity, *services_.secret);
   const std::string_view begun = parser_->head().headers.get(kSessionField);
-  if (begun.data() != nullptr) {
-    sessions.began(McpSessions::id_of(*services_.secret, mcp_->server(), begun), owner);
-  } else if (mcp_session_) {
-    sessions.used(mcp_session_, owner);
-  }
+  if (begun.data() != nullptr) mcp_session_ = McpSessions::id_of(*services_.secret, mcp_->server(), begun);
+  if (mcp_session_) services_.learned->sessions.used(mcp_session_, owner_of(request_.identity, *services_.secret));
 }
 
 // An answer of our own to a request that charged nothing.

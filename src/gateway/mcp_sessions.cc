@@ -46,12 +46,6 @@ void McpSessions::used(Hash128 session, Hash128 owner) {
   if (!known) known = owner;
 }
 
-void McpSessions::began(Hash128 session, Hash128 owner) {
-  Impl::Shard& shard = impl_->of(session);
-  const MutexLock lock(shard.mutex);
-  shard.owners.touch(session) = owner;
-}
-
 std::size_t McpSessions::size() const {
   std::size_t sum = 0;
   for (Impl::Shard& shard : impl_->shards) {

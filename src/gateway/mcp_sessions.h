@@ -4,7 +4,6 @@
 //   const Hash128 session = sessions.id_of(secret, "crm", head.headers.get("mcp-session-id"));
 //   if (!sessions.may_use(session, owner)) return reply(404);      // as a session that is over: begin a new one
 //   …once the server accepted it: sessions.used(session, owner);   // the first owner stays
-//   …when it gave it to this caller: sessions.began(session, owner);  // whoever had one of that name before
 //
 // A session that is not known (after a restart) is its first user's. Bounded by kMaxSessions, the longest unused is
 // forgotten first. Thread-safe.
@@ -31,7 +30,6 @@ class McpSessions {
 
   bool may_use(Hash128 session, Hash128 owner) const;
   void used(Hash128 session, Hash128 owner);
-  void began(Hash128 session, Hash128 owner);
   std::size_t size() const;
 
  private:
