@@ -13,6 +13,8 @@
 namespace weir::sim {
 namespace {
 
+constexpr std::int64_t kMostDriftPpm = 200;  // as in faults.cc
+
 bool of_limit(const RefusalSeen& refusal) {
   return refusal.layer == "rate" || refusal.layer == "budget" || refusal.layer == "tool" || refusal.layer == "plan";
 }
@@ -198,7 +200,9 @@ class HonestRetry final : public Checker {
     if (!told.retry_after_ms || !same_size || second.model != first.model) return;
     looked();
     // Decided before the client read it: counted from there the wait is over at the latest.
-    if (second.sent < first.ended + *told.retry_after_ms * kMillisecond) return;
+    // A clock that drifts shows the instant that little later.
+    const DurationNs wait = *told.retry_after_ms * kMillisecond;
+    if (second.sent < first.ended + wait + wait / 1'000'000 * kMostDriftPpm) return;
     const RefusalSeen& now = *second.refusal;
     if (now.requested > told.requested) return;  // of one size in our tokens, a little larger in Weir's
     fail(fmt::format(
