@@ -113,7 +113,7 @@ TEST_F(RefusalsTest, AProberIsNotRefusedAgainOnceItHasWaited) {
     Ask asked;
     asked.client = "prober.0";
     world.refuse(world.ask(asked), by_requests());
-    world.wait(late ? kSecond : kSecond - kMillisecond);
+    world.wait(late ? kSecond + kMillisecond : kSecond - kMillisecond);
     world.refuse(world.ask(asked), by_requests());
     EXPECT_EQ(CheckerFixture::failed(*checker), late);
   }
