@@ -92,7 +92,7 @@ inline JsonValues values_of(const simdjson::dom::element& value) {
   JsonValues values;
   simdjson::dom::object object;
   require(value.get_object().get(object) == simdjson::SUCCESS);
-  for (const auto& [name, each] : object) values[std::string(name)] = simdjson::minify(each);
+  for (const auto [name, each] : object) values[std::string(name)] = simdjson::minify(each);
   return values;
 }
 
