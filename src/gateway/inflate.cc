@@ -48,7 +48,8 @@ bool Inflate::begin(bool raw) {
 
 // gzip may be several members one after the other. What else follows the end is ignored.
 bool Inflate::begins_another(std::string_view rest) {
-  return gzip_ && !rest.empty() && rest.front() == 0x1F && inflateReset(&stream_->z) == Z_OK;
+  if (!rest.empty() && rest.front() != 0x1F) over_ = true;  // also of what comes later, however it is cut
+  return gzip_ && !over_ && !rest.empty() && inflateReset(&stream_->z) == Z_OK;
 }
 
 Inflate::State Inflate::feed(std::string_view bytes, std::string& text) {

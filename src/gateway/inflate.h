@@ -46,6 +46,7 @@ class Inflate {
   std::unique_ptr<Stream> stream_;
   std::string head_;  // of a "deflate" answer, until it is known whether it has zlib's header
   bool gzip_ = false;
+  bool over_ = false;  // something else than a member followed the end
   std::size_t produced_ = 0;
   State state_ = State::kMore;
 };

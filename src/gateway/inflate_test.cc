@@ -111,6 +111,19 @@ TEST(Inflate, ReadsGzipMembersOneAfterTheOther) {
   }
 }
 
+// Found by fuzzing: a member after something else was read where a piece happened to begin with it.
+TEST(Inflate, WhatFollowsTheEndIsIgnoredHoweverItIsCut) {
+  const std::string bytes = compressed("one", kGzip) + "x" + compressed("two", kGzip);
+  for (const std::size_t piece : {bytes.size(), std::size_t{1}}) {
+    const auto inflate = Inflate::of("gzip");
+    std::string text;
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      inflate->feed(std::string_view(bytes).substr(at, piece), text);
+    EXPECT_EQ(text, "one");
+    EXPECT_EQ(inflate->state(), State::kEnd);
+  }
+}
+
 TEST(Inflate, OtherCodingsAreNotRead) {
   for (const char* coding : {"br", "zstd", "identity", "", "gzip, br"})
     EXPECT_EQ(Inflate::of(coding), nullptr) << coding;

@@ -91,7 +91,7 @@ test('no descriptors left: connections are let go or answered with 502 or 503, n
       await eventually(() => load.count(200) > before + 30, 'answers', 60_000);
       await setLimit(pid, 'nofile', `${(await processOf(pid)).fds + 8}:`);
       // More clients than there is room for: those beyond are closed at once.
-      for (let i = 0; i < 40; i += 1) idle.push(await connect(weir.port));
+      for (let i = 0; i < 100; i += 1) idle.push(await connect(weir.port));
       await eventually(() => idle.filter((client) => client.ended).length >= 20, 'those without room are let go', 30_000);
       const finished = load.finished;
       await eventually(() => load.finished > finished + 30, 'clients hear something', 60_000);
