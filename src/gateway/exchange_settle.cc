@@ -193,7 +193,7 @@ void Exchange::on_settled(CountersStatus, Outcome, std::span<const Effect> effec
     close_row(effects);
     return;
   }
-  reached("settle.with-top-ups-not-yet-written");
+  reached("settle.with-calls-not-yet-written");
   unjournalled_effects_.insert(unjournalled_effects_.end(), effects.begin(), effects.end());
   close_row(unjournalled_effects_);
 }
