@@ -14,7 +14,8 @@
 #include <string>
 #include <string_view>
 
-#include "api/admin_breakers.h"
+#include "admin/breakers.h"
+#include "admin/test_host.h"
 #include "api/endpoints.h"
 #include "fuzz.h"
 #include "gateway/gateway_fixture.h"
@@ -182,6 +183,7 @@ class Switches {
   Switches() {
     Consumer ann{.name = "ann", .created_at = kNoon};
     require(store_.create_consumer(ann, KeyHash{}).has_value());
+    add_breaker_routes(router_);
   }
 
   void step(Input& input) {
@@ -193,24 +195,19 @@ class Switches {
     JsonWriterOfFuzz json(input);
     std::string body = input.flag() ? json.object({{"reason", json.text(pick_word(input))}}) : std::string();
     if (input.below(4) == 3) change_bytes(input, body);
-    const auto call = read_breaker_call(kMethods[input.below(std::size(kMethods))], path, body);
-    if (!call) {
-      require(call.error().status >= 400 && call.error().status < 500 && !call.error().message.empty());
-      return require(is_json(admin_fault_reply(call.error()).body));
-    }
-    const Reply reply = run_breaker_call(store_, *call, ++now_);
-    if (reply.status == 204) {
-      require(call->verb == BreakerCall::Verb::kClear && reply.body.empty());
-    } else {
-      require(is_json(reply.body) && (reply.status == 200 || reply.status == 404));
-    }
-    BreakerCall show = *call;
-    show.verb = BreakerCall::Verb::kShow;
-    if (call->verb == BreakerCall::Verb::kThrow && reply.status == 200) {
-      require(run_breaker_call(store_, show, now_).body == reply.body);
-      require(run_breaker_call(store_, {}, now_).body.find(reply.body) != std::string::npos);
-    }
-    if (call->verb == BreakerCall::Verb::kClear) require(run_breaker_call(store_, show, now_).status == 404);
+    AdminRequest call{.method = std::string(kMethods[input.below(std::size(kMethods))]),
+                      .path = std::move(path),
+                      .body = std::move(body),
+                      .caller = {"admin", AdminRole::kAdmin}};
+    const Reply reply = router_.handle(store_, call, ++now_);
+    if (reply.status == 204) return require(call.method == "DELETE" && reply.body.empty());
+    require(is_json(reply.body) && (reply.status == 200 || (reply.status >= 400 && reply.status < 500)));
+    if (call.method != "PUT" || reply.status != 200) return;
+    call.method = "GET";
+    call.body.clear();
+    require(router_.handle(store_, call, now_).body == reply.body);
+    call.path = kBreakersPath;
+    require(router_.handle(store_, call, now_).body.find(reply.body) != std::string::npos);
   }
 
   void end() {
@@ -228,6 +225,9 @@ class Switches {
  private:
   TempDir dir_{memory_directory()};
   Store store_ = Store::open(dir_.path(), {.create = true, .busy_timeout_ms = 20}).value();
+  World world_{kPolicy};
+  FakeAdminHost host_{world_};
+  AdminRouter router_{host_};
   TimeNs now_ = kNoon;
 };
 

@@ -101,7 +101,8 @@ Result<void> NodeProcess::open_workers() {
   restore_runs(**consumers);
   admin_ = std::make_unique<AdminWork>([] {});
   api_.admin = admin_.get();
-  api_.admin_token = Secret("admin token of the simulation");
+  access_ = std::make_unique<AdminAccess>(Secret("admin token of the simulation"));
+  api_.access = access_.get();
   api_.why_not_ready = [this] { return why_not_ready(); };
   const CounterId failures = auth_failures_->define(
       {.identity = "auth_failures", .kind = WindowKind::kSliding, .window = policy_->auth_failures.window});

@@ -105,6 +105,7 @@ class NodeProcess {
   std::vector<Guard::Escalation> suspensions_;
   AuditSum audit_sum_;
   std::unique_ptr<AdminWork> admin_;
+  std::unique_ptr<AdminAccess> access_;
   ApiOptions api_;
   DecisionRouter decisions_;
   std::unique_ptr<NodeShared> shared_;

@@ -1,7 +1,7 @@
 // What every request to the admin listener must pass before anything else happens: it does not come from a page of
 // another site, it does not use a name that such a page could have pointed here, and it shows the token.
 //
-//   if (auto refused = refuse_admin_request(services, head, peer, token)) return send(*refused);
+//   if (auto refused = refuse_admin_request(services, head, peer, access)) return send(*refused);
 //
 // A browser that an operator uses can reach what the operator can reach. So an `Origin` other than the listener's own,
 // `Sec-Fetch-Site: cross-site` or `same-site`, and a Host that is neither an address, nor localhost, nor a name of the
@@ -13,7 +13,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/secret.h"
+#include "admin/access.h"
 #include "gateway/http1.h"
 #include "gateway/reply.h"
 #include "gateway/services.h"
@@ -21,6 +21,6 @@
 namespace weir {
 
 std::optional<Reply> refuse_admin_request(Services& services, const RequestHead& head, std::string_view peer,
-                                          const Secret& token);
+                                          const AdminAccess* access);
 
 }  // namespace weir

@@ -31,7 +31,8 @@ class AdminEntry : public testing::Test {
   }
 
   World world;
-  ApiOptions options{.admin_token = Secret(std::string(kToken))};
+  AdminAccess access{Secret(std::string(kToken))};
+  ApiOptions options{.access = &access};
   Api api{options};
 };
 

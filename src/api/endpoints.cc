@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "api/admin_breakers.h"
 #include "api/admin_entry.h"
 #include "api/limits_json.h"
 #include "api/models.h"
@@ -87,7 +86,7 @@ Api::Api(const ApiOptions& options) : options_(options) {}
 Api::~Api() = default;
 
 std::optional<Reply> Api::refuse_admin(Services& services, const RequestHead& head, std::string_view peer) {
-  return refuse_admin_request(services, head, peer, options_.admin_token);
+  return refuse_admin_request(services, head, peer, options_.access);
 }
 
 bool Api::needs_identity(const Target& target) const {
@@ -120,31 +119,35 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
     case TargetKind::kMetrics:
       events.on_reply(metrics(services));
       return;
-    case TargetKind::kAdminBreakers:
-      return administer(request, events);
+    case TargetKind::kAdmin:
+      return administer(services, request, events);
     default:
       events.on_reply(
           error_reply(ErrorShape::kProblem, {.kind = ErrorKind::kNotFound, .status = 404, .message = "Not found."}));
   }
 }
 
-// The answer comes from the thread that owns the store. The token was checked at the request's head.
-void Api::administer(const OwnRequest& request, ReplyEvents& events) {
-  const auto refuse = [&](AdminFault fault) {
-    Reply reply = admin_fault_reply(fault);
-    if (fault.status == 503) append_header(reply.headers, "retry-after", "1");
-    events.on_reply(std::move(reply));
-  };
-  auto call = read_breaker_call(request.head.method, request.head.path, request.body);
-  if (!call) return refuse(call.error());
+// The answer comes from the thread of admin work. The token was checked at the request's head.
+void Api::administer(Services& services, const OwnRequest& request, ReplyEvents& events) {
+  const RequestHead& head = request.head;
+  AdminRequest call{.method = std::string(head.method),
+                    .path = std::string(head.path),
+                    .query = std::string(head.query),
+                    .body = std::string(request.body),
+                    .if_match = std::string(head.headers.get("if-match")),
+                    .peer = {},
+                    .caller = options_.access->caller_of(presented_key(head.headers), services.now),
+                    .names = {}};
   const std::uint64_t ticket = open_ticket(events);
-  const bool taken = options_.admin != nullptr &&
-                     options_.admin->push([call = std::move(*call), done = answer_to(ticket)](
-                                              Store& store, TimeNs now) { done(run_breaker_call(store, call, now)); });
+  const bool taken = options_.admin != nullptr && options_.router != nullptr &&
+                     options_.admin->push([router = options_.router, call = std::move(call), done = answer_to(ticket)](
+                                              Store& store, TimeNs now) { done(router->handle(store, call, now)); });
   if (taken) return;
   ticket_of_.erase(&events);
   tickets_.erase(ticket);
-  refuse({.status = 503, .message = "Too many admin calls are waiting; try again in a second."});
+  Reply reply = admin_problem(503, "Too many admin calls are waiting; try again in a second.");
+  append_header(reply.headers, "retry-after", "1");
+  events.on_reply(std::move(reply));
 }
 
 void Api::forget(ReplyEvents& events) {

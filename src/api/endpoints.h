@@ -7,18 +7,21 @@
 #include <string>
 #include <unordered_map>
 
-#include "api/admin_work.h"
+#include "admin/access.h"
+#include "admin/router.h"
+#include "admin/work.h"
 #include "api/count.h"
 #include "api/decision_router.h"
-#include "base/secret.h"
 #include "gateway/endpoints.h"
 #include "gateway/services.h"
 
 namespace weir {
 
 struct ApiOptions {
-  Secret admin_token;          // for /metrics and /admin/v1/*
-  AdminWork* admin = nullptr;  // the record store's thread; null: /admin/v1/* answers 503
+  const AdminAccess* access = nullptr;  // who may ask for /metrics and /admin/v1/*; null: nobody
+  // The admin API and the thread that runs it; null: /admin/v1/* answers 503.
+  const AdminRouter* router = nullptr;
+  AdminWork* admin = nullptr;
   // Refreshes gauges that are read at scrape time (table sizes and the like).
   std::function<void()> before_metrics;
   std::function<std::string()> why_not_ready;  // empty when ready
@@ -56,7 +59,7 @@ class Api final : public OwnEndpoints {
   };
   using DeskWork = std::function<void(DecisionDesk&, Services&, DecisionDesk::Done)>;
 
-  void administer(const OwnRequest& request, ReplyEvents& events);
+  void administer(Services& services, const OwnRequest& request, ReplyEvents& events);
   void decide(Services& services, const OwnRequest& request, ReplyEvents& events);
   std::uint64_t open_ticket(ReplyEvents& events);
   void deliver(std::uint64_t ticket, Reply reply);

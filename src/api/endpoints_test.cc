@@ -20,7 +20,8 @@ class ApiTest : public testing::Test {
     return client.answer();
   }
   World world;
-  ApiOptions options{.admin_token = Secret("the-admin-token")};
+  AdminAccess access{Secret("the-admin-token")};
+  ApiOptions options{.access = &access};
   Api api{options};
 };
 
@@ -142,7 +143,8 @@ TEST_F(ApiTest, MetricsNeedTheAdminToken) {
 }
 
 TEST_F(ApiTest, AnEmptyAdminTokenOpensNothing) {
-  options.admin_token = Secret();
+  const AdminAccess nobody{Secret()};
+  options.access = &nobody;
   EXPECT_EQ(get("/metrics", {}, {}, Session::Listener::kAdmin).status, 401);
 }
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "api/admin_breakers.h"
+#include "admin/breakers.h"
 #include "base/strings.h"
 #include "records/metadata.h"
 

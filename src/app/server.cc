@@ -45,6 +45,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     if (Result<void> done = step(); !done) return std::unexpected(done.error());
   }
   server->start_background();
+  server->admin_->start();
   for (auto& worker : server->workers_) worker->start();
   return server;
 }
@@ -117,14 +118,16 @@ Result<void> Server::make_first_keys() {
   if (!*demo) {
     if (Result<void> set = store_->set_setting(kSettingDemoKey, "1"); !set) return set;
   }
-  api_.admin_token = policy_->admin_token;
-  if (api_.admin_token.empty()) {
+  Secret admin_token = policy_->admin_token;
+  if (admin_token.empty()) {
     const std::string fresh = random_token();
     const Result<std::string> token = store_->setting_or_set(kSettingAdminToken, fresh);
     if (!token) return std::unexpected(token.error());
-    api_.admin_token = Secret(*token);
+    admin_token = Secret(*token);
     if (*token == fresh) facts_.admin_token = fresh;
   }
+  access_ = std::make_unique<AdminAccess>(std::move(admin_token));
+  api_.access = access_.get();
   return {};
 }
 
@@ -160,18 +163,16 @@ Result<void> Server::bind_listeners() {
 
 Result<void> Server::open_workers() {
   directory_version_ = store_->data_version().value_or(0);  // before the keys are read: a later change shows
-  const auto rules = compile(counter_identities_, nullptr);
+  const auto rules = rules_ = compile(counter_identities_, nullptr);
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   if (!consumers) return std::unexpected(consumers.error());
+  consumers_ = *consumers;
   const auto kills = load_kills();
   if (!kills) return std::unexpected(kills.error());
   make_guard();
   restore_runs(**consumers);
   resolver_ = std::make_unique<Resolver>();
-  admin_ = std::make_unique<AdminWork>([this] {
-    if (background_) background_->wake();
-  });
-  api_.admin = admin_.get();
+  if (auto opened = open_admin(); !opened) return opened;
   api_.before_metrics = [this] { refresh_gauges(); };
   api_.why_not_ready = [this] { return why_not_ready(); };
   const CounterId failures = auth_failures_->define(
@@ -192,6 +193,35 @@ Result<void> Server::open_workers() {
   }
   workers_.front()->listen(admin_listener_, Session::Listener::kAdmin, tls_.admin);
   return restore_decisions();
+}
+
+Result<void> Server::open_admin() {
+  auto admin = AdminDesk::open({.clock = *clock_,
+                                .counters = *counters_,
+                                .guard = *guard_,
+                                .subject_secret = secrets_.subjects,
+                                .addresses = {facts_.listen, facts_.admin, facts_.data, config_path_},
+                                .rules =
+                                    [this] {
+                                      const MutexLock lock(policy_mutex_);
+                                      return rules_;
+                                    },
+                                .consumers =
+                                    [this] {
+                                      const MutexLock lock(policy_mutex_);
+                                      return consumers_;
+                                    },
+                                .reload = [this](std::string_view why) { return reload(why); },
+                                .records_changed =
+                                    [this] {
+                                      poll_soon_ = true;
+                                      background_->wake();
+                                    }});
+  if (!admin) return std::unexpected(admin.error());
+  admin_ = std::move(*admin);
+  api_.router = &admin_->router();
+  api_.admin = &admin_->work();
+  return {};
 }
 
 void Server::make_guard() {
@@ -263,6 +293,7 @@ void Server::shut_down() {
     for (auto& worker : workers_) worker->drain(clock_->now() + current_policy()->drain);
   }
   for (auto& worker : workers_) worker->join();
+  if (admin_) admin_->stop();
   if (background_) {
     background_->stop();
     background_.reset();
@@ -275,17 +306,26 @@ void Server::shut_down() {
 // --- reload
 // -----------------------------------------------------------------------------------------------------------
 
-void Server::reload(const char* why) {
+ReloadOutcome Server::reload(std::string_view why) {
   const MutexLock lock(policy_mutex_);
+  ReloadOutcome outcome{.loaded = false, .version = policy_->version, .diagnostics = {}};
   if (config_path_.empty()) {
     log_event(LogLevel::kInfo, clock_->now(), "nothing to reload: the built-in policy is in use", {});
-    return;
+    outcome.loaded = true;
+    return outcome;
   }
   Result<LoadedPolicy> loaded = load_policy_file(config_path_);
-  if (loaded) print_diagnostics(*loaded);
-  const auto refused = [this](const std::string& because) {
+  if (loaded) {
+    print_diagnostics(*loaded);
+    outcome.diagnostics = loaded->diagnostics;
+  }
+  const auto refused = [&](const std::string& because) {
     log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays",
               {{"file", config_path_}, {"because", because}});
+    if (outcome.diagnostics.empty()) {
+      outcome.diagnostics.push_back({.file = config_path_, .message = because});
+    }
+    return outcome;
   };
   if (!loaded || !loaded->policy) return refused(loaded ? "it is not valid" : loaded.error().message);
   auto policy = std::make_shared<Policy>(*loaded->policy);
@@ -299,7 +339,7 @@ void Server::reload(const char* why) {
   if (moved) log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", "data"}});
   const std::shared_ptr<const Policy> before = std::exchange(policy_, policy);
   std::vector<std::string> identities;
-  const auto rules = compile(identities, before.get());
+  const auto rules = rules_ = compile(identities, before.get());
   snapshot_wanted_ = true;  // counters may have new names
   for (const std::string& identity : identities) {
     if (std::find(counter_identities_.begin(), counter_identities_.end(), identity) == counter_identities_.end()) {
@@ -313,6 +353,9 @@ void Server::reload(const char* why) {
   }
   log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
+  outcome.loaded = true;
+  outcome.version = policy_->version;
+  return outcome;
 }
 
 // A file is loaded once it has stayed as it is from one poll to the next and is not empty: an editor that truncates and
@@ -350,7 +393,7 @@ bool Server::tick() {
   constexpr std::size_t kMaxExpired = 10'000;
   constexpr std::size_t kMaxSwept = 20'000;
   const TimeNs now = clock_->now();
-  if (admin_->run(*store_, now)) next_poll_ = now;  // what was changed holds at once
+  if (poll_soon_.exchange(false)) next_poll_ = now;  // what was changed holds at once
   const std::size_t booked = drain_->step();
   if (snapshot_wanted_.exchange(false)) snapshots_->request();
   snapshots_->step(now);
@@ -427,6 +470,10 @@ void Server::poll_directory() {
   const auto kills = load_kills();
   if (!consumers || !kills) return;  // tried again at the next poll
   directory_version_ = *version;
+  {
+    const MutexLock lock(policy_mutex_);
+    consumers_ = *consumers;
+  }
   for (auto& worker : workers_) {
     worker->use_consumers(*consumers);
     worker->use_kills(*kills);

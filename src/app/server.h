@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "app/admin_desk.h"
 #include "app/policy_file.h"
 #include "base/mutex.h"
 #include "base/result.h"
@@ -69,7 +70,8 @@ class Server {
   std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before)
       WEIR_REQUIRES(policy_mutex_);
   std::shared_ptr<const Policy> current_policy() const WEIR_EXCLUDES(policy_mutex_);
-  void reload(const char* why) WEIR_EXCLUDES(policy_mutex_);
+  ReloadOutcome reload(std::string_view why) WEIR_EXCLUDES(policy_mutex_);
+  Result<void> open_admin() WEIR_UNCHECKED_LOCKING;
   void start_background() WEIR_UNCHECKED_LOCKING;
   bool tick();
   void note_faults();
@@ -96,6 +98,8 @@ class Server {
   std::vector<int> listeners_;
   int admin_listener_ = -1;
   std::shared_ptr<const Policy> policy_ WEIR_GUARDED_BY(policy_mutex_);
+  std::shared_ptr<const Ruleset> rules_ WEIR_GUARDED_BY(policy_mutex_);
+  std::shared_ptr<const ConsumerSnapshot> consumers_ WEIR_GUARDED_BY(policy_mutex_);
   mutable Mutex policy_mutex_;  // reload comes from a signal and from the file watch
   std::vector<std::string> counter_identities_ WEIR_GUARDED_BY(policy_mutex_);
 
@@ -117,7 +121,8 @@ class Server {
   RunBudgets budgets_;
   std::vector<Guard::Escalation> suspensions_;  // not yet in the store
   AuditSum audit_sum_;
-  std::unique_ptr<AdminWork> admin_;
+  std::unique_ptr<AdminAccess> access_;
+  std::unique_ptr<AdminDesk> admin_;
   ApiOptions api_;
   DecisionRouter decisions_;
   std::unique_ptr<Resolver> resolver_;
@@ -129,6 +134,7 @@ class Server {
   std::unique_ptr<Snapshotter> snapshots_;
   std::uint64_t directory_version_ = 0;
   TimeNs next_poll_ = 0;
+  std::atomic<bool> poll_soon_{false};
   TimeNs next_purge_ = 0;
   std::string audit_kept_because_;  // as logged last: why retention could not delete audit rows
   mutable Mutex reason_mutex_;

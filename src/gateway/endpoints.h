@@ -17,6 +17,12 @@ class ReplyEvents {
  public:
   virtual ~ReplyEvents() = default;
   virtual void on_reply(Reply reply) = 0;
+  // An answer without a known end, such as server-sent events: its head (the body is the first piece), then pieces
+  // until end_stream() or forget(). A piece is dropped, and false returned, while kMaxUnsentOfStream bytes wait for the
+  // client.
+  virtual void on_stream(Reply head) { on_reply(std::move(head)); }
+  virtual bool on_piece(std::string_view) { return false; }
+  virtual void end_stream() {}
 };
 
 struct OwnRequest {
@@ -28,6 +34,7 @@ struct OwnRequest {
   std::string_view body;  // whole; valid during handle() only
 };
 
+inline constexpr std::size_t kMaxUnsentOfStream = 256 << 10;
 inline constexpr std::size_t kMaxOwnBody = 1 << 20;  // of a request to these endpoints
 
 class OwnEndpoints {

@@ -34,6 +34,7 @@ struct BufferBudget {
   std::atomic<std::int64_t> used{0};
 };
 
+class EventFeed;
 class Exchange;
 class OwnEndpoints;
 
@@ -54,6 +55,7 @@ struct Services {
   RunBudgets* budgets = nullptr;
   std::shared_ptr<const KillSwitches> kills = std::make_shared<KillSwitches>();  // never null
   MetricsBook* metrics = nullptr;
+  EventFeed* events = nullptr;  // null: nobody watches
   Health* health = nullptr;
   BufferBudget* buffers = nullptr;
   OwnEndpoints* endpoints = nullptr;

@@ -77,10 +77,8 @@ Target find_admin_target(std::string_view method, std::string_view path) {
   if (path == "/healthz") return own(TargetKind::kHealth, "/healthz");
   if (path == "/readyz") return own(TargetKind::kReady, "/readyz");
   if (path == "/schema.json") return own(TargetKind::kSchema, "/schema.json");
-  constexpr std::string_view kBreakers = "/admin/v1/breakers";
-  if (path == kBreakers) return own(TargetKind::kAdminBreakers, kBreakers);
-  if (path.starts_with(kBreakers) && path[kBreakers.size()] == '/') {
-    return {.kind = TargetKind::kAdminBreakers, .route = kBreakers, .allow = "GET, HEAD, PUT, DELETE, OPTIONS"};
+  if (path.starts_with("/admin/")) {
+    return {.kind = TargetKind::kAdmin, .route = "/admin", .allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"};
   }
   return {};
 }

@@ -25,7 +25,7 @@ enum class TargetKind : std::uint8_t {
   kReady,
   kSchema,
   kMetrics,
-  kAdminBreakers,
+  kAdmin,  // /admin/*: the admin API
   kServerOptions /* OPTIONS * */,
   kNone,
 };

@@ -9,6 +9,7 @@
 #include "journal/test_support.h"
 #include "records/sqlite.h"
 #include "records/store.h"
+#include "records/test_old_schema.h"
 
 namespace weir {
 namespace {
@@ -308,6 +309,7 @@ TEST_F(Chain, WhatIsNotBookedWholeLeavesTheChainAsItWas) {
 }
 
 TEST_F(Chain, AStoreFromBeforeTheChainIsChainedWhenItIsTakenOn) {
+  tamper(kDropVersion4);
   tamper(
       "DROP TRIGGER audit_chained; DROP TABLE audit_chain; DROP TABLE kill_switches; "
       "ALTER TABLE usage DROP COLUMN tools; ALTER TABLE audit DROP COLUMN user; ALTER TABLE audit DROP COLUMN tool; "

@@ -88,12 +88,52 @@ CREATE TRIGGER kills_deleted AFTER DELETE ON kill_switches BEGIN UPDATE changes 
 constexpr const char* kVersion3Chained = R"sql(
 CREATE TRIGGER audit_chained BEFORE INSERT ON audit WHEN length(NEW.hash) <> 32
 BEGIN SELECT RAISE(ABORT, 'audit rows are chained since an upgrade of weir; restart the older server'); END;
-PRAGMA user_version = 3;
+)sql";
+
+constexpr const char* kVersion4 = R"sql(
+-- Sums by hour, so that questions about months need no rows. Kept by triggers: every way in or out of `usage` counts.
+CREATE TABLE usage_hours (
+  hour INTEGER NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, user TEXT NOT NULL, tier TEXT NOT NULL,
+  kind TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, requests INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, usd_micros INTEGER NOT NULL,
+  reserved_tokens INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
+  PRIMARY KEY (hour, key, tenant, user, tier, kind, model, provider)
+) WITHOUT ROWID;
+-- Refused, and in shadow mode would have been.
+CREATE TABLE refusal_hours (
+  hour INTEGER NOT NULL, limit_name TEXT NOT NULL, layer TEXT NOT NULL, key TEXT NOT NULL, shadow INTEGER NOT NULL,
+  count INTEGER NOT NULL, PRIMARY KEY (hour, limit_name, layer, key, shadow)
+) WITHOUT ROWID;
+CREATE TABLE overrides (
+  kind INTEGER NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE TRIGGER overrides_inserted AFTER INSERT ON overrides BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER overrides_updated AFTER UPDATE ON overrides BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER overrides_deleted AFTER DELETE ON overrides BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TABLE admin_tokens (
+  name TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, role INTEGER NOT NULL, created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TRIGGER tokens_inserted AFTER INSERT ON admin_tokens BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER tokens_updated AFTER UPDATE ON admin_tokens BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TRIGGER tokens_deleted AFTER DELETE ON admin_tokens BEGIN UPDATE changes SET version = version + 1; END;
+CREATE TABLE alerts (
+  id INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+  json TEXT NOT NULL
+);
+CREATE INDEX alerts_since ON alerts (since);
+CREATE TABLE alert_messages (
+  id TEXT PRIMARY KEY, alert INTEGER NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL, created_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL, next_at INTEGER NOT NULL, done_at INTEGER NOT NULL, result TEXT NOT NULL
+) WITHOUT ROWID;
+PRAGMA user_version = 4;
 )sql";
 
 // Each takes a file one version on. A process of an older version that is running meanwhile names the columns that
 // it writes, and new ones have defaults: it goes on working, except for audit rows.
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3};
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 }  // namespace

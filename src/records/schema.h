@@ -9,7 +9,7 @@
 
 namespace weir {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 // Creates or migrates the tables, in one transaction.
 Result<void> prepare_schema(Database& db);

@@ -1,8 +1,9 @@
 // /admin/v1/breakers, asked through a session as an operator does; the store's thread is played by the test.
-#include "api/admin_breakers.h"
+#include "admin/breakers.h"
 
 #include <gtest/gtest.h>
 
+#include "admin/test_host.h"
 #include "api/endpoints.h"
 #include "gateway/gateway_fixture.h"
 #include "journal/test_support.h"
@@ -15,7 +16,10 @@ using namespace stage;
 class Breakers : public testing::Test {
  protected:
   static constexpr std::string_view kToken = "the-admin-token";
-  Breakers() { world.services.endpoints = &api; }
+  Breakers() {
+    world.services.endpoints = &api;
+    add_breaker_routes(router);
+  }
   ~Breakers() override { api.shut_down(); }
 
   Received ask(std::string_view method, std::string_view path, std::string_view body = {},
@@ -30,8 +34,11 @@ class Breakers : public testing::Test {
   TempDir dir;
   Store store = Store::open(dir.path(), {.create = true}).value();
   int wakes = 0;
+  FakeAdminHost host{world};
+  AdminRouter router{host};
   AdminWork work{[this] { ++wakes; }};
-  ApiOptions options{.admin_token = Secret(std::string(kToken)), .admin = &work};
+  AdminAccess access{Secret(std::string(kToken))};
+  ApiOptions options{.access = &access, .router = &router, .admin = &work};
   Api api{options};
 };
 
@@ -73,7 +80,8 @@ TEST_F(Breakers, OpenToNobodyWithoutTheToken) {
     EXPECT_EQ(answer["content-type"], "application/problem+json");
   }
   EXPECT_EQ(wakes, 0);
-  options.admin_token = Secret();
+  const AdminAccess nobody{Secret()};
+  options.access = &nobody;
   EXPECT_EQ(ask("GET", "/admin/v1/breakers", {}, {}).status, 401);
 }
 
@@ -105,7 +113,7 @@ TEST_F(Breakers, RefuseWhatTheyDoNotUnderstandAndSayWhy) {
                         {"PUT", "/tool/a", R"({"why":"x"})", 400},
                         {"PUT", "/tool/a", R"({"reason":7})", 400},
                         {"PUT", "/tool/a", R"({"reason":")" + std::string(257, 'x') + R"("})", 400},
-                        {"PUT", "/tool/a", R"({"reason":")" + std::string(kMaxBreakerBody, 'x') + R"("})", 413},
+                        {"PUT", "/tool/a", R"({"reason":")" + std::string(kMaxAdminBody, 'x') + R"("})", 413},
                         {"PUT", "/key/nobody", "", 404},
                         {"POST", "/tool/a", "", 405},
                         {"PUT", "", "", 405}};
@@ -125,10 +133,10 @@ TEST_F(Breakers, AKeyIsStoppedByItsName) {
 
 TEST_F(Breakers, AStoreThatCannotBeWrittenIsA503) {
   Store reader = Store::open(dir.path(), {.read_only = true}).value();
-  const Reply reply = run_breaker_call(reader, {.verb = BreakerCall::Verb::kThrow, .name = "x", .reason = {}}, 1);
-  EXPECT_EQ(reply.status, 404) << "no such key";
-  const BreakerCall tool{.verb = BreakerCall::Verb::kThrow, .kind = KillSwitch::Kind::kTool, .name = "x", .reason = {}};
-  EXPECT_EQ(run_breaker_call(reader, tool, 1).status, 503);
+  AdminRequest call{.method = "PUT", .path = "/admin/v1/breakers/key/x", .caller = {"admin", AdminRole::kAdmin}};
+  EXPECT_EQ(router.handle(reader, call, 1).status, 404) << "no such key";
+  call.path = "/admin/v1/breakers/tool/x";
+  EXPECT_EQ(router.handle(reader, call, 1).status, 503);
 }
 
 TEST_F(Breakers, MoreThanCanWaitAreTurnedAway) {

@@ -1,0 +1,44 @@
+// A server for tests of the admin API: the fixture's world, and what was asked of it.
+#pragma once
+
+#include <string>
+
+#include "admin/host.h"
+#include "gateway/gateway_fixture.h"
+
+namespace weir {
+
+class FakeAdminHost final : public AdminHost {
+ public:
+  explicit FakeAdminHost(stage::World& world) : world_(world) {}
+
+  std::shared_ptr<const Ruleset> rules() const override { return world_.services.rules; }
+  std::shared_ptr<const ConsumerSnapshot> consumers() const override { return world_.services.consumers; }
+  const SubjectSecret& subject_secret() const override { return *world_.services.secret; }
+  ServerAddresses addresses() const override { return {"http://127.0.0.1:8080", "http://127.0.0.1:8081", "data", ""}; }
+  Result<Decision> peek(const Plan& plan, TimeNs now) override {
+    Peek peek;
+    world_.services.counters->peek({.subjects = plan.subjects(), .demands = plan.demands(), .now = now}, peek);
+    return peek.answer;
+  }
+  Guard& guard() override { return *world_.services.guard; }
+  ReloadOutcome reload(std::string_view why) override {
+    reloaded_because.emplace_back(why);
+    return {.loaded = true, .version = world_.services.rules->policy().version, .diagnostics = {}};
+  }
+  void records_changed() override { ++changes; }
+
+  std::vector<std::string> reloaded_because;
+  int changes = 0;
+
+ private:
+  struct Peek final : AdmissionEvents {
+    Result<Decision> answer = fail("no answer");
+    void on_decision(CountersStatus status, const Decision& decision, std::span<const Effect>) override {
+      if (status == CountersStatus::kOk) answer = decision;
+    }
+  };
+  stage::World& world_;
+};
+
+}  // namespace weir

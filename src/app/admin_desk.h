@@ -1,0 +1,62 @@
+// The admin API beside the running server: its own thread, its own connection to the record store, its routes.
+//
+//   auto desk = AdminDesk::open(parts);
+//   api.router = &(*desk)->router();  api.admin = &(*desk)->work();
+//   (*desk)->start();  …  (*desk)->stop();
+//
+// Made and ended by the main thread. A slow query holds up other admin calls, never the data plane or its records.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "admin/host.h"
+#include "admin/router.h"
+#include "admin/work.h"
+#include "counters/counters.h"
+#include "net/background.h"
+#include "net/clock.h"
+
+namespace weir {
+
+class AdminDesk final : public AdminHost {
+ public:
+  // The running server; all of it outlives the desk, and every function is thread-safe.
+  struct Parts {
+    const Clock& clock;
+    Counters& counters;
+    Guard& guard;
+    const SubjectSecret& subject_secret;
+    ServerAddresses addresses;
+    std::function<std::shared_ptr<const Ruleset>()> rules;
+    std::function<std::shared_ptr<const ConsumerSnapshot>()> consumers;
+    std::function<ReloadOutcome(std::string_view why)> reload;
+    std::function<void()> records_changed;
+  };
+  static Result<std::unique_ptr<AdminDesk>> open(Parts parts);
+  AdminDesk(Parts parts, Store store);
+  ~AdminDesk() override;
+
+  AdminWork& work() { return work_; }
+  const AdminRouter& router() const { return router_; }
+  void start();
+  void stop();  // after the call under way; what waits is dropped
+
+ private:
+  std::shared_ptr<const Ruleset> rules() const override { return parts_.rules(); }
+  std::shared_ptr<const ConsumerSnapshot> consumers() const override { return parts_.consumers(); }
+  const SubjectSecret& subject_secret() const override { return parts_.subject_secret; }
+  ServerAddresses addresses() const override { return parts_.addresses; }
+  Result<Decision> peek(const Plan& plan, TimeNs now) override;
+  Guard& guard() override { return parts_.guard; }
+  ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
+  void records_changed() override { parts_.records_changed(); }
+
+  Parts parts_;
+  Store store_;
+  AdminRouter router_;
+  AdminWork work_;
+  std::unique_ptr<Background> thread_;
+};
+
+}  // namespace weir

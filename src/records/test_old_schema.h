@@ -1,0 +1,10 @@
+// Takes a file back to an older version of the schema, for tests of the way forward.
+#pragma once
+
+namespace weir {
+
+inline constexpr const char* kDropVersion4 =
+    "DROP TABLE usage_hours; DROP TABLE refusal_hours; DROP TABLE overrides; DROP TABLE admin_tokens; "
+    "DROP TABLE alerts; DROP TABLE alert_messages";
+
+}  // namespace weir
