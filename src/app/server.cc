@@ -92,7 +92,9 @@ Result<void> Server::open_data() {
 
 Result<void> Server::recover_journal() {
   limiter_ = std::make_unique<Limiter>(LimiterOptions{.max_bytes = kMaxCounterBytes});
-  Result<Recovered> recovered = recover(policy_->data + "/journal", *limiter_, disk_);
+  const Result<std::uint64_t> first = first_unread_segment(*store_);
+  if (!first) return std::unexpected(first.error());
+  Result<Recovered> recovered = recover(policy_->data + "/journal", *limiter_, disk_, *first);
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = *recovered;
   facts_.in_flight_recovered = recovered_.in_flight;

@@ -31,6 +31,10 @@ struct DrainOptions {
   bool strict = false;
 };
 
+// The ledger says from where on it has yet to read a segment. No other segment may get that one's number, or its first
+// rows would be passed over: recover() must start with this one, also if the journal was taken away.
+Result<std::uint64_t> first_unread_segment(Store& store);
+
 class Drain {
  public:
   Drain(Store& store, Disk& disk, DrainOptions options);

@@ -135,7 +135,7 @@ class Store {
   Result<void> closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each);
   // Deletes at most `most` that were closed before; how many went.
   Result<std::size_t> purge_closed_decisions(TimeNs before, std::size_t most);
-  Result<std::vector<DrainPosition>> positions();
+  Result<std::vector<DrainPosition>> positions();  // ascending
   Result<void> forget_positions(std::span<const std::uint64_t> sequences);
   // Retention. Each deletes at most `most` rows older than `before`; how many went. Call again while it is not zero.
   Result<std::size_t> purge_usage(TimeNs before, std::size_t most);
