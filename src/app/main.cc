@@ -6,6 +6,7 @@
 
 #include "app/command_audit.h"
 #include "app/command_check.h"
+#include "app/command_init.h"
 #include "app/command_keys.h"
 #include "app/command_kill.h"
 #include "app/command_replay.h"
@@ -19,8 +20,9 @@
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kCommands = {"serve", "check", "explain", "schema", "version", "keys",
-                                                        "usage", "audit", "report",  "kill",   "unkill",  "replay"};
+constexpr std::array<std::string_view, 13> kCommands = {"serve",   "init",   "check", "explain", "schema",
+                                                        "version", "keys",   "usage", "audit",   "report",
+                                                        "kill",    "unkill", "replay"};
 
 bool is_command(std::string_view name) {
   return std::find(kCommands.begin(), kCommands.end(), name) != kCommands.end();
@@ -30,7 +32,7 @@ int unknown_command(std::string_view name) {
   using weir::kExitCouldNotRun;
   using weir::nearest_word;
   using weir::report;
-  constexpr std::array<std::string_view, 3> kLater = {"recommend", "init", "alerts"};
+  constexpr std::array<std::string_view, 2> kLater = {"recommend", "alerts"};
   if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
     return report(std::cerr, kExitCouldNotRun, "`" + std::string(name) + "` is not available in this version");
   }
@@ -58,6 +60,7 @@ int main(int argc, char** argv) {
                                .now = [] { return Clock().now(); },
                                .entropy = system_entropy};
   add_serve_command(app, exit_code);
+  add_init_command(app, exit_code, context);
   add_check_commands(app, exit_code, context);
   add_keys_commands(app, exit_code, context);
   add_usage_command(app, exit_code, context);
