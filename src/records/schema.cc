@@ -100,6 +100,30 @@ CREATE TABLE usage_hours (
   reserved_tokens INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
   PRIMARY KEY (hour, key, tenant, user, tier, kind, model, provider)
 ) WITHOUT ROWID;
+CREATE TRIGGER usage_added AFTER INSERT ON usage BEGIN
+  INSERT INTO usage_hours VALUES (NEW.time / 3600000000000, NEW.key, NEW.tenant, NEW.user, NEW.tier, NEW.kind, NEW.model,
+    NEW.provider, 1, NEW.input_uncached + NEW.cache_read + NEW.cache_write + NEW.cache_write_1h,
+    NEW.output_visible + NEW.reasoning, NEW.cache_read, NEW.cache_write + NEW.cache_write_1h, NEW.reasoning,
+    NEW.usd_micros, NEW.reserved_tokens, NEW.tool_calls)
+  ON CONFLICT DO UPDATE SET requests = requests + 1, input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens, cached_tokens = cached_tokens + excluded.cached_tokens,
+    cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
+    reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens, usd_micros = usd_micros + excluded.usd_micros,
+    reserved_tokens = reserved_tokens + excluded.reserved_tokens, tool_calls = tool_calls + excluded.tool_calls;
+END;
+CREATE TRIGGER usage_gone AFTER DELETE ON usage BEGIN
+  UPDATE usage_hours SET requests = requests - 1,
+    input_tokens = input_tokens - OLD.input_uncached - OLD.cache_read - OLD.cache_write - OLD.cache_write_1h,
+    output_tokens = output_tokens - OLD.output_visible - OLD.reasoning, cached_tokens = cached_tokens - OLD.cache_read,
+    cache_write_tokens = cache_write_tokens - OLD.cache_write - OLD.cache_write_1h,
+    reasoning_tokens = reasoning_tokens - OLD.reasoning, usd_micros = usd_micros - OLD.usd_micros,
+    reserved_tokens = reserved_tokens - OLD.reserved_tokens, tool_calls = tool_calls - OLD.tool_calls
+  WHERE hour = OLD.time / 3600000000000 AND key = OLD.key AND tenant = OLD.tenant AND user = OLD.user AND
+    tier = OLD.tier AND kind = OLD.kind AND model = OLD.model AND provider = OLD.provider;
+  DELETE FROM usage_hours WHERE hour = OLD.time / 3600000000000 AND key = OLD.key AND tenant = OLD.tenant AND
+    user = OLD.user AND tier = OLD.tier AND kind = OLD.kind AND model = OLD.model AND provider = OLD.provider AND
+    requests = 0;
+END;
 -- Refused, and in shadow mode would have been.
 CREATE TABLE refusal_hours (
   hour INTEGER NOT NULL, limit_name TEXT NOT NULL, layer TEXT NOT NULL, key TEXT NOT NULL, shadow INTEGER NOT NULL,
@@ -128,6 +152,10 @@ CREATE TABLE alert_messages (
   id TEXT PRIMARY KEY, alert INTEGER NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL, created_at INTEGER NOT NULL,
   tries INTEGER NOT NULL, next_at INTEGER NOT NULL, done_at INTEGER NOT NULL, result TEXT NOT NULL
 ) WITHOUT ROWID;
+INSERT INTO usage_hours SELECT time / 3600000000000, key, tenant, user, tier, kind, model, provider, count(*),
+  sum(input_uncached + cache_read + cache_write + cache_write_1h), sum(output_visible + reasoning), sum(cache_read),
+  sum(cache_write + cache_write_1h), sum(reasoning), sum(usd_micros), sum(reserved_tokens), sum(tool_calls)
+  FROM usage GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
 PRAGMA user_version = 4;
 )sql";
 

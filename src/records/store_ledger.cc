@@ -236,6 +236,27 @@ Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditR
   return transaction.commit();
 }
 
+Result<void> Store::add_refusal_hours(std::span<const RefusalHour> counts) {
+  if (counts.empty()) return {};
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  Statement s = impl_->db.prepare(
+      "INSERT INTO refusal_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+      "ON CONFLICT DO UPDATE SET count = count + excluded.count");
+  if (!s) return impl_->error("cannot write the ledger");
+  for (const RefusalHour& each : counts) {
+    Binder(s)
+        .number(each.hour / kHour)
+        .text(each.limit)
+        .text(each.layer)
+        .text(each.key)
+        .number(each.shadow ? 1 : 0)
+        .number(each.count);
+    if (!s.run()) return impl_->error("cannot write the ledger");
+  }
+  return transaction.commit();
+}
+
 Result<void> Store::closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each) {
   Statement s = impl_->db.prepare(
       "SELECT id, closed_at, how, admitted, answer FROM closed_decisions WHERE closed_at >= ?1 ORDER BY closed_at");
