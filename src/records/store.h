@@ -33,6 +33,7 @@ struct StoreOptions {
   bool create = false;  // make the directory and the database if they are missing
   bool read_only = false;
   int busy_timeout_ms = 5000;
+  std::function<void(const std::string&)> say;  // hears when an older file is taken on, before and after
 };
 
 // What the ledger is asked for; `--since` and `--by` of `weir usage`.
