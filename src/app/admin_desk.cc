@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "admin/audit.h"
 #include "admin/breakers.h"
+#include "admin/spend.h"
+#include "admin/usage.h"
 
 namespace weir {
 namespace {
@@ -33,6 +36,9 @@ AdminDesk::AdminDesk(Parts parts, Store store)
         if (thread_) thread_->wake();
       }) {
   add_breaker_routes(router_);
+  add_usage_routes(router_);
+  add_audit_routes(router_);
+  add_spend_routes(router_);
 }
 
 AdminDesk::~AdminDesk() {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "journal/disk.h"
+#include "records/hour_sums.h"
 #include "records/metadata.h"
 #include "records/schema.h"
 #include "records/store_impl.h"
@@ -70,7 +71,7 @@ Result<void> open_for_writing(Database& db, const std::string& path, const Store
   if (auto opened = db.open(path, SQLITE_OPEN_READWRITE, options.busy_timeout_ms); !opened) return opened;
   // FULL: a journal segment may be deleted as soon as the ledger has its rows.
   if (auto set = db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"); !set) return set;
-  return prepare_schema(db);
+  return prepare_schema(db, options.say);
 }
 
 Result<void> open_for_reading(Database& db, const std::string& dir, const std::string& path,
@@ -84,7 +85,7 @@ Result<void> open_for_reading(Database& db, const std::string& dir, const std::s
   if (*version == 0) return no_store(dir);
   // An older file is taken on even for reading; a newer one is refused with words.
   if (*version != kSchemaVersion) {
-    const auto prepared = prepare_schema(db);
+    const auto prepared = prepare_schema(db, options.say);
     if (!prepared && *version > kSchemaVersion) return prepared;
     if (!prepared) {
       return fail("the record store in " + dir + " was made by an older weir and cannot be taken on now (" +
@@ -124,6 +125,7 @@ Result<void> Store::Impl::prepare() {
       {&put_setting, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
       {&add_setting, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING"},
       {&insert_usage, usage_insert_sql()},
+      {&add_hours, hour_sums_sql()},
       {&insert_audit, audit_insert_sql()},
       {&get_chain, chain_select_sql()},
       {&put_chain, chain_update_sql()},

@@ -33,6 +33,7 @@ struct StoreOptions {
   bool create = false;  // make the directory and the database if they are missing
   bool read_only = false;
   int busy_timeout_ms = 5000;
+  std::function<void(const std::string&)> say;  // hears when an older file is taken on, before and after
 };
 
 // What the ledger is asked for; `--since` and `--by` of `weir usage`.
@@ -70,6 +71,15 @@ struct RecentRun {
 inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
 inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
+
+// How often a limit refused a key in one hour or, in shadow mode, would have.
+struct RefusalHour {
+  TimeNs hour = 0;  // any instant of it
+  std::string limit, layer, key;
+  bool shadow = false;
+  std::int64_t count = 0;
+  bool operator==(const RefusalHour&) const = default;
+};
 
 // How far the ledger has read a journal segment.
 struct DrainPosition {
@@ -131,6 +141,8 @@ class Store {
   // for it before.
   Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
                     std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed = {});
+  // Adds to what is counted already, all or nothing.
+  Result<void> add_refusal_hours(std::span<const RefusalHour> counts);
   // What was closed at `since` or later, oldest first. `each` returns false to stop early.
   Result<void> closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each);
   // Deletes at most `most` that were closed before; how many went.
@@ -150,6 +162,7 @@ class Store {
   Result<void> limit_pages_for_test(int pages);
 
  private:
+  friend class RecordQueries;
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
