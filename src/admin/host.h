@@ -4,12 +4,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "admin/work.h"
 #include "base/result.h"
 #include "behavior/guard.h"
+#include "policy/overrides.h"
 #include "policy/ruleset.h"
 #include "records/directory.h"
 
@@ -19,6 +23,28 @@ struct ServerAddresses {
   std::string listen, admin;  // "http://127.0.0.1:8080"
   std::string data;           // folder
   std::string policy_source;  // path of the file; empty: the built-in policy
+};
+
+// The policy in force as texts. Immutable.
+struct PolicyState {
+  std::string file;       // its name for diagnostics
+  std::string file_text;  // empty: the built-in policy
+  std::string yaml;       // file and overrides together, with the file's secrets
+  std::vector<Override> overrides;
+  std::vector<SkippedOverride> skipped;
+  std::string overrides_fault;  // why the file holds alone, if so
+  TimeNs loaded_at = 0;
+};
+
+// How near a limit's subjects are to their amounts, and what it refused of late.
+struct LimitUse {
+  struct Hot {
+    std::vector<std::pair<std::string, std::string>> per;
+    double ratio = 0, used = 0, allowed = 0;
+    TimeNs at = 0;
+  };
+  std::int64_t refused_1h = 0;
+  std::vector<Hot> hot;  // nearest first
 };
 
 // What became of a reload, or of putting overrides in force.
@@ -40,6 +66,16 @@ class AdminHost {
   virtual Guard& guard() = 0;
   // Reads the file and the overrides again. All or nothing.
   virtual ReloadOutcome reload(std::string_view why) = 0;
+  // Reads the overrides again, over the file as it was loaded.
+  virtual ReloadOutcome overrides_changed() = 0;
+  virtual std::shared_ptr<const PolicyState> policy_state() const = 0;
+  virtual const Environment& environment() const = 0;
+  // Nothing while nobody watches.
+  virtual std::optional<LimitUse> limit_use(std::string_view limit) const = 0;
+  // Work of many seconds, one piece after another on a thread of its own; false if too much is waiting. `stopping()` of
+  // a server that ends must be obeyed within a fraction of a second.
+  virtual bool start_long_work(AdminWork::Piece piece) = 0;
+  virtual bool stopping() const = 0;
   // Keys, switches or tokens were changed in the store: take them up now instead of at the next poll.
   virtual void records_changed() = 0;
 };

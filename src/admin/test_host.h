@@ -24,12 +24,27 @@ class FakeAdminHost final : public AdminHost {
   Guard& guard() override { return *world_.services.guard; }
   ReloadOutcome reload(std::string_view why) override {
     reloaded_because.emplace_back(why);
+    if (on_reload) on_reload();
     return {.loaded = true, .version = world_.services.rules->policy().version, .diagnostics = {}};
   }
   void records_changed() override { ++changes; }
+  ReloadOutcome overrides_changed() override { return reload("overrides changed"); }
+  std::shared_ptr<const PolicyState> policy_state() const override { return state; }
+  const Environment& environment() const override { return variables; }
+  std::optional<LimitUse> limit_use(std::string_view) const override { return use; }
+  bool start_long_work(AdminWork::Piece piece) override {
+    long_work.push_back(std::move(piece));
+    return true;
+  }
+  bool stopping() const override { return false; }
 
   std::vector<std::string> reloaded_because;
   int changes = 0;
+  std::shared_ptr<PolicyState> state = std::make_shared<PolicyState>();
+  Environment variables = [](std::string_view) { return std::nullopt; };
+  std::optional<LimitUse> use;
+  std::vector<AdminWork::Piece> long_work;
+  std::function<void()> on_reload;
 
  private:
   struct Peek final : AdmissionEvents {

@@ -1,11 +1,19 @@
 #include "app/admin_desk.h"
 
+#include <sys/resource.h>
+
 #include <utility>
 
 #include "admin/audit.h"
 #include "admin/breakers.h"
+#include "admin/limits.h"
+#include "admin/policy.h"
 #include "admin/spend.h"
+#include "admin/tenants.h"
+#include "admin/tiers.h"
 #include "admin/usage.h"
+#include "admin/what_if.h"
+#include "app/policy_source.h"
 
 namespace weir {
 namespace {
@@ -28,17 +36,31 @@ class Peek final : public AdmissionEvents {
 Result<std::unique_ptr<AdminDesk>> AdminDesk::open(Parts parts) {
   Result<Store> store = Store::open(parts.addresses.data, {.busy_timeout_ms = kBusyMs});
   if (!store) return std::unexpected(store.error());
-  return std::make_unique<AdminDesk>(std::move(parts), std::move(*store));
+  Result<Store> long_store = Store::open(parts.addresses.data, {.read_only = true, .busy_timeout_ms = kBusyMs});
+  if (!long_store) return std::unexpected(long_store.error());
+  return std::make_unique<AdminDesk>(std::move(parts), std::move(*store), std::move(*long_store));
 }
 
-AdminDesk::AdminDesk(Parts parts, Store store)
-    : parts_(std::move(parts)), store_(std::move(store)), router_(*this), work_([this] {
+AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
+    : parts_(std::move(parts)),
+      store_(std::move(store)),
+      router_(*this),
+      work_([this] {
         if (thread_) thread_->wake();
+      }),
+      long_store_(std::move(long_store)),
+      long_work_([this] {
+        if (long_thread_) long_thread_->wake();
       }) {
   add_breaker_routes(router_);
   add_usage_routes(router_);
   add_audit_routes(router_);
   add_spend_routes(router_);
+  add_limit_routes(router_);
+  add_tier_routes(router_);
+  add_tenant_routes(router_);
+  add_policy_routes(router_);
+  add_what_if_routes(router_);
 }
 
 AdminDesk::~AdminDesk() {
@@ -48,10 +70,21 @@ AdminDesk::~AdminDesk() {
 void AdminDesk::start() {
   thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000),
                                          [this] { return work_.run(store_, parts_.clock.now()); });
+  long_thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000), [this] {
+    // Of this thread alone: decisions come first.
+    ::setpriority(PRIO_PROCESS, 0, 10);
+    return long_work_.run(long_store_, parts_.clock.now());
+  });
 }
 
 void AdminDesk::stop() {
+  stopping_ = true;
+  if (long_thread_) long_thread_->stop();
   if (thread_) thread_->stop();
+}
+
+const Environment& AdminDesk::environment() const {
+  return process_environment();
 }
 
 Result<Decision> AdminDesk::peek(const Plan& plan, TimeNs now) {

@@ -7,6 +7,7 @@
 // Made and ended by the main thread. A slow query holds up other admin calls, never the data plane or its records.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -32,9 +33,11 @@ class AdminDesk final : public AdminHost {
     std::function<std::shared_ptr<const ConsumerSnapshot>()> consumers;
     std::function<ReloadOutcome(std::string_view why)> reload;
     std::function<void()> records_changed;
+    std::function<std::shared_ptr<const PolicyState>()> policy_state;
+    std::function<ReloadOutcome()> overrides_changed;
   };
   static Result<std::unique_ptr<AdminDesk>> open(Parts parts);
-  AdminDesk(Parts parts, Store store);
+  AdminDesk(Parts parts, Store store, Store long_store);
   ~AdminDesk() override;
 
   AdminWork& work() { return work_; }
@@ -51,12 +54,21 @@ class AdminDesk final : public AdminHost {
   Guard& guard() override { return parts_.guard; }
   ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
   void records_changed() override { parts_.records_changed(); }
+  ReloadOutcome overrides_changed() override { return parts_.overrides_changed(); }
+  std::shared_ptr<const PolicyState> policy_state() const override { return parts_.policy_state(); }
+  const Environment& environment() const override;
+  std::optional<LimitUse> limit_use(std::string_view) const override { return std::nullopt; }
+  bool start_long_work(AdminWork::Piece piece) override { return long_work_.push(std::move(piece)); }
+  bool stopping() const override { return stopping_; }
 
   Parts parts_;
   Store store_;
   AdminRouter router_;
   AdminWork work_;
-  std::unique_ptr<Background> thread_;
+  Store long_store_;  // of the thread for work of many seconds
+  AdminWork long_work_;
+  std::atomic<bool> stopping_{false};
+  std::unique_ptr<Background> thread_, long_thread_;
 };
 
 }  // namespace weir

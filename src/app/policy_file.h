@@ -14,6 +14,9 @@
 
 namespace weir {
 
+// Nothing for an empty path.
+Result<std::string> read_policy_text(const std::string& path);
+
 // The policy of a file, or the built-in one for an empty path. An unreadable file is an Error; an invalid one a result
 // without policy.
 Result<LoadedPolicy> load_policy_file(const std::string& path);

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "app/command_keys.h"
@@ -54,29 +52,6 @@ Server::~Server() {
   shut_down();
 }
 
-Result<void> Server::load_first_policy(const ServeOptions& options) {
-  config_path_ = options.config;
-  Result<LoadedPolicy> loaded = load_policy_file(config_path_);
-  if (!loaded) return std::unexpected(loaded.error());
-  print_diagnostics(*loaded);
-  if (!loaded->policy) return fail(config_path_ + " is not valid; nothing was started");
-  std::optional<ListenerTls> tls = load_listener_tls(*loaded->policy, config_path_, Clock().now());
-  if (!tls) return fail("the TLS files of " + config_path_ + " cannot be used; nothing was started");
-  tls_ = std::move(*tls);
-  auto policy = std::make_shared<Policy>(*loaded->policy);
-  if (!options.data.empty()) policy->data = options.data;
-  policy_ = policy;
-  facts_.built_in_policy = config_path_.empty();
-  facts_.data = policy_->data;
-  if (!config_path_.empty()) {
-    std::error_code ignored;
-    config_loaded_ = {std::filesystem::last_write_time(config_path_, ignored),
-                      std::filesystem::file_size(config_path_, ignored)};
-  }
-  configured_data_ = loaded->policy->data;
-  return {};
-}
-
 Result<void> Server::open_data() {
   Result<DirectoryLock> lock = lock_directory(policy_->data);
   if (!lock) return std::unexpected(lock.error());
@@ -87,6 +62,7 @@ Result<void> Server::open_data() {
   Result<Store> store = Store::open(policy_->data, {.create = true});
   if (!store) return std::unexpected(store.error());
   store_ = std::make_unique<Store>(std::move(*store));
+  take_overrides();
   return {};
 }
 
@@ -131,17 +107,6 @@ Result<void> Server::make_first_keys() {
   access_ = std::make_unique<AdminAccess>(std::move(admin_token));
   api_.access = access_.get();
   return {};
-}
-
-std::shared_ptr<const Ruleset> Server::compile(std::vector<std::string>& identities, const Policy* before) {
-  learned_.outputs.set_options({.quantile = policy_->reservation.quantile, .warmup = policy_->reservation.warmup});
-  return Ruleset::compile(
-      policy_,
-      [&](const CounterSpec& spec) {
-        identities.push_back(spec.identity);
-        return counters_->define(spec);
-      },
-      secrets_.subjects, before);
 }
 
 // Before anything is created: the likeliest mistake of a first start is a port that is taken.
@@ -218,7 +183,13 @@ Result<void> Server::open_admin() {
                                     [this] {
                                       poll_soon_ = true;
                                       background_->wake();
-                                    }});
+                                    },
+                                .policy_state =
+                                    [this] {
+                                      const MutexLock lock(policy_mutex_);
+                                      return policy_state_;
+                                    },
+                                .overrides_changed = [this] { return reload_overrides(); }});
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   api_.router = &admin_->router();
@@ -303,76 +274,6 @@ void Server::shut_down() {
   }
   resolver_.reset();  // no answer may come to a loop that is gone
   workers_.clear();   // cuts what is left; its settlements are journalled and booked at the next start
-}
-
-// --- reload
-// -----------------------------------------------------------------------------------------------------------
-
-ReloadOutcome Server::reload(std::string_view why) {
-  const MutexLock lock(policy_mutex_);
-  ReloadOutcome outcome{.loaded = false, .version = policy_->version, .diagnostics = {}};
-  if (config_path_.empty()) {
-    log_event(LogLevel::kInfo, clock_->now(), "nothing to reload: the built-in policy is in use", {});
-    outcome.loaded = true;
-    return outcome;
-  }
-  Result<LoadedPolicy> loaded = load_policy_file(config_path_);
-  if (loaded) {
-    print_diagnostics(*loaded);
-    outcome.diagnostics = loaded->diagnostics;
-  }
-  const auto refused = [&](const std::string& because) {
-    log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays",
-              {{"file", config_path_}, {"because", because}});
-    if (outcome.diagnostics.empty()) {
-      outcome.diagnostics.push_back({.file = config_path_, .message = because});
-    }
-    return outcome;
-  };
-  if (!loaded || !loaded->policy) return refused(loaded ? "it is not valid" : loaded.error().message);
-  auto policy = std::make_shared<Policy>(*loaded->policy);
-  const bool moved = policy->data != configured_data_;
-  const std::vector<std::string> later = keep_what_needs_a_restart(*policy_, *policy);
-  const std::optional<ListenerTls> tls = load_listener_tls(*policy, config_path_, clock_->now());
-  if (!tls) return refused("its TLS files cannot be used");
-  for (const std::string& what : later) {
-    log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", what}});
-  }
-  if (moved) log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", "data"}});
-  const std::shared_ptr<const Policy> before = std::exchange(policy_, policy);
-  std::vector<std::string> identities;
-  const auto rules = rules_ = compile(identities, before.get());
-  snapshot_wanted_ = true;  // counters may have new names
-  for (const std::string& identity : identities) {
-    if (std::find(counter_identities_.begin(), counter_identities_.end(), identity) == counter_identities_.end()) {
-      log_event(LogLevel::kInfo, clock_->now(), "counter starts at zero", {{"counter", identity}});
-    }
-  }
-  counter_identities_ = std::move(identities);
-  for (auto& worker : workers_) {
-    worker->use_rules(rules);
-    worker->use_tls(tls->data, tls->admin);
-  }
-  log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
-            {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
-  outcome.loaded = true;
-  outcome.version = policy_->version;
-  return outcome;
-}
-
-// A file is loaded once it has stayed as it is from one poll to the next and is not empty: an editor that truncates and
-// then writes must not put half a policy, or none, in force.
-void Server::poll_config() {
-  if (config_path_.empty()) return;
-  std::error_code error;
-  const FileState seen{std::filesystem::last_write_time(config_path_, error),
-                       std::filesystem::file_size(config_path_, error)};
-  if (error || seen == config_loaded_) return;
-  if (seen == config_seen_ && seen.size > 0) {
-    config_loaded_ = seen;
-    reload("file changed");
-  }
-  config_seen_ = seen;
 }
 
 // --- background
@@ -476,6 +377,7 @@ void Server::poll_directory() {
     const MutexLock lock(policy_mutex_);
     consumers_ = *consumers;
   }
+  reload_overrides();
   for (auto& worker : workers_) {
     worker->use_consumers(*consumers);
     worker->use_kills(*kills);

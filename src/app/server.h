@@ -14,6 +14,7 @@
 
 #include "app/admin_desk.h"
 #include "app/policy_file.h"
+#include "app/policy_source.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "counters/local.h"
@@ -70,7 +71,15 @@ class Server {
   std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before)
       WEIR_REQUIRES(policy_mutex_);
   std::shared_ptr<const Policy> current_policy() const WEIR_EXCLUDES(policy_mutex_);
+  void take_overrides() WEIR_UNCHECKED_LOCKING;
+  void note_overrides(const PolicyState& state) WEIR_REQUIRES(policy_mutex_);
+  void put_in_force(std::shared_ptr<const Policy> policy, std::shared_ptr<PolicyState> state)
+      WEIR_REQUIRES(policy_mutex_);
   ReloadOutcome reload(std::string_view why) WEIR_EXCLUDES(policy_mutex_);
+  // If the store has other ones than those in force.
+  ReloadOutcome reload_overrides() WEIR_EXCLUDES(policy_mutex_);
+  // `known`: the file's text is as it was.
+  ReloadOutcome reload_locked(std::string_view why, const PolicyState* known) WEIR_REQUIRES(policy_mutex_);
   Result<void> open_admin() WEIR_UNCHECKED_LOCKING;
   void start_background() WEIR_UNCHECKED_LOCKING;
   bool tick();
@@ -98,6 +107,8 @@ class Server {
   std::vector<int> listeners_;
   int admin_listener_ = -1;
   std::shared_ptr<const Policy> policy_ WEIR_GUARDED_BY(policy_mutex_);
+  PolicySource source_ WEIR_GUARDED_BY(policy_mutex_);
+  std::shared_ptr<const PolicyState> policy_state_ WEIR_GUARDED_BY(policy_mutex_) = std::make_shared<PolicyState>();
   std::shared_ptr<const Ruleset> rules_ WEIR_GUARDED_BY(policy_mutex_);
   std::shared_ptr<const ConsumerSnapshot> consumers_ WEIR_GUARDED_BY(policy_mutex_);
   mutable Mutex policy_mutex_;  // reload comes from a signal and from the file watch

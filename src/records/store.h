@@ -22,6 +22,7 @@
 #include "model/consumer.h"
 #include "model/decision.h"
 #include "model/kill_switch.h"
+#include "model/override.h"
 #include "model/usage.h"
 #include "records/audit_chain.h"
 #include "records/directory.h"
@@ -81,6 +82,26 @@ struct RefusalHour {
   bool operator==(const RefusalHour&) const = default;
 };
 
+// One change of overrides. Empty: there is none.
+struct OverrideChange {
+  Override::Kind kind = Override::Kind::kLimit;
+  std::string name;
+  std::string before, after;  // as JSON
+};
+enum class OverrideOutcome : std::uint8_t { kDone, kChangedMeanwhile, kTooMany };
+
+// What a limit in shadow mode would have refused of a key.
+struct ShadowCount {
+  std::string limit, key;
+  std::int64_t count = 0;
+};
+inline constexpr std::size_t kMaxRefusalGroups = 10'000;
+
+struct NamedCount {
+  std::string name;
+  std::int64_t count = 0;
+};
+
 // How far the ledger has read a journal segment.
 struct DrainPosition {
   std::uint64_t sequence = 0;
@@ -109,6 +130,9 @@ class Store {
   // False if there is none. Revoking again changes nothing.
   Result<bool> revoke_consumer(std::string_view name, const Change& change = {});
   Result<std::shared_ptr<const ConsumerSnapshot>> load_directory();
+  // Active ones, by name of the tier or tenant; empty for those without.
+  Result<std::vector<NamedCount>> consumers_by_tier();
+  Result<std::vector<NamedCount>> consumers_by_tenant();
   // Changes whenever consumers, settings or kill switches change, in whatever process. Cheap enough for four times a
   // second.
   Result<std::uint64_t> data_version();
@@ -119,6 +143,15 @@ class Store {
   // False if it was not set.
   Result<bool> clear_kill_switch(KillSwitch::Kind kind, std::string_view name, const Change& change);
   Result<std::vector<KillSwitch>> kill_switches();  // by kind and name
+
+  // --- overrides ----------------------------------------------------------------------------------------------------
+  Result<std::vector<Override>> overrides();  // by kind and name, at most kMaxOverrides
+  // All of them or none, each with an audit row: none when one is not as it was `before`, or when there were too many.
+  Result<OverrideOutcome> change_overrides(std::span<const OverrideChange> changes, const Change& change);
+  // Audit rows of such changes, newest first.
+  Result<std::vector<AuditRow>> override_changes(TimeNs since, TimeNs until, std::int64_t most, std::int64_t skip = 0);
+  // By limit, the largest first; hours that began in [since, until).
+  Result<std::vector<ShadowCount>> shadow_refusals(TimeNs since, TimeNs until);
 
   // --- settings -----------------------------------------------------------------------------------------------------
   Result<std::optional<std::string>> setting(std::string_view name);
