@@ -65,18 +65,6 @@ Result<void> decode(const std::vector<std::string_view>& parts, std::vector<std:
 
 }  // namespace
 
-const char* to_string(AdminRole role) {
-  switch (role) {
-    case AdminRole::kNone:
-      return "none";
-    case AdminRole::kViewer:
-      return "viewer";
-    case AdminRole::kAdmin:
-      break;
-  }
-  return "admin";
-}
-
 Reply admin_json(std::string body, int status) {
   return {.status = status, .content_type = "application/json", .headers = {}, .body = std::move(body)};
 }

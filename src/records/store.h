@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/admin_token.h"
 #include "model/consumer.h"
 #include "model/decision.h"
 #include "model/kill_switch.h"
@@ -71,6 +72,12 @@ inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
 inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
 
+struct StoredAdminToken {
+  AdminToken token;
+  KeyHash hash;
+};
+inline constexpr std::size_t kMaxAdminTokens = 200;
+
 // How far the ledger has read a journal segment.
 struct DrainPosition {
   std::uint64_t sequence = 0;
@@ -109,6 +116,12 @@ class Store {
   // False if it was not set.
   Result<bool> clear_kill_switch(KillSwitch::Kind kind, std::string_view name, const Change& change);
   Result<std::vector<KillSwitch>> kill_switches();  // by kind and name
+
+  // --- tokens of the admin API --------------------------------------------------------------------------------------
+  // An error if the name is taken or there are kMaxAdminTokens.
+  Result<void> create_admin_token(const AdminToken& token, const KeyHash& hash, const Change& change);
+  Result<bool> revoke_admin_token(std::string_view name, const Change& change);  // false if there is none
+  Result<std::vector<StoredAdminToken>> admin_tokens();                          // by name
 
   // --- settings -----------------------------------------------------------------------------------------------------
   Result<std::optional<std::string>> setting(std::string_view name);
