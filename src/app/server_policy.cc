@@ -119,6 +119,7 @@ ReloadOutcome Server::reload_locked(std::string_view why, const PolicyState* kno
   const auto refused = [&](const std::string& because) {
     log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays",
               {{"file", config_path_}, {"because", because}});
+    note_policy(because);
     if (outcome.diagnostics.empty()) {
       outcome.diagnostics.push_back({.file = config_path_, .message = because});
     }
@@ -138,9 +139,15 @@ ReloadOutcome Server::reload_locked(std::string_view why, const PolicyState* kno
   for (auto& worker : workers_) worker->use_tls(tls->data, tls->admin);
   log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
+  note_policy({});
   outcome.loaded = true;
   outcome.version = policy_->version;
   return outcome;
+}
+
+void Server::note_policy(const std::string& refused) {
+  const MutexLock lock(reason_mutex_);
+  policy_fault_ = {.reason = refused, .since = refused.empty() ? 0 : clock_->now()};
 }
 
 // A file is loaded once it has stayed as it is from one poll to the next and is not empty: an editor that truncates and
