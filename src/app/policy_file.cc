@@ -1,5 +1,6 @@
 #include "app/policy_file.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -23,6 +24,15 @@ Result<LoadedPolicy> load_policy_file(const std::string& path) {
                        const char* value = std::getenv(std::string(name).c_str());
                        return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
                      });
+}
+
+Result<std::shared_ptr<const Policy>> load_usable_policy(const std::string& path) {
+  const auto loaded = load_policy_file(path);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (loaded->policy) return loaded->policy;
+  const auto first = std::find_if(loaded->diagnostics.begin(), loaded->diagnostics.end(),
+                                  [](const Diagnostic& diagnostic) { return diagnostic.error; });
+  return fail(to_string(*first) + "; `weir check` lists everything");
 }
 
 void print_diagnostics(const LoadedPolicy& loaded) {
