@@ -1,5 +1,6 @@
 #include "app/policy_file.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -24,6 +25,15 @@ Result<LoadedPolicy> load_policy_file(const std::string& path) {
   const Result<std::string> text = read_policy_text(path);
   if (!text) return std::unexpected(text.error());
   return load_policy(*text, path.empty() ? "built-in policy" : path, process_environment());
+}
+
+Result<std::shared_ptr<const Policy>> load_usable_policy(const std::string& path) {
+  const auto loaded = load_policy_file(path);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (loaded->policy) return loaded->policy;
+  const auto first = std::find_if(loaded->diagnostics.begin(), loaded->diagnostics.end(),
+                                  [](const Diagnostic& diagnostic) { return diagnostic.error; });
+  return fail(to_string(*first) + "; `weir check` lists everything");
 }
 
 void print_diagnostics(const LoadedPolicy& loaded) {
