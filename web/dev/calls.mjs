@@ -144,7 +144,7 @@ export const calls = [
   }],
   ['POST', '/keys', ({ state, body }) => {
     if (find(state, body.name)) return problem(409, `There is a key named ${body.name}.`);
-    const key = { tenant: 'default', user: '', tier: 'free', kind: 'user', metadata: {}, ...body, status: 'active', created_at: iso(Date.now()), trust: 1, last_24h: { requests: 0, tokens: 0, usd_micros: 0, refused: 0 } };
+    const key = { tenant: 'default', user: '', tier: 'free', kind: 'agent', metadata: {}, ...body, status: 'active', created_at: iso(Date.now()), trust: 1, last_24h: { requests: 0, tokens: 0, usd_micros: 0, refused: 0 } };
     state.keys.push(key);
     state.live.send('changed', { what: 'keys', version });
     return { status: 201, body: { ...shown(key), key: `weir_${hex(24)}_${hex(6)}` } };

@@ -23,7 +23,7 @@ const uses = ['support-bot', 'search', 'crm-sync', 'ide-plugin', 'batch-labels',
 export function makeKeys(many, now = Date.now()) {
   const keys = [];
   const add = (name, more) => keys.push({
-    name, tenant: pick(tenantWords), user: '', tier: pick(tiersList), kind: 'user', status: 'active', metadata: {},
+    name, tenant: pick(tenantWords), user: '', tier: pick(tiersList), kind: 'agent', status: 'active', metadata: {},
     created_at: iso(now - between(0, 400) * 86_400_000 - between(0, 86_400_000)), trust: 1,
     last_24h: { requests: 0, tokens: 0, usd_micros: 0, refused: 0 }, ...more,
   });
@@ -32,7 +32,7 @@ export function makeKeys(many, now = Date.now()) {
   });
   add('demo', { tenant: 'default', tier: 'free', last_24h: used(42, 9) });
   add('acme-support-bot', { tenant: 'acme', tier: 'enterprise', kind: 'service', metadata: { team: 'Customer care', lineage: 'required' }, last_24h: used(48_210, 3120) });
-  add('northwind-crm-sync', { tenant: 'northwind', tier: 'pro', kind: 'service', trust: 0.62, metadata: { overrides: { tokens: '80k/1m' } }, last_24h: used(22_904, 811) });
+  add('northwind-crm-sync', { tenant: 'northwind', tier: 'pro', kind: 'service', trust: 0.62, metadata: { requestsPerMinute: 240 }, last_24h: used(22_904, 811) });
   add('qa-agent-nightly', { tenant: 'globex', tier: 'pro', kind: 'agent', trust: 0.5, last_24h: used(9120, 1430) });
   add('markup-key', { tenant: kMarkup, user: '<script>document.title="hacked"</script>', tier: 'free', metadata: { note: kMarkup, '<b>bold</b>': '"><svg onload=alert(1)>' }, last_24h: used(310, 12) });
   for (let i = keys.length; i < many; ++i) {
@@ -40,7 +40,7 @@ export function makeKeys(many, now = Date.now()) {
     const name = person ? `${pick(firstNames)}.${pick(firstNames)}-${i}` : `${pick(tenantWords)}-${pick(uses)}-${i}`;
     const requests = random() < 0.35 ? 0 : skewed(12_000);
     add(name, {
-      user: person ? `${name.split('-')[0]}@example.com` : '', kind: person ? 'user' : pick(['service', 'agent']),
+      user: person ? `${name.split('-')[0]}@example.com` : '', kind: person ? 'human' : pick(['service', 'agent']),
       tier: random() < 0.8 ? 'free' : pick(tiersList), status: random() < 0.03 ? 'revoked' : 'active',
       trust: random() < 0.03 ? between(50, 95) / 100 : 1, last_24h: used(requests, random() < 0.2 ? skewed(requests / 4 + 1) : 0),
     });
@@ -52,20 +52,18 @@ export const limits = [
   { name: 'requests', layer: 'rate', meter: 'requests', window: '1m', per: ['caller'], amounts: { free: 20, pro: 120, enterprise: 2000, internal: 600 }, reset: 60 },
   { name: 'tokens', layer: 'budget', meter: 'tokens', window: '1m', per: ['caller'], amounts: { free: 20_000, pro: 200_000, enterprise: 2_000_000, internal: 500_000 }, reset: 60 },
   { name: 'daily-tokens', layer: 'budget', meter: 'tokens', window: 'day', per: ['caller'], amounts: { free: 400_000, pro: 8_000_000, enterprise: 120_000_000, internal: 20_000_000 }, reset: 40_000 },
-  { name: 'spend', layer: 'spend', meter: 'usd', window: 'month', per: ['tenant'], amounts: { free: 5, pro: 250, enterprise: 12_000, internal: 900 }, reset: 900_000 },
-  { name: 'tenant-fair', layer: 'fairness', meter: 'tokens', window: '1m', per: ['tenant'], amounts: { free: 500_000, pro: 900_000, enterprise: 4_000_000, internal: 900_000 }, reset: 60, mode: 'shadow' },
-  { name: 'concurrency', layer: 'concurrency', meter: 'concurrency', window: null, per: ['caller'], amounts: { free: 2, pro: 10, enterprise: 80, internal: 40 }, reset: null },
+  { name: 'spend', layer: 'budget', meter: 'usd', window: 'month', per: ['tenant'], amounts: { free: 5, pro: 250, enterprise: 12_000, internal: 900 }, reset: 900_000 },
+  { name: 'tenant-fair', layer: 'budget', meter: 'tokens', window: '1m', per: ['tenant'], amounts: { free: 500_000, pro: 900_000, enterprise: 4_000_000, internal: 900_000 }, reset: 60, mode: 'shadow' },
+  { name: 'concurrency', layer: 'rate', meter: 'concurrency', window: null, per: ['caller'], amounts: { free: 2, pro: 10, enterprise: 80, internal: 40 }, reset: null },
 ];
 
-export const layers = ['rate', 'budget', 'spend', 'breaker', 'concurrency'];
-
 export function sentenceOf(row) {
-  switch (row.layer) {
+  switch (row.layer === 'breaker' ? 'breaker' : row.limit) {
     case 'breaker':
       return `${row.key} made the same call ${row.used} times within 5 minutes (${row.evidence}); the breaker "${row.limit}" opened for ${row.retry_after} s.`;
     case 'spend':
       return `Tenant ${row.per.tenant} has spent $${row.used} of $${row.allowed} this month; this request would have cost about $${row.requested}.`;
-    case 'rate':
+    case 'requests':
       return `${row.key} sent ${row.used} requests within a minute and may send ${row.allowed}; room for the next one comes in ${row.retry_after} s.`;
     case 'concurrency':
       return `${row.key} has ${row.used} requests in flight and may have ${row.allowed}.`;
@@ -76,15 +74,15 @@ export function sentenceOf(row) {
 
 export function makeRefusal(keys, time, version = 'c0ffee12') {
   const key = random() < 0.1 ? keys[4] ?? keys[0] : pick(keys.slice(0, 60));
-  const layer = pick(['rate', 'rate', 'budget', 'budget', 'budget', 'spend', 'breaker', 'concurrency']);
-  const limit = layer === 'breaker' ? pick(['repeats', 'tool_errors', 'failed_prompts']) : layer === 'rate' ? 'requests' : layer === 'budget' ? pick(['tokens', 'daily-tokens']) : layer === 'spend' ? 'spend' : 'concurrency';
+  const limit = pick(['requests', 'requests', 'requests', 'tokens', 'tokens', 'daily-tokens', 'spend', 'concurrency', 'repeats', 'tool_errors']);
+  const layer = limits.find((one) => one.name === limit)?.layer ?? 'breaker';
   const amount = limits.find((one) => one.name === limit)?.amounts[key.tier] ?? 5;
-  const used = layer === 'spend' ? (amount * 0.998).toFixed(2) : Math.floor(amount * (0.96 + random() * 0.04));
+  const used = limit === 'spend' ? (amount * 0.998).toFixed(2) : Math.floor(amount * (0.96 + random() * 0.04));
   const row = {
     time: iso(time), request_id: hex(32), key: key.name, event: layer === 'breaker' ? 'broken' : 'refused', layer, limit,
-    per: layer === 'spend' ? { tenant: key.tenant } : { caller: key.name }, used, reserved: layer === 'budget' ? Math.floor(amount * 0.02) : 0,
-    requested: layer === 'budget' ? between(900, 4000) : layer === 'spend' ? '0.04' : 1, allowed: amount,
-    retry_after: layer === 'spend' ? between(40_000, 900_000) : layer === 'breaker' ? 30 : between(1, 58), count: random() < 0.06 ? between(21, 400) : 1,
+    per: limit === 'spend' ? { tenant: key.tenant } : { caller: key.name }, used, reserved: limit.includes('tokens') ? Math.floor(amount * 0.02) : 0,
+    requested: limit.includes('tokens') ? between(900, 4000) : limit === 'spend' ? '0.04' : 1, allowed: amount,
+    retry_after: limit === 'spend' ? between(40_000, 900_000) : layer === 'breaker' ? 30 : between(1, 58), count: random() < 0.06 ? between(21, 400) : 1,
     evidence: layer === 'breaker' ? pick(['search_orders {"id":"A-1041"}', 'send_email failed 5 times: 550 mailbox unavailable', kMarkup]) : '',
     config_version: version, user: key.user, tool: layer === 'breaker' ? pick(['search_orders', 'send_email', 'run_sql']) : '',
     run: random() < 0.5 ? `run-${hex(8)}` : '', agent: random() < 0.5 ? pick(['planner', 'researcher', 'writer']) : '',

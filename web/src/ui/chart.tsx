@@ -19,7 +19,11 @@ function cssColor(color: ChartSeries['color'], at: number): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-const fade = (color: string, percent: number): string => `color-mix(in srgb, ${color} ${percent}%, transparent)`;
+// Opaque, so that what is stacked in front does not take the colour of what is behind.
+const fade = (color: string, percent: number): string => {
+  const surface = getComputedStyle(document.documentElement).getPropertyValue('--surface').trim();
+  return `color-mix(in srgb, ${color} ${percent}%, ${surface})`;
+};
 
 // Adds up series from the first to the last, so that each is drawn on top of those before.
 function stack(series: ChartSeries[]): (number | null)[][] {
@@ -62,7 +66,7 @@ export function Chart({ label, times, series, format = short, stacked = false, h
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top > 0 ? top * 1.08 : 1)] } },
       axes: [
-        { ...axis, grid: { show: false }, size: 28, space: 70,
+        { ...axis, grid: { show: false }, size: 24, space: 70,
           values: (_, splits) => splits.map((s) => (step === 'day' ? day(s * 1000) : clock(s * 1000).slice(0, step === 'hour' ? 5 : 8))) },
         { ...axis, size: 52, space: 34, values: (_, splits) => splits.map((v) => formatted.current(v)) },
       ],
@@ -72,7 +76,7 @@ export function Chart({ label, times, series, format = short, stacked = false, h
           const color = cssColor(s.color, i);
           return {
             label: s.name, stroke: color, width: 1.5, dash: s.dash ? [5, 4] : undefined, points: { show: false },
-            fill: s.dash ? undefined : fade(color, stacked ? 55 : 12),
+            fill: s.dash ? undefined : fade(color, stacked ? 45 : 12),
             ...(bars ? { paths: uPlot.paths.bars!({ size: [0.72, 40], radius: 0.12 }), fill: fade(color, 85), width: 0 } : {}),
           };
         }),

@@ -31,10 +31,10 @@ export function Table<Row>({ label, rows, columns, rowKey, href, sort, onSort, d
           <tr>
             {columns.map((column) => (
               <th key={column.head} scope="col" class={of(column)}
-                aria-sort={column.sort && sort === column.sort ? 'descending' : undefined}>
+                aria-sort={column.sort && sort === column.sort ? (column.sort === 'name' ? 'ascending' : 'descending') : undefined}>
                 {column.sort && onSort
                   ? <button type="button" class="sort" onClick={() => onSort(column.sort!)}>{column.head}
-                    {sort === column.sort && <Icon name="down" size={12} />}</button>
+                    {sort === column.sort && <Icon name={column.sort === 'name' ? 'up' : 'down'} size={12} />}</button>
                   : <span class={column.hideHead ? 'hidden' : undefined}>{column.head}</span>}
               </th>
             ))}
