@@ -5,6 +5,7 @@
 #include "api/admin_entry.h"
 #include "api/limits_json.h"
 #include "api/models.h"
+#include "api/page.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
 
@@ -124,6 +125,9 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
       return;
     case TargetKind::kMetrics:
       events.on_reply(metrics(services));
+      return;
+    case TargetKind::kPage:
+      events.on_reply(page_reply(request.head));
       return;
     case TargetKind::kAdmin:
       return administer(services, request, events);

@@ -151,9 +151,9 @@ std::string serialize(const Reply& reply, bool head_request, bool keep_alive, in
   std::string out;
   out.reserve(256 + reply.headers.size() + reply.body.size());
   append_status_line(out, reply.status);
-  if (!reply.body.empty() || reply.status != 204) {
-    if (!reply.content_type.empty() && !reply.body.empty()) append_header(out, "content-type", reply.content_type);
-    if (reply.status != 204) append_header(out, "content-length", static_cast<std::int64_t>(reply.body.size()));
+  if (!reply.content_type.empty() && !reply.body.empty()) append_header(out, "content-type", reply.content_type);
+  if (reply.status != 204 && reply.status != 304) {
+    append_header(out, "content-length", static_cast<std::int64_t>(reply.body.size()));
   }
   out += reply.headers;
   if (reply.close || !keep_alive) {

@@ -80,6 +80,8 @@ Target find_admin_target(std::string_view method, std::string_view path) {
   if (path.starts_with("/admin/")) {
     return {.kind = TargetKind::kAdmin, .route = "/admin", .allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"};
   }
+  if (path == "/") return own(TargetKind::kPage, "/");
+  if (path.starts_with("/assets/")) return own(TargetKind::kPage, "/assets");
   return {};
 }
 

@@ -26,6 +26,7 @@ enum class TargetKind : std::uint8_t {
   kSchema,
   kMetrics,
   kAdmin,  // /admin/*: the admin API
+  kPage,   // the dashboard's files
   kServerOptions /* OPTIONS * */,
   kNone,
 };

@@ -49,6 +49,9 @@ TEST(TargetTest, DotsAreFoundHoweverTheyAreWritten) {
 TEST(TargetTest, RoutesOfTheAdminListener) {
   EXPECT_EQ(find_admin_target("GET", "/metrics").kind, TargetKind::kMetrics);
   EXPECT_EQ(find_admin_target("GET", "/readyz").kind, TargetKind::kReady);
+  EXPECT_EQ(find_admin_target("GET", "/").kind, TargetKind::kPage);
+  EXPECT_EQ(find_admin_target("GET", "/assets/index-Ab12.js").kind, TargetKind::kPage);
+  EXPECT_EQ(find_admin_target("GET", "/index.html").kind, TargetKind::kNone);
   EXPECT_EQ(find_admin_target("POST", "/v1/chat/completions").kind, TargetKind::kNone);
 }
 
