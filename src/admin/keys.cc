@@ -29,7 +29,7 @@ double trust_of(AdminContext& call, const Consumer& consumer) {
          1000.0;
 }
 
-void write(JsonWriter& json, AdminContext& call, const Consumer& c, const ConsumerUse& use, std::string_view key = {}) {
+void write(JsonWriter& json, AdminContext& call, const Consumer& c, const RecentUse& use, std::string_view key = {}) {
   json.begin_object();
   if (!key.empty()) json.key("key").string(key);
   json.key("name").string(c.name).key("tenant").string(c.tenant).key("user").string(c.user);

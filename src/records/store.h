@@ -121,13 +121,13 @@ struct ConsumerQuery {
   std::string cursor;    // `next` of the page before, with the same query
   std::size_t page_size = 100;
 };
-struct ConsumerUse {
+struct RecentUse {
   std::int64_t requests = 0, tokens = 0, usd_micros = 0, refused = 0;
 };
 struct ConsumerPage {
   struct Row {
     Consumer consumer;
-    ConsumerUse use;
+    RecentUse use;
   };
   std::vector<Row> rows;
   std::int64_t total = 0;  // of all pages
@@ -175,7 +175,7 @@ class Store {
   // An error if the cursor is not one of this query.
   Result<ConsumerPage> consumer_page(const ConsumerQuery& query);
   // In the order of the names; `since` as in ConsumerQuery.
-  Result<std::vector<ConsumerUse>> use_of_keys(std::span<const std::string> names, TimeNs since);
+  Result<std::vector<RecentUse>> use_of_keys(std::span<const std::string> names, TimeNs since);
   Result<std::shared_ptr<const ConsumerSnapshot>> load_directory();
   // Active ones, by name of the tier or tenant; empty for those without.
   Result<std::vector<NamedCount>> consumers_by_tier();

@@ -102,7 +102,7 @@ std::string page_sql(Sort sort) {
 
 }  // namespace
 
-Result<std::vector<ConsumerUse>> Store::use_of_keys(std::span<const std::string> names, TimeNs since) {
+Result<std::vector<RecentUse>> Store::use_of_keys(std::span<const std::string> names, TimeNs since) {
   std::string list;
   JsonWriter json(list);
   json.begin_array();
@@ -120,10 +120,10 @@ Result<std::vector<ConsumerUse>> Store::use_of_keys(std::span<const std::string>
   if (!used || !refused) return impl_->error("cannot read sums of the ledger");
   Binder(used).text(list).number(hour_of(since));
   Binder(refused).text(list).number(hour_of(since));
-  std::vector<ConsumerUse> all(names.size());
+  std::vector<RecentUse> all(names.size());
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = used.step()) == Statement::kRow) {
-    ConsumerUse& use = all.at(static_cast<std::size_t>(used.integer(0)));
+    RecentUse& use = all.at(static_cast<std::size_t>(used.integer(0)));
     use.requests = used.integer(1);
     use.tokens = used.integer(2);
     use.usd_micros = used.integer(3);
