@@ -77,7 +77,7 @@ Result<bool> run(const RecommendCommand& command, const CommandContext& context)
   (*trial)->finish();
   progress.clear();
   Recommendation r{.policy = **policy, .book = book, .trial = **trial, .excluded = left_out};
-  r.notes = notes_on(**policy, book, rows->excluded, left_out);
+  r.notes = notes_on(**policy, book, **trial, rows->excluded, left_out);
   if (!command.against.empty()) r.current = compare(**policy, book);
   print(output(context), command, r);
   return true;

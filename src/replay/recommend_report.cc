@@ -132,8 +132,8 @@ std::string counted(std::int64_t count, std::string_view what) {
   return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
 }
 
-std::vector<std::string> notes_on(const Policy& policy, const UseBook& book, const Exclusions& exclusions,
-                                  std::int64_t excluded) {
+std::vector<std::string> notes_on(const Policy& policy, const UseBook& book, const Trial& trial,
+                                  const Exclusions& exclusions, std::int64_t excluded) {
   std::vector<std::string> notes;
   const DurationNs seen = book.last() - book.first();
   if (seen < kEnoughSeen) {
@@ -149,8 +149,16 @@ std::vector<std::string> notes_on(const Policy& policy, const UseBook& book, con
                                   seen < kHour ? "hour" : "day", seen < kHour ? "hour or day" : "day"));
     }
   }
-  for (const GroupUse& group : book.groups()) {
+  for (std::size_t at = 0; at < book.groups().size(); ++at) {
+    const GroupUse& group = book.groups()[at];
     const std::string name = one_line(group.tier + " " + group.kind);
+    if (const Choice& last = trial.choices(at).back(); static_cast<double>(last.refused) > accepted_refusals(group)) {
+      notes.push_back(fmt::format(
+          "{}: even {} times p95 would refuse {:.1f}% of the requests, all of them of {}, "
+          "who use far more than the rest: they need a tier of their own",
+          name, kMultiples.back(), 100 * static_cast<double>(last.refused) / static_cast<double>(group.requests),
+          counted(last.consumers, "consumer")));
+    }
     if (group.consumers < kEnoughConsumers) {
       notes.push_back(fmt::format("{}: only {}, too few for quantiles over consumers; single habits decide", name,
                                   counted(group.consumers, "consumer")));

@@ -29,8 +29,8 @@ struct Recommendation {
 };
 
 // What a reader must know before believing the figures: sentences.
-std::vector<std::string> notes_on(const Policy& policy, const UseBook& book, const Exclusions& exclusions,
-                                  std::int64_t excluded);
+std::vector<std::string> notes_on(const Policy& policy, const UseBook& book, const Trial& trial,
+                                  const Exclusions& exclusions, std::int64_t excluded);
 
 std::string counted(std::int64_t count, std::string_view what);  // "1 request", "2,000 requests"
 std::string recommendation_json(const Recommendation& r);

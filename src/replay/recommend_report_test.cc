@@ -73,7 +73,7 @@ struct Whole {
       : rows(std::move(all)),
         book(book_of(*policy, rows)),
         trial(tried(*policy, book, rows)),
-        r{.policy = *policy, .book = book, .trial = *trial, .notes = notes_on(*policy, book, {}, 0)} {}
+        r{.policy = *policy, .book = book, .trial = *trial, .notes = notes_on(*policy, book, *trial, {}, 0)} {}
 };
 
 bool has(const std::vector<std::string>& notes, std::string_view words) {
@@ -104,9 +104,15 @@ TEST(Notes, SayWhatWasLeftOutAndWhatLimitsCutOff) {
   const Whole whole(std::vector<Used>(1));
   Exclusions exclusions;
   exclusions.note({.event = AuditEvent::kRefused, .count = 1'234});
-  const auto notes = notes_on(*whole.policy, whole.book, exclusions, 2);
+  const auto notes = notes_on(*whole.policy, whole.book, *whole.trial, exclusions, 2);
   EXPECT_TRUE(has(notes, "2 requests left out"));
   EXPECT_TRUE(has(notes, "1,234 requests refused meanwhile"));
+}
+
+TEST(Notes, SayWhoHasOutgrownTheTierWhenNoMultipleWillDo) {
+  EXPECT_TRUE(has(Whole(office(30, 8, 100)).r.notes,
+                  "free agent: even 10 times p95 would refuse 1.8% of the requests, all of them of 1 consumer"));
+  EXPECT_FALSE(has(Whole(office(30, 8, 7)).r.notes, "even 10 times"));
 }
 
 TEST(Report, JsonIsOneObjectPerLine) {

@@ -95,8 +95,12 @@ void Trial::finish() {
   }
 }
 
+double accepted_refusals(const GroupUse& group) {
+  return kAcceptedRefusals * static_cast<double>(group.requests);
+}
+
 std::size_t Trial::chosen(std::size_t group) const {
-  const auto accepted = kAcceptedRefusals * static_cast<double>(book_.groups()[group].requests);
+  const double accepted = accepted_refusals(book_.groups()[group]);
   for (std::size_t at = 0; at < kMultiples.size(); ++at) {
     if (static_cast<double>(choices_[group][at].refused) <= accepted) return at;
   }

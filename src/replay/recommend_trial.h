@@ -28,6 +28,7 @@ namespace weir {
 
 inline constexpr std::size_t kConsumersNamed = 5;
 inline constexpr double kAcceptedRefusals = 0.001;  // share of requests that the chosen multiple may refuse
+double accepted_refusals(const GroupUse& group);    // in requests
 
 // One multiple for one group.
 struct Choice {
