@@ -52,6 +52,11 @@ std::shared_ptr<const PolicyState> policy_now(AdminContext& call) {
   return state;
 }
 
+LoadedPolicy load_draft(const AdminContext& call, const PolicyState& state, std::string_view yaml) {
+  if (auto faults = new_references(yaml, state.yaml); !faults.empty()) return {nullptr, std::move(faults)};
+  return load_policy(yaml, "draft", call.host.environment());
+}
+
 const Override* find_override(const PolicyState& state, Override::Kind kind, std::string_view name) {
   const auto found = std::find_if(state.overrides.begin(), state.overrides.end(),
                                   [&](const Override& row) { return row.kind == kind && row.name == name; });

@@ -22,6 +22,9 @@ namespace weir {
 // The policy in force. Takes up first what another process wrote into the store a moment ago.
 std::shared_ptr<const PolicyState> policy_now(AdminContext& call);
 
+// A text that a caller sent, loaded as the file is; it may name variables only where the policy in force does.
+LoadedPolicy load_draft(const AdminContext& call, const PolicyState& state, std::string_view yaml);
+
 struct WantedOverride {
   Override::Kind kind = Override::Kind::kLimit;
   std::string name;

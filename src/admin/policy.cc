@@ -137,7 +137,7 @@ Reply check(AdminContext& call) {
   const auto text = body->text("yaml", kMaxAdminBody, true);
   if (!text) return admin_problem(400, text.error().message);
   if (!*text) return admin_problem(400, "`yaml` is missing: the text to look at.");
-  const LoadedPolicy loaded = load_policy(**text, "draft", call.host.environment());
+  const LoadedPolicy loaded = load_draft(call, *policy_now(call), **text);
   std::string out;
   JsonWriter json(out);
   json.begin_object().key("valid").boolean(loaded.policy != nullptr).key("diagnostics");
@@ -155,7 +155,7 @@ Reply put_draft(AdminContext& call) {
   if (!*text) return admin_problem(400, "`yaml` is missing: the draft.");
   const auto state = policy_now(call);
   if (auto stale = refuse_stale(call.request, etag_of(call.host.rules()->policy().version))) return std::move(*stale);
-  const LoadedPolicy loaded = load_policy(**text, "draft", call.host.environment());
+  const LoadedPolicy loaded = load_draft(call, *state, **text);
   if (!loaded.policy) return invalid_policy("The draft is not valid; nothing was changed.", loaded.diagnostics);
   const LoadedPolicy file = load_policy(state->file_text, state->file, call.host.environment());
   if (!file.policy) return invalid_policy("The file in force cannot be loaded any more.", file.diagnostics);
@@ -178,7 +178,7 @@ Reply put_draft(AdminContext& call) {
 Reply shadow(AdminContext& call) {
   const auto range = call.query.range(call.now);
   if (!range) return admin_problem(400, range.error().message);
-  const auto rows = call.store.shadow_refusals(range->since - range->since % kHour, range->until);
+  const auto rows = call.store.shadow_refusals(range->since, range->until);
   if (!rows) return admin_store_failed(rows.error());
   const auto sums = call.store.usage_sums(range->since, UsageBy::kUtcDay);
   if (!sums) return admin_store_failed(sums.error());

@@ -216,10 +216,22 @@ TEST_F(Steer, ADraftIsLookedAtAndPutInForce) {
   EXPECT_EQ(field(call("POST", "/policy/check", as_body("limits: 5")), "/diagnostics/0/line"), "1");
 }
 
+TEST_F(Steer, NobodyReadsTheEnvironmentThroughADraft) {
+  host.variables = [](std::string_view) { return std::optional<std::string>("from-the-environment"); };
+  const std::string body =
+      R"({"yaml":"limits:\n  - { name: a, per: key, meter: requests, allow: 5/1m, match: { model: \"${SECRET}\" } }"})";
+  for (const char* call_of : {"POST /policy/check", "PUT /policy/draft", "POST /policy/what-if"}) {
+    const std::string what = call_of;
+    const Reply reply = call(what.substr(0, what.find(' ')), what.substr(what.find(' ') + 1), body);
+    EXPECT_EQ(reply.body.find("from-the-environment"), std::string::npos) << reply.body;
+    EXPECT_NE(reply.body.find("names a variable"), std::string::npos) << reply.body;
+  }
+}
+
 TEST_F(Steer, ShadowRefusalsAreToldByLimitAndKey) {
   Database db;
   ASSERT_TRUE(db.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 1000));
-  const std::string hour = std::to_string(stage::kNoon - kHour);
+  const std::string hour = std::to_string(stage::kNoon / kHour - 1);
   ASSERT_TRUE(db.execute(("INSERT INTO refusal_hours VALUES (" + hour + ",'a','rate','k',1,2),(" + hour +
                           ",'a','rate','l',1,3),(" + hour + ",'b','rate','l',1,7)")
                              .c_str()));

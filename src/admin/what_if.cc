@@ -106,7 +106,7 @@ Reply start(AdminContext& call, Jobs& jobs) {
   question.from = call.now - hours->value_or(24) * kHour;
   question.until = call.now;
   if (*text) {
-    const LoadedPolicy loaded = load_policy(**text, "draft", call.host.environment());
+    const LoadedPolicy loaded = load_draft(call, *policy_now(call), **text);
     if (!loaded.policy) return invalid_policy("The draft is not valid; nothing was replayed.", loaded.diagnostics);
     question.draft = loaded.policy;
   }

@@ -48,6 +48,10 @@ MergedPolicy merge_overrides(std::string_view text, const std::string& file, con
 // listener is left out: a file that says `***` would let everybody in.
 std::string secrets_masked(std::string_view yaml);
 
+// An error for each value of a draft that names a variable of the environment where `known` does not: words and
+// diagnostics of a draft would tell its sender what the variable holds.
+std::vector<Diagnostic> new_references(std::string_view draft, std::string_view known);
+
 // The built-in policy's limits, which hold for a file that has none, as a file for readers and exports.
 std::string with_limits_spelled_out(std::string_view yaml, const Policy& policy);
 

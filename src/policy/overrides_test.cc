@@ -213,6 +213,21 @@ TEST(Overrides, SecretsAreMaskedReferencesStay) {
   EXPECT_NE(secrets_masked("limits:\n  - { name: a, match: { key: alice } }\n").find("alice"), std::string::npos);
 }
 
+TEST(Overrides, ADraftCannotReadTheEnvironment) {
+  EXPECT_TRUE(new_references(kFile, kFile).empty());
+  EXPECT_TRUE(new_references("limits: [", kFile).empty()) << "loading it says why";
+  for (const char* draft : {"limits:\n  - { name: a, match: { model: \"${B_KEY}\" } }\n", "default_tier: x${HOME}\n",
+                            "limits:\n  - { name: a, match: { key: \"${B_KEY}\" } }\n",
+                            "providers: { x: { key: \"${B_KEY:-}${HOME}\" } }\n", "a: [[\"${B_KEY}\"]]\n"}) {
+    const auto found = new_references(draft, kFile);
+    ASSERT_EQ(found.size(), 1u) << draft;
+    EXPECT_GT(found[0].line, 0);
+  }
+  std::string many = "a: [";
+  for (int i = 0; i < 200; ++i) many += "\"${X}\", ";
+  EXPECT_EQ(new_references(many + "]", kFile).size(), kMaxDiagnostics);
+}
+
 // The same decisions: every limit, tier and zone of the two.
 bool same_policy(const Policy& a, const Policy& b) {
   const auto key = [](const Policy& p) {

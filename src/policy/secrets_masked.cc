@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "policy/overrides.h"
 #include "policy/yaml_writer.h"
@@ -48,7 +50,36 @@ void mask(Yaml& node, bool in_alerts) {
   }
 }
 
+// Calls `visit` with section, nearest key and node of every value that names a variable.
+template <class Visit>
+void each_reference(const Yaml& node, std::string_view section, std::string_view key, const Visit& visit) {
+  if (node.is_scalar() && node.text.find("${") != std::string::npos) visit(section, key, node);
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    const std::string_view own = node.is_map() ? std::string_view(node.keys[i].text) : key;
+    each_reference(node.items[i], section.empty() ? own : section, own, visit);
+  }
+}
+
 }  // namespace
+
+std::vector<Diagnostic> new_references(std::string_view draft, std::string_view known) {
+  Reporter none("policy");
+  const std::optional<Yaml> before = parse_yaml(known, none), after = parse_yaml(draft, none);
+  std::set<std::tuple<std::string_view, std::string_view, std::string_view>> allowed;
+  std::vector<Diagnostic> out;
+  if (before) {
+    each_reference(*before, "", "", [&](std::string_view section, std::string_view key, const Yaml& node) {
+      allowed.emplace(section, key, node.text);
+    });
+  }
+  if (!after) return out;  // loading it says why
+  each_reference(*after, "", "", [&](std::string_view section, std::string_view key, const Yaml& node) {
+    if (out.size() >= kMaxDiagnostics || allowed.contains({section, key, node.text})) return;
+    out.push_back({true, "draft", node.line, node.column,
+                   "names a variable of the environment where the policy in force does not; only the file may"});
+  });
+  return out;
+}
 
 std::string secrets_masked(std::string_view yaml) {
   Reporter none("policy");

@@ -103,7 +103,11 @@ Result<std::vector<ShadowCount>> Store::shadow_refusals(TimeNs since, TimeNs unt
       "SELECT limit_name, key, sum(count) FROM refusal_hours WHERE hour >= ?1 AND hour < ?2 AND shadow = 1 "
       "GROUP BY limit_name, key ORDER BY limit_name, sum(count) DESC, key LIMIT ?3");
   if (!s) return impl_->error("cannot read refusals by hour");
-  Binder(s).number(since).number(until).number(static_cast<std::int64_t>(kMaxRefusalGroups));
+  // Hours are counted since 1970.
+  Binder(s)
+      .number(since / kHour)
+      .number((until + kHour - 1) / kHour)
+      .number(static_cast<std::int64_t>(kMaxRefusalGroups));
   std::vector<ShadowCount> all;
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) all.push_back({s.text(0), s.text(1), s.integer(2)});

@@ -81,7 +81,7 @@ TEST_F(StoreOverrides, WhatShadowLimitsWouldHaveRefusedIsSummedByKey) {
   ASSERT_TRUE(db.execute(
       "INSERT INTO refusal_hours VALUES (1,'a','rate','k',1,2),(2,'a','rate','k',1,3),(2,'a','rate','l',1,9),"
       "(2,'a','rate','k',0,50),(9,'a','rate','k',1,100)"));
-  const auto rows = store.shadow_refusals(1, 9).value();
+  const auto rows = store.shadow_refusals(kHour + 5, 9 * kHour).value();
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].key, "l");
   EXPECT_EQ(rows[1].count, 5);
