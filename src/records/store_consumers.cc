@@ -116,8 +116,9 @@ Result<std::vector<ConsumerUse>> Store::use_of_keys(std::span<const std::string>
       "SELECT k.key, sum(requests), sum(input_tokens + output_tokens), sum(usd_micros) FROM json_each(?1) k "
       "CROSS JOIN hours CROSS JOIN usage_hours u ON u.hour = hours.hour AND u.key = k.value GROUP BY k.key");
   Statement refused = impl_->db.prepare(
-      "SELECT k.key, sum(count) FROM refusal_hours r CROSS JOIN json_each(?1) k ON k.value = r.key "
-      "WHERE hour >= ?2 AND shadow = 0 GROUP BY k.key");
+      "SELECT k.key, r.refused FROM (SELECT key, sum(count) AS refused FROM refusal_hours WHERE hour >= ?2 AND "
+      "shadow = 0 AND key IN (SELECT value FROM json_each(?1)) GROUP BY key) r JOIN json_each(?1) k ON k.value = "
+      "r.key");
   if (!used || !refused) return impl_->error("cannot read sums of the ledger");
   Binder(used).text(list).number(hour_of(since));
   Binder(refused).text(list).number(hour_of(since));
