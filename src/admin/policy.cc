@@ -10,6 +10,7 @@
 #include "admin/policy_draft.h"
 #include "policy/behavior_words.h"
 #include "policy/limit_words.h"
+#include "records/queries.h"
 
 namespace weir {
 namespace {
@@ -180,10 +181,9 @@ Reply shadow(AdminContext& call) {
   if (!range) return admin_problem(400, range.error().message);
   const auto rows = call.store.shadow_refusals(range->since, range->until);
   if (!rows) return admin_store_failed(rows.error());
-  const auto sums = call.store.usage_sums(range->since, UsageBy::kUtcDay);
+  const auto sums = RecordQueries(call.store).usage_sums({.since = range->since}, SumBy::kAll, 1);
   if (!sums) return admin_store_failed(sums.error());
-  std::int64_t of = 0;
-  for (const UsageSum& sum : *sums) of += sum.requests;
+  const std::int64_t of = sums->total.requests;
   constexpr std::size_t kKeysShown = 50;
   std::string body;
   JsonWriter json(body);

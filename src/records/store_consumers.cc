@@ -73,9 +73,10 @@ constexpr std::string_view kFilter =
     "AND (?2 = '' OR c.tenant = ?2) AND (?3 = '' OR c.tier = ?3 OR (?4 AND c.tier = '')) "
     "AND (?5 < 0 OR c.kind = ?5) AND (?6 < 0 OR c.status = ?6)";
 
-void bind_filter(Statement& s, const ConsumerQuery& query) {
+// `pattern` is anywhere(query.search): a statement keeps no copy of a text.
+void bind_filter(Statement& s, const ConsumerQuery& query, const std::string& pattern) {
   Binder(s)
-      .text(anywhere(query.search))
+      .text(pattern)
       .text(query.tenant)
       .text(query.tier)
       .number(query.tier_is_default ? 1 : 0)
@@ -115,8 +116,9 @@ Result<std::vector<RecentUse>> Store::use_of_keys(std::span<const std::string> n
       "SELECT k.key, sum(requests), sum(input_tokens + output_tokens), sum(usd_micros) FROM json_each(?1) k "
       "CROSS JOIN hours CROSS JOIN usage_hours u ON u.hour = hours.hour AND u.key = k.value GROUP BY k.key");
   Statement refused = impl_->db.prepare(
-      "SELECT k.key, sum(count) FROM refusal_hours r CROSS JOIN json_each(?1) k ON k.value = r.key "
-      "WHERE hour >= ?2 AND shadow = 0 GROUP BY k.key");
+      "SELECT k.key, r.refused FROM (SELECT key, sum(count) AS refused FROM refusal_hours WHERE hour >= ?2 AND "
+      "shadow = 0 AND key IN (SELECT value FROM json_each(?1)) GROUP BY key) r JOIN json_each(?1) k ON k.value = "
+      "r.key");
   if (!used || !refused) return impl_->error("cannot read sums of the ledger");
   Binder(used).text(list).number(hour_of(since));
   Binder(refused).text(list).number(hour_of(since));
@@ -147,10 +149,11 @@ Result<ConsumerPage> Store::consumer_page(const ConsumerQuery& query) {
   Statement count = impl_->db.prepare(fmt::format("SELECT count(*) FROM consumers c WHERE {}", kFilter));
   Statement s = impl_->db.prepare(page_sql(query.sort));
   if (!count || !s) return impl_->error("cannot read consumers");
-  bind_filter(count, query);
+  const std::string pattern = anywhere(query.search);
+  bind_filter(count, query, pattern);
   if (count.step() != Statement::kRow) return impl_->error("cannot read consumers");
   page.total = count.integer(0);
-  bind_filter(s, query);
+  bind_filter(s, query, pattern);
   s.bind(7, hour_of(query.since));
   s.bind(8, from.value);
   s.bind(9, std::string_view(from.name));
