@@ -111,8 +111,8 @@ DROP INDEX audit_time;
 CREATE INDEX audit_time ON audit (time, event, layer, limit_name, key, count);
 CREATE TRIGGER usage_added AFTER INSERT ON usage BEGIN
   DELETE FROM days_summed WHERE day = NEW.time / 86400000000000;
-  INSERT INTO usage_hours VALUES (NEW.time / 3600000000000, NEW.key, NEW.tenant, NEW.user, NEW.tier, NEW.kind, NEW.model,
-    NEW.provider, 1, NEW.input_uncached + NEW.cache_read + NEW.cache_write + NEW.cache_write_1h,
+  INSERT INTO usage_hours VALUES (NEW.time / 3600000000000, NEW.key, NEW.tenant, NEW.user, NEW.tier, NEW.kind,
+    NEW.model, NEW.provider, 1, NEW.input_uncached + NEW.cache_read + NEW.cache_write + NEW.cache_write_1h,
     NEW.output_visible + NEW.reasoning, NEW.cache_read, NEW.cache_write + NEW.cache_write_1h, NEW.reasoning,
     NEW.usd_micros, NEW.reserved_tokens, NEW.tool_calls)
   ON CONFLICT DO UPDATE SET requests = requests + 1, input_tokens = input_tokens + excluded.input_tokens,
