@@ -212,7 +212,7 @@ Result<void> prepare_schema(Database& db, const std::function<void(const std::st
     if (!rows || rows.step() != Statement::kRow) return db.error("cannot read the record store");
     say(
         fmt::format("the record store is taken on from its version {}: up to {} rows of the ledger are summed by hour, "
-                    "about half a minute for 5 million",
+                    "which may take minutes",
                     *version, rows.integer(0)));
   }
   for (auto step = static_cast<std::size_t>(*version); step < std::size(kSteps); ++step) {
