@@ -57,7 +57,9 @@ Result<void> Server::open_data() {
   Result<Secrets> secrets = load_or_create_secrets(policy_->data, system_entropy);
   if (!secrets) return std::unexpected(secrets.error());
   secrets_ = std::move(*secrets);
-  Result<Store> store = Store::open(policy_->data, {.create = true});
+  Result<Store> store = Store::open(policy_->data, {.create = true, .say = [](const std::string& what) {
+                                                      log_event(LogLevel::kInfo, Clock().now(), what, {});
+                                                    }});
   if (!store) return std::unexpected(store.error());
   store_ = std::make_unique<Store>(std::move(*store));
   take_overrides();
@@ -425,6 +427,7 @@ void Server::purge_old() {
   // Each by itself: an audit whose chain is broken keeps its old rows as evidence, the ledger does not wait for it.
   const Result<std::size_t> usage = store_->purge_usage(now - policy->retain_ledger, 5'000);
   const Result<std::size_t> audit = store_->purge_audit(now - policy->retain_audit, 5'000, now);
+  const Result<std::size_t> summed = store_->sum_days(now, 1);  // one a step: the drain waits for as long as it takes
   std::string kept_because = audit ? std::string() : audit.error().message;
   {
     const MutexLock lock(reason_mutex_);
@@ -434,7 +437,7 @@ void Server::purge_old() {
     }
     retention_fault_.reason = std::move(kept_because);
   }
-  next_purge_ = usage.value_or(0) + audit.value_or(0) > 0 ? now : now + kHour;
+  next_purge_ = usage.value_or(0) + audit.value_or(0) + summed.value_or(0) > 0 ? now : now + kHour;
 }
 
 std::string Server::why_not_ready() const {

@@ -13,8 +13,13 @@ std::string hour_sums_sql() {
          "usd_micros = usd_micros + ?15, reserved_tokens = reserved_tokens + ?16, tool_calls = tool_calls + ?17";
 }
 
+std::string day_reopen_sql() {
+  return "DELETE FROM days_summed WHERE day = ?1";
+}
+
 void HourSums::add(const UsageRow& row) {
   const std::int64_t hour = row.time / kHour;
+  days_.insert(row.time / kDay);
   name_ = std::to_string(hour);
   for (const std::string* text : {&row.key, &row.tenant, &row.user, &row.tier, &row.kind, &row.model, &row.provider}) {
     name_.append(*text).append(1, '\0');
@@ -34,7 +39,11 @@ void HourSums::add(const UsageRow& row) {
   for (std::size_t i = 0; i < kSums; ++i) group.sums[i] += values[i];
 }
 
-bool HourSums::write(Statement& upsert) const {
+bool HourSums::write(Statement& upsert, Statement& reopen) const {
+  for (const std::int64_t day : days_) {
+    reopen.bind(1, day);
+    if (!reopen.run()) return false;
+  }
   for (const auto& [name, group] : groups_) {
     const UsageRow& row = *group.row;
     Binder b(upsert);

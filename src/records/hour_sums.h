@@ -2,13 +2,14 @@
 //
 //   HourSums sums;
 //   for (const UsageRow& row : rows) sums.add(row);
-//   if (!sums.write(statement)) …                         // of hour_sums_sql()
+//   if (!sums.write(upsert, reopen)) …                    // of hour_sums_sql() and day_reopen_sql()
 //
 // Belongs to src/records and to one transaction; bounded by its rows.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -18,11 +19,12 @@
 namespace weir {
 
 std::string hour_sums_sql();
+std::string day_reopen_sql();
 
 class HourSums {
  public:
   void add(const UsageRow& row);
-  bool write(Statement& upsert) const;
+  bool write(Statement& upsert, Statement& reopen) const;
 
  private:
   static constexpr std::size_t kSums = 9;
@@ -30,7 +32,8 @@ class HourSums {
     const UsageRow* row = nullptr;  // the first of the group
     std::array<std::int64_t, kSums> sums{};
   };
-  std::string name_;  // of the row at hand
+  std::string name_;             // of the row at hand
+  std::set<std::int64_t> days_;  // whose sums hold no more
   std::unordered_map<std::string, Group> groups_;
 };
 

@@ -135,7 +135,10 @@ class RecordQueries {
   struct Sink;
   Result<void> sum_hours(const UsageFilter& filter, std::int64_t first, std::int64_t end, SumBy by, Sink& sink);
   Result<void> sum_rows(const UsageFilter& filter, SumBy by, Sink& sink);
-  Result<void> sum_range(const UsageFilter& filter, SumBy by, Sink& sink);
+  Result<void> sum_whole(const UsageFilter& filter, std::int64_t first, std::int64_t end, SumBy by, bool days,
+                         Sink& sink);
+  // `days`: nobody asks at which hour.
+  Result<void> sum_range(const UsageFilter& filter, SumBy by, bool days, Sink& sink);
   Result<void> add_refusals(const UsageFilter& filter, SumBy by, DurationNs step, UsageSeries& series);
 
   Store::Impl& impl_;

@@ -146,8 +146,43 @@ Result<void> RecordQueries::sum_rows(const UsageFilter& filter, SumBy by, Sink& 
   return {};
 }
 
+// Days that are summed as such, hours between them. A key's hours are few: it needs no days.
+Result<void> RecordQueries::sum_whole(const UsageFilter& filter, std::int64_t first, std::int64_t end, SumBy by,
+                                      bool days, Sink& sink) {
+  const std::int64_t first_day = (first + 23) / 24, end_day = end / 24;
+  if (!days || !filter.key.empty() || first_day >= end_day) return sum_hours(filter, first, end, by, sink);
+  Statement summed = impl_.db.prepare("SELECT day FROM days_summed WHERE day >= ?1 AND day < ?2 ORDER BY day");
+  if (!summed) return question_failed(impl_.db);
+  Binder(summed).number(first_day).number(end_day);
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = summed.step()) == Statement::kRow) {
+    const std::int64_t begin = summed.integer(0) * 24;
+    if (first < begin) {
+      if (auto read = sum_hours(filter, first, begin, by, sink); !read) return read;
+    }
+    first = begin + 24;
+  }
+  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  if (first < end) {
+    if (auto read = sum_hours(filter, first, end, by, sink); !read) return read;
+  }
+  const std::string_view column = column_of(by);
+  Conditions where;
+  where.add("day >= ? AND day < ?", {first_day, end_day});
+  names_of(where, filter);
+  Statement s = impl_.db.prepare(
+      fmt::format("SELECT day * 24, {}, {} FROM days_summed CROSS JOIN usage_days USING (day) WHERE {}{}",
+                  column.empty() ? "''" : column, column.empty() ? kHourSumsSummed : kHourSums, where.text(),
+                  column.empty() ? " GROUP BY day" : ""));
+  if (!s) return question_failed(impl_.db);
+  where.bind(s);
+  while ((outcome = s.step()) == Statement::kRow) sink.take(s.integer(0), s.view(1), s, 2);
+  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  return {};
+}
+
 // Whole hours from their sums; what of an hour lies outside the range makes its rows be read, if there are any outside.
-Result<void> RecordQueries::sum_range(const UsageFilter& filter, SumBy by, Sink& sink) {
+Result<void> RecordQueries::sum_range(const UsageFilter& filter, SumBy by, bool days, Sink& sink) {
   if (needs_rows(filter, by)) return sum_rows(filter, by, sink);
   Statement any = impl_.db.prepare("SELECT 1 FROM usage WHERE time >= ?1 AND time < ?2 LIMIT 1");
   if (!any) return question_failed(impl_.db);
@@ -170,7 +205,7 @@ Result<void> RecordQueries::sum_range(const UsageFilter& filter, SumBy by, Sink&
     --end;
     if (auto read = sum_rows(tail, by, sink); !read) return read;
   }
-  return first < end ? sum_hours(filter, first, end, by, sink) : Result<void>{};
+  return first < end ? sum_whole(filter, first, end, by, days, sink) : Result<void>{};
 }
 
 Result<UsageSums> RecordQueries::usage_sums(const UsageFilter& filter, SumBy by, std::size_t top) {
@@ -192,7 +227,7 @@ Result<UsageSums> RecordQueries::usage_sums(const UsageFilter& filter, SumBy by,
       read_sums(s, at, known == groups.end() ? groups[name] : known->second);
     }
   }};
-  if (auto read = sum_range(filter, by, sink); !read) return std::unexpected(read.error());
+  if (auto read = sum_range(filter, by, by != SumBy::kUtcHour, sink); !read) return std::unexpected(read.error());
   UsageSums out;
   out.sums.reserve(groups.size());
   for (auto& [group, sum] : groups) {
@@ -254,7 +289,8 @@ Result<UsageSeries> RecordQueries::usage_series(const UsageFilter& filter, SumBy
     group.usd_micros[index] += sum.usd_micros;
   }};
   if (!series.groups.empty()) {
-    if (auto read = sum_range(whole, by, sink); !read) return std::unexpected(read.error());
+    if (auto read = sum_range(whole, by, step % kDay == 0 && by != SumBy::kUtcHour, sink); !read)
+      return std::unexpected(read.error());
   }
   if (auto read = add_refusals(whole, by, step, series); !read) return std::unexpected(read.error());
   return series;

@@ -110,8 +110,9 @@ CREATE INDEX usage_time ON usage (time, key, run);
 DROP INDEX audit_time;
 CREATE INDEX audit_time ON audit (time, event, layer, limit_name, key, count);
 CREATE TRIGGER usage_added AFTER INSERT ON usage BEGIN
-  INSERT INTO usage_hours VALUES (NEW.time / 3600000000000, NEW.key, NEW.tenant, NEW.user, NEW.tier, NEW.kind, NEW.model,
-    NEW.provider, 1, NEW.input_uncached + NEW.cache_read + NEW.cache_write + NEW.cache_write_1h,
+  DELETE FROM days_summed WHERE day = NEW.time / 86400000000000;
+  INSERT INTO usage_hours VALUES (NEW.time / 3600000000000, NEW.key, NEW.tenant, NEW.user, NEW.tier, NEW.kind,
+    NEW.model, NEW.provider, 1, NEW.input_uncached + NEW.cache_read + NEW.cache_write + NEW.cache_write_1h,
     NEW.output_visible + NEW.reasoning, NEW.cache_read, NEW.cache_write + NEW.cache_write_1h, NEW.reasoning,
     NEW.usd_micros, NEW.reserved_tokens, NEW.tool_calls)
   ON CONFLICT DO UPDATE SET requests = requests + 1, input_tokens = input_tokens + excluded.input_tokens,
@@ -121,6 +122,7 @@ CREATE TRIGGER usage_added AFTER INSERT ON usage BEGIN
     reserved_tokens = reserved_tokens + excluded.reserved_tokens, tool_calls = tool_calls + excluded.tool_calls;
 END;
 CREATE TRIGGER usage_gone AFTER DELETE ON usage BEGIN
+  DELETE FROM days_summed WHERE day = OLD.time / 86400000000000;
   UPDATE usage_hours SET requests = requests - 1,
     input_tokens = input_tokens - OLD.input_uncached - OLD.cache_read - OLD.cache_write - OLD.cache_write_1h,
     output_tokens = output_tokens - OLD.output_visible - OLD.reasoning, cached_tokens = cached_tokens - OLD.cache_read,
@@ -133,6 +135,17 @@ CREATE TRIGGER usage_gone AFTER DELETE ON usage BEGIN
     user = OLD.user AND tier = OLD.tier AND kind = OLD.kind AND model = OLD.model AND provider = OLD.provider AND
     requests = 0;
 END;
+-- The same by day, for whole days that are over: Store::sum_days() makes them, and `days_summed` says which hold. A row
+-- that comes or goes takes its day out of it.
+CREATE TABLE usage_days (
+  day INTEGER NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, user TEXT NOT NULL, tier TEXT NOT NULL,
+  kind TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, requests INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, usd_micros INTEGER NOT NULL,
+  reserved_tokens INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
+  PRIMARY KEY (day, key, tenant, user, tier, kind, model, provider)
+) WITHOUT ROWID;
+CREATE TABLE days_summed (day INTEGER PRIMARY KEY);
 -- Refused, and in shadow mode would have been.
 CREATE TABLE refusal_hours (
   hour INTEGER NOT NULL, limit_name TEXT NOT NULL, layer TEXT NOT NULL, key TEXT NOT NULL, shadow INTEGER NOT NULL,
@@ -199,7 +212,7 @@ Result<void> prepare_schema(Database& db, const std::function<void(const std::st
     if (!rows || rows.step() != Statement::kRow) return db.error("cannot read the record store");
     say(
         fmt::format("the record store is taken on from its version {}: up to {} rows of the ledger are summed by hour, "
-                    "about half a minute for 5 million",
+                    "which may take minutes",
                     *version, rows.integer(0)));
   }
   for (auto step = static_cast<std::size_t>(*version); step < std::size(kSteps); ++step) {

@@ -123,6 +123,7 @@ Result<void> Store::Impl::prepare() {
       {&add_setting, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING"},
       {&insert_usage, usage_insert_sql()},
       {&add_hours, hour_sums_sql()},
+      {&reopen_day, day_reopen_sql()},
       {&insert_audit, audit_insert_sql()},
       {&get_chain, chain_select_sql()},
       {&put_chain, chain_update_sql()},

@@ -234,6 +234,9 @@ class Store {
                     std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed = {});
   // Adds to what is counted already, all or nothing.
   Result<void> add_refusal_hours(std::span<const RefusalHour> counts);
+  // Sums days (UTC) that are over and not summed yet, at most `most`, oldest first; how many. Questions about months
+  // read these instead of hours.
+  Result<std::size_t> sum_days(TimeNs now, std::size_t most);
   // What was closed at `since` or later, oldest first. `each` returns false to stop early.
   Result<void> closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each);
   // Deletes at most `most` that were closed before; how many went.

@@ -279,7 +279,17 @@ Result<std::size_t> Store::purge_usage(TimeNs before, std::size_t most) {
   if (!usage) return impl_->error("cannot delete old records");
   Binder(usage).number(before).number(static_cast<std::int64_t>(most));
   if (!usage.run()) return impl_->error("cannot delete old records");
-  return static_cast<std::size_t>(impl_->db.changes());
+  const auto gone = static_cast<std::size_t>(impl_->db.changes());
+  for (const auto& [sql, end] :
+       {std::pair("DELETE FROM refusal_hours WHERE hour < ?1", before / kHour),
+        std::pair("DELETE FROM usage_days WHERE day < ?1 AND day NOT IN (SELECT day FROM days_summed)",
+                  before / kDay)}) {
+    Statement old = impl_->db.prepare(sql);
+    if (!old) return impl_->error("cannot delete old records");
+    old.bind(1, end);
+    if (!old.run()) return impl_->error("cannot delete old records");
+  }
+  return gone;
 }
 
 Result<std::size_t> Store::purge_audit(TimeNs before, std::size_t most, TimeNs now) {

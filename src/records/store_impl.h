@@ -18,7 +18,7 @@ struct Store::Impl {
   Database db;
   Statement insert_consumer, find_consumer, list_consumers, update_consumer, revoke_consumer;
   Statement version, get_setting, put_setting, add_setting;
-  Statement insert_usage, add_hours, insert_audit, put_position, replace_usage, put_closed;
+  Statement insert_usage, add_hours, reopen_day, insert_audit, put_position, replace_usage, put_closed;
   Statement get_chain, put_chain, get_purges;
 
   Result<void> prepare();  // every statement above

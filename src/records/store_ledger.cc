@@ -230,7 +230,7 @@ Result<void> Store::Impl::book_usage(std::span<const UsageRow> rows) {
     if (!insert_usage.run()) return error("cannot write the ledger");
     sums.add(row);
   }
-  if (!sums.write(add_hours)) return error("cannot write the ledger");
+  if (!sums.write(add_hours, reopen_day)) return error("cannot write the ledger");
   return {};
 }
 
@@ -275,6 +275,39 @@ Result<void> Store::add_refusal_hours(std::span<const RefusalHour> counts) {
     if (!s.run()) return impl_->error("cannot write the ledger");
   }
   return transaction.commit();
+}
+
+Result<std::size_t> Store::sum_days(TimeNs now, std::size_t most) {
+  Transaction transaction(impl_->db);
+  Statement next = impl_->db.prepare(
+      "WITH RECURSIVE d(day) AS (SELECT (SELECT min(hour) FROM usage_hours) / 24 UNION ALL SELECT day + 1 FROM d "
+      "WHERE day + 1 < ?1) SELECT day FROM d WHERE day < ?1 AND day NOT IN (SELECT day FROM days_summed) LIMIT 1");
+  Statement clear = impl_->db.prepare("DELETE FROM usage_days WHERE day = ?1");
+  Statement sum = impl_->db.prepare(
+      "INSERT INTO usage_days SELECT ?1, key, tenant, user, tier, kind, model, provider, sum(requests), "
+      "sum(input_tokens), sum(output_tokens), sum(cached_tokens), sum(cache_write_tokens), sum(reasoning_tokens), "
+      "sum(usd_micros), sum(reserved_tokens), sum(tool_calls) FROM usage_hours WHERE hour >= ?1 * 24 AND "
+      "hour < (?1 + 1) * 24 GROUP BY key, tenant, user, tier, kind, model, provider");
+  Statement done = impl_->db.prepare("INSERT INTO days_summed VALUES (?1)");
+  if (!next || !clear || !sum || !done) return impl_->error("cannot sum the ledger");
+  std::size_t days = 0;
+  for (; days < most; ++days) {
+    next.bind(1, now / kDay);
+    const bool found = next.step() == Statement::kRow && !next.is_null(0);
+    const std::int64_t day = found ? next.integer(0) : 0;
+    next.reset();
+    if (!found) break;
+    if (days == 0) {
+      if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+    }
+    for (Statement* s : {&clear, &sum, &done}) {
+      s->bind(1, day);
+      if (!s->run()) return impl_->error("cannot sum the ledger");
+    }
+  }
+  if (days == 0) return days;
+  if (auto committed = transaction.commit(); !committed) return std::unexpected(committed.error());
+  return days;
 }
 
 Result<void> Store::closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each) {
