@@ -22,6 +22,7 @@ class FakeAdminHost final : public AdminHost {
     return peek.answer;
   }
   Guard& guard() override { return *world_.services.guard; }
+  Observer& observer() override { return observed; }
   ReloadOutcome reload(std::string_view why) override {
     reloaded_because.emplace_back(why);
     return {.loaded = true, .version = world_.services.rules->policy().version, .diagnostics = {}};
@@ -30,6 +31,7 @@ class FakeAdminHost final : public AdminHost {
 
   std::vector<std::string> reloaded_because;
   int changes = 0;
+  Observer observed;
 
  private:
   struct Peek final : AdmissionEvents {
