@@ -1,8 +1,11 @@
 #include "app/admin_desk.h"
 
+#include <chrono>
 #include <utility>
 
 #include "admin/breakers.h"
+#include "admin/live.h"
+#include "app/policy_file.h"
 
 namespace weir {
 namespace {
@@ -29,10 +32,16 @@ Result<std::unique_ptr<AdminDesk>> AdminDesk::open(Parts parts) {
 }
 
 AdminDesk::AdminDesk(Parts parts, Store store)
-    : parts_(std::move(parts)), store_(std::move(store)), router_(*this), work_([this] {
+    : parts_(std::move(parts)),
+      store_(std::move(store)),
+      router_(*this),
+      work_([this] {
         if (thread_) thread_->wake();
-      }) {
+      }),
+      observer_({.in_flight = parts_.in_flight, .keep = [this](const auto& rows) { return keep_refusals(rows); }}) {
   add_breaker_routes(router_);
+  add_live_routes(router_);
+  observer_.add_listener([this](const Second&) { observer_.write_gauges(parts_.metrics); });
 }
 
 AdminDesk::~AdminDesk() {
@@ -42,10 +51,29 @@ AdminDesk::~AdminDesk() {
 void AdminDesk::start() {
   thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000),
                                          [this] { return work_.run(store_, parts_.clock.now()); });
+  watching_ = std::make_unique<Background>(std::chrono::milliseconds(100), [this] {
+    observer_.step(parts_.clock.now());
+    return false;
+  });
 }
 
 void AdminDesk::stop() {
+  if (watching_) watching_->stop();
   if (thread_) thread_->stop();
+  if (watching_) {
+    observer_.step(parts_.clock.now());  // what came last
+    if (Result<void> kept = store_.add_refusal_hours(observer_.take_refusals()); !kept) {
+      log_event(LogLevel::kWarn, parts_.clock.now(), "the last refusals are not in the hourly counts",
+                {{"because", kept.error().message}});
+    }
+    watching_.reset();
+  }
+}
+
+bool AdminDesk::keep_refusals(const std::vector<RefusalHour>& rows) {
+  return work_.push([this, rows](Store& store, TimeNs) {
+    if (!store.add_refusal_hours(rows)) observer_.give_back(rows);
+  });
 }
 
 Result<Decision> AdminDesk::peek(const Plan& plan, TimeNs now) {

@@ -32,12 +32,15 @@ class AdminDesk final : public AdminHost {
     std::function<std::shared_ptr<const ConsumerSnapshot>()> consumers;
     std::function<ReloadOutcome(std::string_view why)> reload;
     std::function<void()> records_changed;
+    std::function<std::int64_t()> in_flight;  // requests
+    Metrics& metrics;
   };
   static Result<std::unique_ptr<AdminDesk>> open(Parts parts);
   AdminDesk(Parts parts, Store store);
   ~AdminDesk() override;
 
   AdminWork& work() { return work_; }
+  Observer& observer() override { return observer_; }
   const AdminRouter& router() const { return router_; }
   void start();
   void stop();  // after the call under way; what waits is dropped
@@ -47,6 +50,7 @@ class AdminDesk final : public AdminHost {
   std::shared_ptr<const ConsumerSnapshot> consumers() const override { return parts_.consumers(); }
   const SubjectSecret& subject_secret() const override { return parts_.subject_secret; }
   ServerAddresses addresses() const override { return parts_.addresses; }
+  bool keep_refusals(const std::vector<RefusalHour>& rows);
   Result<Decision> peek(const Plan& plan, TimeNs now) override;
   Guard& guard() override { return parts_.guard; }
   ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
@@ -56,7 +60,8 @@ class AdminDesk final : public AdminHost {
   Store store_;
   AdminRouter router_;
   AdminWork work_;
-  std::unique_ptr<Background> thread_;
+  Observer observer_;
+  std::unique_ptr<Background> thread_, watching_;
 };
 
 }  // namespace weir
