@@ -4,7 +4,10 @@
 //   dashboard.real;  dashboard.url;  await dashboard.code();  dashboard.token;  await dashboard.stop();
 //
 // WEIR_WEB_FAKE=1 forces the fake server.
+import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { startFake } from '../../web/dev/server.mjs';
 import { ask, eventually, kBinary, kRoot, startWeir } from '../support/weir.mjs';
@@ -13,7 +16,7 @@ export const kMarkup = '<img src=x onerror="document.title=\'hacked\'">';
 const kDist = [path.join(kRoot, 'build/web/dist'), path.join(kRoot, 'web/dist')];
 
 export async function startDashboard({ keys = 400, firstRun = false } = {}) {
-  return (await startReal(firstRun)) ?? startOnFake(keys, firstRun);
+  return (await (firstRun ? startFirstRun() : startReal())) ?? startOnFake(keys, firstRun);
 }
 
 async function startOnFake(keys, firstRun) {
@@ -83,5 +86,41 @@ async function startReal() {
     real: true, url: weir.admin, token: weir.adminToken, weir, key: 'acme-support-bot', limit: 'requests', traffic, stop: () => weir.stop(),
     code: async () => undefined,   // the link's code was for once: the token is pasted
     change: (name, change) => call('PATCH', `/keys/${name}`, change),
+  };
+}
+
+// `weir serve` as somebody starts it for the first time: no file, a new folder, the built-in policy. Its ports are fixed; if
+// others have them, the fake server stands in.
+async function startFirstRun() {
+  if (process.env.WEIR_WEB_FAKE || !existsSync(kBinary)) return undefined;
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'weir-first-'));
+  const child = spawn(kBinary, ['serve', '--data', path.join(folder, 'data')], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = new Promise((resolve) => { child.on('close', resolve); });
+  let output = '';
+  let over = false;
+  child.stdout.on('data', (text) => { output += text; });
+  void ended.then(() => { over = true; });
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  const found = (pattern) => pattern.exec(output)?.[1];
+  await eventually(() => over || (found(/admin on (\S+)/) && found(/admin token (\S+)/)), 'the server says where it is').catch(() => undefined);
+  const url = found(/admin on (\S+)/);
+  const token = found(/admin token (\S+)/);
+  const welcome = !over && url && token ? await ask(`${url}/admin/v1/welcome`, { headers: { authorization: `Bearer ${token}` } }).catch(() => undefined) : undefined;
+  if (welcome?.status !== 200) {
+    await stop();
+    return undefined;
+  }
+  let code = found(/#\S*code=([^&\s]+)/);
+  return {
+    real: true, url, token, stop,
+    async code() {   // good for once; afterwards the token is pasted
+      const once = code;
+      code = undefined;
+      return once;
+    },
   };
 }

@@ -55,7 +55,7 @@ export default function Refusals({ route }: ScreenProps) {
         actions={<Button icon="reload" onClick={again}>{fresh > 0 ? `Show ${count(fresh)} new` : 'Read again'}</Button>} />
       <div class="toolbar">
         <Search label="Consumer" placeholder="Consumer, by its whole name" value={key} onInput={setKey} />
-        <Filter label="Time" value={filters.since} onChange={(since) => setQuery({ since })} options={times} />
+        <Filter label="Time" neutral="24h" value={filters.since} onChange={(since) => setQuery({ since })} options={times} />
         <Filter label="What" value={filters.event} onChange={(event) => setQuery({ event })} options={[any, ...events]} />
         <Filter label="Layer" value={filters.layer} onChange={(layer) => setQuery({ layer })} options={[any, ...layers]} />
         <Filter label="Limit" value={filters.limit} onChange={(limit) => setQuery({ limit })} options={[any, ...names]} />
