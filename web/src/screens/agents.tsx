@@ -15,6 +15,7 @@ import { Runs } from './agents_runs';
 import { RunScreen } from './agents_run';
 import { Switches, useSwitches } from './switches';
 import '../styles/agents.css';
+import '../styles/lists.css';
 
 const kPage = 30;
 
