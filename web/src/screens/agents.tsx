@@ -10,6 +10,7 @@ import { Filter } from '../ui/field';
 import { PageHead, Panel } from '../ui/layout';
 import { Empty, ErrorBox, Pending } from '../ui/states';
 import { Pager, usePages } from '../ui/table';
+import { useTabInView } from '../ui/tab_in_view';
 import { Tabs } from '../ui/tabs';
 import { Runs } from './agents_runs';
 import { RunScreen } from './agents_run';
@@ -28,6 +29,7 @@ export default function Agents({ route }: ScreenProps) {
 function All({ query }: { query: URLSearchParams }) {
   const switches = useSwitches();
   const tab = query.get('tab') ?? 'runs';
+  useTabInView(tab);
   const thrown = switches.data?.breakers.length;
   return (
     <>

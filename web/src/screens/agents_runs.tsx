@@ -62,8 +62,8 @@ export function Runs({ query }: { query: URLSearchParams }) {
 
 const columns = [
   { head: 'Run', grow: true, cell: (run: Run) => <><span class="break">{run.run}</span>{run.live && <> <Badge tone="ok">live</Badge></>}{run.flags.length > 0 && <> <Flags of={run.flags} /></>}</> },
-  { head: 'Consumer', cell: (run: Run) => <a class="plain" href={link('consumers', run.key)}>{run.key}</a>, narrow: false },
-  { head: 'Agent', cell: (run: Run) => run.agent || <span class="muted">–</span>, narrow: false },
+  { head: 'Consumer', cell: (run: Run) => <a class="plain clip" title={run.key} href={link('consumers', run.key)}>{run.key}</a>, narrow: false },
+  { head: 'Agent', cell: (run: Run) => (run.agent ? <span class="clip" title={run.agent}>{run.agent}</span> : <span class="muted">–</span>), narrow: false },
   { head: 'Calls', number: true, narrow: false, cell: (run: Run) => count(run.llm_calls) },
   { head: 'Tools', number: true, narrow: false, cell: (run: Run) => count(run.tool_calls) },
   { head: 'Depth', number: true, narrow: false, cell: (run: Run) => count(run.depth) },

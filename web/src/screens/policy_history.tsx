@@ -28,7 +28,7 @@ export function Changes() {
           ? <Empty icon="policy" title="Nothing was changed in this time" />
           : (
             <>
-              <Table label="Changes" rows={load.data.changes} rowKey={(row) => `${row.time}${row.what}${row.name}`} dim={load.loading} columns={columns} />
+              <ol class={`changes${load.loading ? ' table-wrap dim' : ''}`}>{load.data.changes.map((row, i) => <Change key={`${row.time}${row.what}${row.name}${i}`} of={row} />)}</ol>
               <Pager pages={pages} next={load.data.next} shown={load.data.changes.length} size={kPage} what="changes" />
             </>
           )}
@@ -37,12 +37,17 @@ export function Changes() {
   );
 }
 
-const columns = [
-  { head: 'When', cell: (row: PolicyChange) => <span class="nowrap" title={row.time}>{when(row.time)}</span> },
-  { head: 'Who', cell: (row: PolicyChange) => row.by || <span class="muted">–</span> },
-  { head: 'What', cell: (row: PolicyChange) => <><Badge>{row.what}</Badge> <b class="break">{row.name}</b></> },
-  { head: 'How', grow: true, narrow: false, cell: (row: PolicyChange) => <span class="mono break">{row.detail}</span> },
-];
+function Change({ of: row }: { of: PolicyChange }) {
+  return (
+    <li>
+      <time class="muted" dateTime={row.time} title={row.time}>{when(row.time)}</time>
+      <div class="change-what">
+        <p><b>{row.by || 'somebody'}</b> <Badge>{row.what}</Badge> <b class="break">{row.name}</b></p>
+        {row.detail && <p class="mono break muted">{row.detail}</p>}
+      </div>
+    </li>
+  );
+}
 
 export function ShadowLimits() {
   const [since, setSince] = useState('24h');

@@ -83,11 +83,11 @@ function LimitRow({ of: limit, onEdit, onTake }: { of: Limit; onEdit?: () => voi
           {onEdit && <Button small icon="edit" onClick={onEdit}>Edit<span class="hidden"> {limit.name}</span></Button>}
         </span>
       </div>
-      <p class="limit-words">{limit.words}</p>
+      <p class="limit-words">{limit.words.startsWith(`${limit.name}: `) ? limit.words.slice(limit.name.length + 2) : limit.words}</p>
       {hot.length > 0
         ? (
           <details>
-            <summary><MiniBar ratio={max} /> <span class="muted">at most, of {count(hot.length)} {hot.length === 1 ? 'subject' : 'subjects'} in use</span></summary>
+            <summary><MiniBar ratio={max} /> <span class="muted">{hot.length === 1 ? 'of the one in use' : `of the fullest of ${count(hot.length)} in use`}</span></summary>
             <HotSubjects hot={hot} meter={limit.meter} />
           </details>
         )

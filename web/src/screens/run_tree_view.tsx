@@ -77,12 +77,12 @@ function Line({ row, total, open, toggle }: { row: TreeRow; total: number; open:
           </span>
         </span>
       </td>
-      <td class="wide-only">{call ? call.model : models.length <= 2 ? models.join(', ') : `${count(models.length)} models`}</td>
+      <td class="wide-only"><span class="clip" title={models.join(', ')}>{call ? call.model : models.length <= 2 ? models.join(', ') : `${count(models.length)} models`}</span></td>
       <td class="wide-only">{call ? <Tools of={call.tools} /> : sums.tools > 0 ? <span class="muted">{count(sums.tools)} calls</span> : ''}</td>
       <td class="number wide-only">{count(sums.calls)}</td>
       <td class="number" title={own ? `${count(branch.own.tokens)} by itself` : undefined}>{short(sums.tokens)}</td>
       <td class="number" title={own ? `${usd(branch.own.usd_micros)} by itself` : undefined}>{usd(sums.usd_micros)}</td>
-      <td class="number wide-only"><span class="share"><span class="share-track" aria-hidden="true"><span style={{ width: `${(share * 100).toFixed(1)}%` }} /></span>{percent(share)}</span></td>
+      <td class="number wide-only"><span class="share"><span class="share-track" aria-hidden="true"><span style={{ width: `${(share * 100).toFixed(1)}%` }} /></span><span class="share-text">{percent(share)}</span></span></td>
     </tr>
   );
 }

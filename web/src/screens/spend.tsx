@@ -14,6 +14,7 @@ import { Empty, ErrorBox, Pending } from '../ui/states';
 import { Choice } from '../ui/tabs';
 import { ForecastPanel } from './spend_forecast';
 import '../styles/spend.css';
+import '../styles/lists.css';
 
 const bys = [{ value: 'tenant', label: 'Tenant' }, { value: 'user', label: 'User' }, { value: 'model', label: 'Model' }, { value: 'day', label: 'Day' }];
 const meters = { usd_micros: usd, tokens: short, requests: short };
@@ -54,7 +55,7 @@ export default function Spend({ route }: ScreenProps) {
           <span key={name} class="chip"><span>{name} {only[name]}</span><IconButton icon="close" label={`Not only ${name} ${only[name]}`} onClick={() => setQuery({ [name]: null })} /></span>
         ))}
       </div>
-      <div class="split">
+      <div class="spend-top">
         <Stats>
           <Stat label="Spent" value={total ? usd(total.usd_micros) : '–'} note={`in ${span.words}`} />
           <Stat label="Requests" value={short(total?.requests)} title={count(total?.requests)} />
@@ -72,7 +73,7 @@ export default function Spend({ route }: ScreenProps) {
           ? <Empty icon="spend" title="Nothing was used in this time" />
           : <Chart key={`${by} ${span.step}`} label={`${meter === 'usd_micros' ? 'Spend' : meter} by ${by}`} times={chart.times} series={chart.series} format={meters[meter]} step={span.step} stacked bars={chart.times.length <= 120} height={240} />}
       </Panel>
-      <Panel title="By" flush actions={<Choice label="By" value={by} onChange={(value) => setQuery({ by: value })} options={bys} />}>
+      <Panel title={`Total by ${by}`} note={span.words} flush actions={<Choice label="By" value={by} onChange={(value) => setQuery({ by: value })} options={bys} />}>
         {sums.error && sums.data && <ErrorBox error={sums.error} retry={sums.reload} />}
         {!sums.data ? <Pending of={sums} lines={6} /> : sums.data.sums.length === 0
           ? <Empty icon="spend" title="Nothing was used in this time">{filters.some((name) => only[name]) ? 'Take a filter away, or look at a longer time.' : 'Spend appears here once requests are settled.'}</Empty>
@@ -108,7 +109,7 @@ function Sums({ sums, total, by, dim, into }: { sums: UsageSum[]; total: UsageSu
                   : <button type="button" class="into" onClick={() => into(sum.group)}>{nameOf(sum.group, by)}</button>}
               </td>
               <td class="number" title={`${count(sum.usd_micros)} micro-dollars`}>{usd(sum.usd_micros)}</td>
-              <td class="number wide-only"><span class="spend-share"><span class="spend-track" aria-hidden="true"><span style={{ width: `${((sum.usd_micros / top) * 100).toFixed(1)}%` }} /></span>{percent(total.usd_micros > 0 ? sum.usd_micros / total.usd_micros : 0, 1)}</span></td>
+              <td class="number wide-only"><span class="spend-share"><span class="spend-track" aria-hidden="true"><span style={{ width: `${((sum.usd_micros / top) * 100).toFixed(1)}%` }} /></span><span class="share-text">{percent(total.usd_micros > 0 ? sum.usd_micros / total.usd_micros : 0, 1)}</span></span></td>
               <td class="number">{count(sum.requests)}</td>
               <td class="number wide-only" title={count(sum.input_tokens)}>{short(sum.input_tokens)}</td>
               <td class="number wide-only" title={count(sum.output_tokens)}>{short(sum.output_tokens)}</td>
