@@ -61,7 +61,7 @@ async function api(state, request, response, url) {
   if (name === '/events') return state.live.watch(response);
   // What a test wants to be answered instead: state.answers.set('/runs', { status, body }).
   const instead = state.answers.get(name);
-  if (instead) return reply(response, instead);
+  if (instead) return reply(response, { status: 200, ...instead });
   for (const [method, pattern, handler] of [...steerCalls, ...calls]) {
     const names = method === request.method ? match(pattern, name) : null;
     if (!names) continue;

@@ -1,8 +1,8 @@
 // What the fake admin API answers to those who steer: limits, tiers and overrides that really change, drafts that are checked
 // by their text, replays with progress, kill switches. Looked up before the calls of calls.mjs; handlers are of the same kind.
 import { createHash } from 'node:crypto';
-import { hex, iso, limits as kLimits, tiersList, kMarkup } from './data.mjs';
-import { problem } from './calls.mjs';
+import { hex, iso, limits as kLimits, makeRefusal, sentenceOf, tiersList, kMarkup } from './data.mjs';
+import { calls, problem } from './calls.mjs';
 
 const etagOf = (value) => `"${createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)}"`;
 const kReplayMs = 1200;
@@ -155,6 +155,12 @@ export const steerCalls = [
   ['GET', '/policy/what-if/{}', ({ state, names }) => {
     const begun = state.whatIf.get(names[0]);
     return begun ? { id: names[0], ...replay(state, begun) } : problem(404, 'There is no such replay (any more).');
+  }],
+  ['GET', '/runs/{}', (call) => {
+    const run = calls.find(([method, pattern]) => method === 'GET' && pattern === '/runs/{}')[2](call);
+    if (run.status === 404 || run.flags.length === 0) return run;
+    const rows = run.flags.map((limit) => ({ ...makeRefusal(call.state.keys, Date.now()), key: run.key, user: run.user, event: 'broken', layer: 'breaker', limit, per: { caller: run.key }, run: run.run, agent: run.agent, tool: 'search_orders', used: 5, allowed: 5, retry_after: 30, count: 1, evidence: 'search_orders {"id":"A-1041"}' }));
+    return { ...run, evidence: rows.map((row) => ({ ...row, sentence: sentenceOf(row) })) };
   }],
   ['PUT', '/breakers/{}/{}', ({ state, names, body, caller }) => {
     const [kind, name] = names;

@@ -67,12 +67,19 @@ export function SpanPicker({ value, onChange }: { value: Span; onChange: (query:
     setOwn(true);
     onChange({ span: 'own', from, to });
   };
-  const pick = (which: 'from' | 'to', set: (value: string) => void, next: string): void => {
-    set(next);
-    if (startOf(next)) onChange({ span: 'own', from, to, [which]: next });
+  const wrongOf = (first: string, last: string): string => {
+    const [a, b] = [startOf(first), startOf(last)];
+    if (!a || !b) return 'Two days are needed.';
+    if (a > b) return 'The first day is after the last.';
+    return b.getTime() - a.getTime() > kMaxDays * kDayMs ? `At most ${kMaxDays} days can be shown.` : '';
   };
-  const wrong = own && (!startOf(from) || !startOf(to) ? 'Two days are needed.' : startOf(from)! > startOf(to)! ? 'The first day is after the last.'
-    : startOf(to)!.getTime() - startOf(from)!.getTime() > kMaxDays * kDayMs ? `At most ${kMaxDays} days can be shown.` : '');
+  // What makes no sense stays here, with a word about it: the screen shows what it showed.
+  const pick = (first: string, last: string): void => {
+    setFrom(first);
+    setTo(last);
+    if (!wrongOf(first, last)) onChange({ span: 'own', from: first, to: last });
+  };
+  const wrong = own ? wrongOf(from, to) : '';
   return (
     <div class="span-picker">
       <Choice label="Time" value={own ? 'own' : value.name} onChange={choose}
@@ -80,10 +87,10 @@ export function SpanPicker({ value, onChange }: { value: Span; onChange: (query:
       {own && (
         <>
           <input type="date" aria-label="First day" value={from} max={to || isoDay(Date.now())} aria-invalid={!!wrong} aria-describedby={wrong ? id : undefined}
-            onChange={(event) => pick('from', setFrom, event.currentTarget.value)} />
+            onChange={(event) => pick(event.currentTarget.value, to)} />
           <span class="muted">to</span>
           <input type="date" aria-label="Last day" value={to} max={isoDay(Date.now())} aria-invalid={!!wrong} aria-describedby={wrong ? id : undefined}
-            onChange={(event) => pick('to', setTo, event.currentTarget.value)} />
+            onChange={(event) => pick(from, event.currentTarget.value)} />
           {wrong && <span id={id} class="tone-danger small" role="alert">{wrong}</span>}
         </>
       )}
