@@ -60,7 +60,6 @@ Reply page_reply(const RequestHead& head) {
   append_header(reply.headers, "cache-control", file->path == "/" ? "no-cache" : "public, max-age=31536000, immutable");
   append_header(reply.headers, "vary", "accept-encoding");
   append_header(reply.headers, "content-security-policy", kPolicy);
-  append_header(reply.headers, "x-content-type-options", "nosniff");
   append_header(reply.headers, "referrer-policy", "no-referrer");
   append_header(reply.headers, "cross-origin-opener-policy", "same-origin");
   append_header(reply.headers, "cross-origin-resource-policy", "same-origin");

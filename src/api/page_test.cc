@@ -68,7 +68,7 @@ TEST_F(PageTest, ThePageRunsNothingThatIsNotAFileOfItsOwn) {
 
 TEST_F(PageTest, WhatABrowserHasIsNotSentAgain) {
   const std::string etag = ask("/", kGzip)["etag"];
-  for (const std::string tags : {etag, "\"other\", " + etag, "W/" + etag, std::string("*")}) {
+  for (const std::string& tags : {etag, "\"other\", " + etag, "W/" + etag, std::string("*")}) {
     const Received same = ask("/", std::string(kGzip) + "if-none-match: " + tags + "\r\n");
     EXPECT_EQ(same.status, 304) << tags;
     EXPECT_EQ(same.body, "");
@@ -104,6 +104,15 @@ TEST_F(PageTest, WhatDoesNotExistIsNotFoundAndTheDataListenerHasNoDashboard) {
   EXPECT_EQ(ask("/index.html").status, 404);
   EXPECT_EQ(ask("/assets/../").status, 400);
   EXPECT_EQ(ask("/", {}, "GET", Session::Listener::kData).status, 404);
+}
+
+TEST_F(PageTest, PagesOfOtherOriginsAndOtherNamesDoNotGetIt) {
+  EXPECT_EQ(ask("/", "origin: http://evil.example\r\n").status, 403);
+  EXPECT_EQ(ask("/", "sec-fetch-site: cross-site\r\n").status, 403);
+  EXPECT_EQ(ask("/", "sec-fetch-site: none\r\n").status, 200);
+  Connection client(world, "192.0.2.1", Session::Listener::kAdmin);
+  client.say("GET / HTTP/1.1\r\nhost: rebound.example\r\n\r\n");
+  EXPECT_EQ(client.answer().status, 403);
 }
 
 TEST_F(PageTest, TheFirstViewIsSmall) {

@@ -241,7 +241,9 @@ void Session::reply(Reply answer) {
   }
   if (parser_.state() == MessageState::kFault) answer.close = true;
   if (listener_ == Listener::kAdmin) {
-    append_header(answer.headers, "cache-control", "no-store");
+    if (answer.headers.find("cache-control: ") == std::string::npos) {
+      append_header(answer.headers, "cache-control", "no-store");
+    }
     append_header(answer.headers, "x-content-type-options", "nosniff");
   }
   const bool close_now = answer.close || !keep_alive();

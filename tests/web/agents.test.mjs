@@ -1,11 +1,10 @@
 // Agents: runs and their trees, loops with evidence, kill switches; and what stands there when there is nothing or an error.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { kNarrow, kWide, openBrowser } from './browser.mjs';
+import { kLooks, openBrowser } from './browser.mjs';
 import { kMarkup, startDashboard } from './dashboard.mjs';
 
 process.env.WEIR_WEB_FAKE = '1';   // with answers that a test chooses; steer_real.test.mjs has the real server
-const kLooks = [{ width: kWide, dark: false }, { width: kWide, dark: true }, { width: kNarrow, dark: false }, { width: kNarrow, dark: true }];
 let dashboard;
 let browser;
 before(async () => {

@@ -21,6 +21,9 @@ const kBrowsers = [process.env.WEIR_CHROMIUM, '/usr/bin/chromium', '/usr/bin/chr
 export const kWide = 1440;
 export const kNarrow = 375;
 
+// Every width and colour in which a screen is looked at.
+export const kLooks = [{ width: kWide }, { width: kNarrow, dark: true }, { width: kWide, dark: true }, { width: kNarrow }];
+
 export async function openBrowser() {
   const executablePath = kBrowsers.find((file) => file && existsSync(file));
   if (!executablePath) throw new Error('Debian\'s package chromium is needed: apt-get install chromium');
@@ -50,7 +53,12 @@ async function openView(chrome, axe, dashboard, { width = kWide, dark = false, s
   const view = new View(context, page, axe, faults, dashboard, { width, dark });
   if (token) await page.addInitScript((value) => sessionStorage.setItem('weir.token', value), token);
   if (signedIn && !token) {
-    await page.goto(`${dashboard.url}/#code=${await dashboard.code()}`);
+    const code = await dashboard.code();
+    await page.goto(`${dashboard.url}/${code ? `#code=${code}` : ''}`);
+    if (!code) {
+      await page.getByLabel('Token').fill(dashboard.token);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+    }
     await page.locator('.shell').waitFor();
   }
   return view;

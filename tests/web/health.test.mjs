@@ -1,11 +1,10 @@
 // Health: the sentence, problems with what to do, providers, alerts and a test of where they are sent, reading the file again.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { kNarrow, kWide, openBrowser } from './browser.mjs';
+import { kLooks, openBrowser } from './browser.mjs';
 import { kMarkup, startDashboard } from './dashboard.mjs';
 
 process.env.WEIR_WEB_FAKE = '1';
-const kLooks = [{ width: kWide, dark: false }, { width: kWide, dark: true }, { width: kNarrow, dark: false }, { width: kNarrow, dark: true }];
 let dashboard;
 let browser;
 before(async () => {

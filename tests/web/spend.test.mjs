@@ -1,11 +1,10 @@
 // Spend: by whom, of what, when; drill-down, own days, forecast; and what stands there when there is nothing or an error.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { kNarrow, kWide, openBrowser } from './browser.mjs';
+import { kLooks, openBrowser } from './browser.mjs';
 import { kMarkup, startDashboard } from './dashboard.mjs';
 
 process.env.WEIR_WEB_FAKE = '1';
-const kLooks = [{ width: kWide, dark: false }, { width: kWide, dark: true }, { width: kNarrow, dark: false }, { width: kNarrow, dark: true }];
 let dashboard;
 let browser;
 before(async () => {

@@ -111,7 +111,7 @@ export const calls = [
   ['GET', '/whoami', ({ caller }) => ({ ...caller, version: '0.1.0', config_version: version })],
   ['DELETE', '/session', ({ state, token }) => { state.tokens.delete(token); return { status: 204 }; }],
   ['GET', '/welcome', ({ state }) => ({
-    first_run: true, demo_key: 'weir_1aZ9kQ3vT7xY5bN2mL8pR4wC_x7Kd2M', listen: 'http://127.0.0.1:8080', model: 'sim', simulated: true, limit: { name: 'requests', allowed: 5, window: '1m' },
+    first_run: state.firstRun, demo_key: 'weir_1aZ9kQ3vT7xY5bN2mL8pR4wC_x7Kd2M', listen: 'http://127.0.0.1:8080', model: 'sim', simulated: true, limit: { name: 'requests', allowed: 5, window: '1m' },
     curl: `curl http://127.0.0.1:8080/v1/chat/completions -H 'Authorization: Bearer weir_1aZ9kQ3vT7xY5bN2mL8pR4wC_x7Kd2M' -H 'Content-Type: application/json' -d '{"model":"sim","messages":[{"role":"user","content":"Hello"}]}'`,
     tries: state.tries,
   })],

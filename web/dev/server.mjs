@@ -71,11 +71,11 @@ async function api(state, request, response, url) {
   return reply(response, problem(404, 'Not found.'));
 }
 
-export async function startFake({ port = 0, keys = 2000, dist } = {}) {
+export async function startFake({ port = 0, keys = 2000, dist, firstRun = false } = {}) {
   const root = dist ?? path.join(path.dirname(fileURLToPath(import.meta.url)), '../dist');
   const list = makeKeys(keys);
   const live = new LiveFeed(list);
-  const state = Object.assign(makeState(list, live), { answers: new Map() });
+  const state = Object.assign(makeState(list, live), { firstRun, answers: new Map() });
   state.tokens.set('fake-admin', { name: 'anna', role: 'admin', expires_at: null });
   state.tokens.set('fake-viewer', { name: 'vera', role: 'viewer', expires_at: null });
   const server = http.createServer(async (request, response) => {
@@ -103,6 +103,6 @@ export async function startFake({ port = 0, keys = 2000, dist } = {}) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const option = (name, fallback) => { const at = process.argv.indexOf(`--${name}`); return at < 0 ? fallback : process.argv[at + 1]; };
-  const fake = await startFake({ port: Number(option('port', 8089)), keys: Number(option('keys', 100_000)), dist: option('dist') });
+  const fake = await startFake({ port: Number(option('port', 8089)), keys: Number(option('keys', 100_000)), dist: option('dist'), firstRun: true });
   console.log(`fake admin API: ${fake.url}/#code=demo-code`);
 }

@@ -16,17 +16,17 @@ async function begin(code: string | null): Promise<void> {
   if (!code) return askWho();
   session.set(null);
   try {
-    await signIn({ code });
+    const who = await signIn({ code });
+    // The link of a first run leads to the first steps.
+    if (who.role === 'admin') {
+      const welcome = await api.welcome().catch(() => null);
+      if (welcome?.first_run) go(link('welcome'));
+    }
+    me.set(who);
   } catch (error) {
     signInNote.set(`The link did not work: it is good for once, and only for a while. ${(error as { status?: number }).status === 401 ? 'Start `weir serve` again for a new one, or paste a token.' : (error as Error).message}`);
     me.set('nobody');
     return;
-  }
-  // The link of a first run leads to the first steps.
-  const who = me.get();
-  if (typeof who === 'object' && who.role === 'admin' && !route.get().screen) {
-    const welcome = await api.welcome().catch(() => null);
-    if (welcome?.first_run) go(link('welcome'));
   }
 }
 

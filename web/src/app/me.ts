@@ -35,12 +35,12 @@ export async function askWho(): Promise<void> {
   }
 }
 
-export async function signIn(by: { code: string } | { token: string }): Promise<void> {
+// Who that is. The caller says when the dashboard is to be shown, by me.set().
+export async function signIn(by: { code: string } | { token: string }): Promise<WhoAmI> {
   const made = 'code' in by ? await api.signIn(by.code) : await api.signInWith(by.token);
   session.set(made.token);
   signInNote.set('');
-  me.set('asking');
-  await askWho();
+  return api.whoami();
 }
 
 export async function signOut(): Promise<void> {

@@ -44,6 +44,7 @@ export function link(screen: string, ...parts: (string | Values)[]): string {
 
 export function go(hash: string): void {
   location.hash = hash;
+  route.set(parse(hash));
 }
 
 // Changes the screen's own part of the address without a new entry in the history.

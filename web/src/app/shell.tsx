@@ -71,7 +71,6 @@ function CurrentScreen({ at }: { at: Route }) {
   const [shown, setShown] = useState<{ name: string; Body: ComponentType<ScreenProps> }>();
   const [failed, setFailed] = useState(false);
   const main = useRef<HTMLDivElement>(null);
-  const first = useRef(true);
   useEffect(() => {
     if (!screen) return;
     let over = false;
@@ -84,11 +83,11 @@ function CurrentScreen({ at }: { at: Route }) {
     return () => { over = true; };
   }, [screen]);
   const place = `${at.screen}/${at.rest.join('/')}`;
+  // A new page begins at its top and, for keyboards and screen readers, at its heading; the first one as the browser does.
+  const lastPlace = useRef(place);
   useEffect(() => {
-    if (first.current) {
-      first.current = false;
-      return;
-    }
+    if (lastPlace.current === place || shown?.name !== screen?.name) return;
+    lastPlace.current = place;
     scrollTo(0, 0);
     main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
   }, [place, shown?.name]);

@@ -4,7 +4,7 @@ import { ApiError } from '../api/client';
 import { Button } from '../ui/button';
 import { TextField } from '../ui/field';
 import { ErrorBox, Notice } from '../ui/states';
-import { signIn, signInNote } from './me';
+import { me, signIn, signInNote } from './me';
 import { Brand, ThemeSwitch } from './shell';
 import { useStore } from './store';
 import '../styles/sign_in.css';
@@ -21,7 +21,7 @@ export function SignIn() {
     if (!text) return setError(new ApiError('Paste a token first.', 0));
     setBusy(true);
     try {
-      await signIn(text.startsWith('weiradmin_') || text.length > 12 ? { token: text } : { code: text });
+      me.set(await signIn({ token: text }));
     } catch (fault) {
       const known = fault instanceof ApiError ? fault : new ApiError(String(fault), 0);
       setError(known.status === 401 || known.status === 403

@@ -1,9 +1,10 @@
 // Consumers: who may send what. The list, and one of them (#/consumers/NAME).
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/calls';
-import { useLoad, useReloadOn, useSettled } from '../api/hooks';
+import { useLoad, useReloadOn } from '../api/hooks';
 import type { Key } from '../api/types';
 import { isAdmin } from '../app/me';
+import { useQueryText } from '../app/query_text';
 import { link, setQuery } from '../app/router';
 import type { ScreenProps } from '../app/screens';
 import { Button, IconButton } from '../ui/button';
@@ -24,16 +25,15 @@ export default function Consumers({ route }: ScreenProps) {
 }
 
 function List({ query }: { query: URLSearchParams }) {
-  const [search, setSearch] = useState(query.get('search') ?? '');
+  const [search, setSearch] = useQueryText(query, 'search');
   const [creating, setCreating] = useState(false);
-  const settled = useSettled(search);
   const filters = {
-    search: settled.trim(), tenant: query.get('tenant') ?? '', tier: query.get('tier') ?? '', kind: query.get('kind') ?? '',
+    search: query.get('search') ?? '', tenant: query.get('tenant') ?? '', tier: query.get('tier') ?? '', kind: query.get('kind') ?? '',
     status: query.get('status') ?? 'active', sort: query.get('sort') ?? 'requests',
   };
   const pages = usePages();
   const changed = JSON.stringify(filters);
-  useEffect(() => { pages.restart(); setQuery({ search: filters.search }); }, [changed]);
+  useEffect(() => pages.restart(), [changed]);
   const keys = useLoad((signal) => api.keys({ ...filters, page_size: kPage, cursor: pages.cursor }, signal), [changed, pages.cursor]);
   const tiers = useLoad((signal) => api.tiers(signal), []);
   useReloadOn(['keys', 'policy'], keys.reload);

@@ -15,30 +15,29 @@ import { Choice } from '../ui/tabs';
 import { addSecond, emptyView, perSecond, shape, type By, type FlowView } from './flow_data';
 import '../styles/flow.css';
 
-const kHistoryS = 900;
 const kMaxEvents = 60;
 
 interface Shown { view: FlowView; events: DecisionEvent[]; sampled: { shown: number; of: number } | null }
 
 // Ticks and events are collected as they come and shown four times a second at most, whatever their number.
-function useFlow(paused: boolean) {
+function useFlow(paused: boolean, seconds: number) {
   const now = useRef<Shown>({ view: emptyView(), events: [], sampled: null });
   const held = useRef(0);
   const dirty = useRef(false);
   const sampledAt = useRef(0);
   const [shown, setShown] = useState<Shown>(now.current);
   const load = useLoad(async (signal) => {
-    const live = await api.live(kHistoryS, signal);
+    const live = await api.live(seconds, signal);
     now.current = { ...now.current, view: shape(live) };
     dirty.current = true;
     return live;
-  }, []);
+  }, [seconds]);
   const lastTick = useRef(0);
   useLive('tick', (tick) => {
     // After a pause of the stream the seconds in between are asked for.
     if (lastTick.current && Date.now() - lastTick.current > 5000) load.reload();
     lastTick.current = Date.now();
-    now.current = { ...now.current, view: addSecond(now.current.view, tick, kHistoryS) };
+    now.current = { ...now.current, view: addSecond(now.current.view, tick, seconds) };
     if (now.current.sampled && Date.now() - sampledAt.current > 4000) now.current = { ...now.current, sampled: null };
     dirty.current = true;
   });
@@ -68,11 +67,11 @@ export default function Flow({ route }: ScreenProps) {
   const [paused, setPaused] = useState(false);
   const by = (route.query.get('by') ?? 'tier') as By;
   const minutes = Number(route.query.get('minutes') ?? 5);
-  const { load, shown, waiting } = useFlow(paused);
+  const { load, shown, waiting } = useFlow(paused, minutes * 60);
   const { view } = shown;
   const charts = useMemo(() => series(view, by, minutes * 60), [view, by, minutes]);
   const rate = useMemo(() => perSecond(view, 10), [view]);
-  const usual = useMemo(() => perSecond(view, kHistoryS), [view]);
+  const usual = useMemo(() => perSecond(view, view.times.length), [view]);
   const head = (
     <PageHead title="Flow" lead="What passes right now, what it costs, and what is refused."
       actions={<>
@@ -90,9 +89,9 @@ export default function Flow({ route }: ScreenProps) {
       {head}
       {paused && <Notice tone="warn">Paused: this is how it was at {clock(view.times[view.times.length - 1]! * 1000)}.{waiting > 0 && ` ${count(waiting)} more ${waiting === 1 ? 'event' : 'events'} since.`}</Notice>}
       <Stats>
-        <Stat label="Requests" value={short(rate.requests)} unit="/s" note={`${short(usual.requests)} usual`} />
-        <Stat label="Tokens" value={short(rate.tokens)} unit="/s" note={`${short(usual.tokens)} usual`} />
-        <Stat label="Spend" value={usd(rate.usd_micros * 3600)} unit="/h" note={`${usd(usual.usd_micros * 3600)} usual`} title="at the rate of the last ten seconds" />
+        <Stat label="Requests" value={short(rate.requests)} unit="/s" note={`${short(usual.requests)} mean`} />
+        <Stat label="Tokens" value={short(rate.tokens)} unit="/s" note={`${short(usual.tokens)} mean`} />
+        <Stat label="Spend" value={usd(rate.usd_micros * 3600)} unit="/h" note={`${usd(usual.usd_micros * 3600)} mean`} title="at the rate of the last ten seconds" />
         <Stat label="Refused" value={short(rate.refused)} unit="/s" tone={share > 0.1 ? 'danger' : undefined} note={`${percent(share, 1)} of what came`} />
         <Stat label="In flight" value={count(view.inFlight)} />
       </Stats>

@@ -1,8 +1,9 @@
 // Refusals: each with the sentence that explains it, by layer, limit, consumer and time.
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/calls';
-import { useLive, useLoad, useSettled } from '../api/hooks';
+import { useLive, useLoad } from '../api/hooks';
 import type { AuditRow } from '../api/types';
+import { useQueryText } from '../app/query_text';
 import { link, setQuery } from '../app/router';
 import type { ScreenProps } from '../app/screens';
 import { Button, IconButton } from '../ui/button';
@@ -20,21 +21,17 @@ const times = [{ value: '1h', label: 'Last hour' }, { value: '24h', label: 'Last
 
 export default function Refusals({ route }: ScreenProps) {
   const { query } = route;
-  const [key, setKey] = useState(query.get('key') ?? '');
-  const settled = useSettled(key, 350);
+  const [key, setKey] = useQueryText(query, 'key');
   const filters = {
     since: query.get('since') ?? '24h', event: query.get('event') ?? '', layer: query.get('layer') ?? '', limit: query.get('limit') ?? '',
-    key: settled.trim(), run: query.get('run') ?? '', tool: query.get('tool') ?? '', user: query.get('user') ?? '',
+    key: query.get('key') ?? '', run: query.get('run') ?? '', tool: query.get('tool') ?? '', user: query.get('user') ?? '',
   };
   const changed = JSON.stringify(filters);
   const pages = usePages();
   const [fresh, setFresh] = useState(0);
-  // A link to this screen from itself brings another key.
-  useEffect(() => setKey(query.get('key') ?? ''), [query.get('key')]);
   useEffect(() => {
     pages.restart();
     setFresh(0);
-    setQuery({ key: filters.key });
   }, [changed]);
   const rows = useLoad((signal) => api.audit({ ...filters, page_size: kPage, cursor: pages.cursor }, signal), [changed, pages.cursor]);
   const limits = useLoad((signal) => api.auditSums({ by: 'limit', since: filters.since }, signal), [filters.since]);
@@ -58,7 +55,7 @@ export default function Refusals({ route }: ScreenProps) {
         actions={<Button icon="reload" onClick={again}>{fresh > 0 ? `Show ${count(fresh)} new` : 'Read again'}</Button>} />
       <div class="toolbar">
         <Search label="Consumer" placeholder="Consumer, by its whole name" value={key} onInput={setKey} />
-        <Filter label="Time" value={filters.since} onChange={(since) => setQuery({ since })} options={times} />
+        <Filter label="Time" neutral="24h" value={filters.since} onChange={(since) => setQuery({ since })} options={times} />
         <Filter label="What" value={filters.event} onChange={(event) => setQuery({ event })} options={[any, ...events]} />
         <Filter label="Layer" value={filters.layer} onChange={(layer) => setQuery({ layer })} options={[any, ...layers]} />
         <Filter label="Limit" value={filters.limit} onChange={(limit) => setQuery({ limit })} options={[any, ...names]} />

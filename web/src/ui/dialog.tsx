@@ -35,7 +35,7 @@ export function Dialog({ title, onClose, actions, wide, side, children }: {
     };
   }, []);
   return (
-    <dialog ref={element} class={`dialog${wide ? ' wide' : ''}${side ? ' side' : ''}`} aria-labelledby={id}
+    <dialog ref={element} class={`dialog${wide ? ' wide' : ''}${side ? ' drawer' : ''}`} aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
       onMouseDown={(event) => { if (event.target === element.current) onClose(); }}>
       <div class="dialog-box">

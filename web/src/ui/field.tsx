@@ -92,12 +92,13 @@ export function Search({ label, value, onInput, placeholder }: {
 }
 
 // A filter of a toolbar: small select with its label inside.
-export function Filter({ label, value, onChange, options }: {
-  label: string; value: string; onChange: (value: string) => void; options: (Option | string)[];
+// `neutral`: the value that filters nothing.
+export function Filter({ label, value, onChange, options, neutral = '' }: {
+  label: string; value: string; onChange: (value: string) => void; options: (Option | string)[]; neutral?: string;
 }) {
   const id = useId();
   return (
-    <div class={`filter${value ? ' set' : ''}`}>
+    <div class={`filter${value !== neutral ? ' set' : ''}`}>
       <label for={id}>{label}</label>
       <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         {options.map((option) => {
