@@ -26,7 +26,7 @@ for (const look of kLooks) {
     await view.open('health');
     await page.getByText('Requests are decided, but one thing is wrong. 1 alert is firing.').waitFor();
     await page.getByText('To do:').waitFor();
-    await page.getByText('breaker open').waitFor();
+    await page.getByText('breaker open', { exact: true }).waitFor();
     await page.getByText('The file has no tier "trial" any more.').waitFor();
     await page.getByText('61% of it is the same call').waitFor();
     await view.look('health');

@@ -119,8 +119,8 @@ export function ThrowSwitch({ kind: fixed, name: given, onClose, onDone }: { kin
       actions={<><Button onClick={onClose}>Cancel</Button><Button kind="primary" onClick={look}>Go on</Button></>}>
       <form class="form" onSubmit={look}>
         {!fixed && <SelectField label="What to stop" value={kind} onChange={(value) => setKind(value as BreakerKind)} options={kinds} hint={`${effects[kind]}.`} />}
-        {!given && <TextField label={`Name of the ${kind}`} value={name} onInput={setName} error={wrong.name} autofocus hint={kind === 'agent' ? 'As in X-Weir-Agent.' : `The whole name of ${article(kind)}.`} />}
-        <TextField label="Reason" value={reason} onInput={setReason} error={wrong.reason} autofocus={!!given} hint="Shown here, in refusals and in the audit." maxLength={200} />
+        {!given && <TextField label={`Name of the ${kind}`} value={name} onInput={(value) => { setName(value); setWrong({ ...wrong, name: undefined }); }} error={wrong.name} autofocus hint={kind === 'agent' ? 'As in X-Weir-Agent.' : `The whole name of ${article(kind)}.`} />}
+        <TextField label="Reason" value={reason} onInput={(value) => { setReason(value); setWrong({ ...wrong, reason: undefined }); }} error={wrong.reason} autofocus={!!given} hint="Shown here, in refusals and in the audit." maxLength={200} />
         <button type="submit" class="hidden" tabIndex={-1}>Go on</button>
       </form>
     </Dialog>
