@@ -68,7 +68,7 @@ export function EditDialog<T>({ of, what, onClose, onSaved }: { of: Tagged<T>; w
         <div class="form-grid">
           {shape.map((field) => (field.options
             ? <SelectField key={field.name} label={field.label} value={fields[field.name] ?? ''} onChange={set(field.name)} options={field.options} hint={field.hint} />
-            : <TextField key={field.name} label={field.label} value={fields[field.name] ?? ''} onInput={set(field.name)} mono hint={field.hint} placeholder={field.group === 'amount' ? 'as default' : undefined} />))}
+            : <TextField key={field.name} label={field.label} value={fields[field.name] ?? ''} onInput={set(field.name)} mono hint={field.hint} placeholder={field.group !== 'amount' ? undefined : field.name === 'allow.default' ? 'not limited' : 'as default'} />))}
         </div>
         <p class="field-note">{what.hint}</p>
         <button type="submit" class="hidden" tabIndex={-1}>Save</button>

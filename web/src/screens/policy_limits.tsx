@@ -103,10 +103,10 @@ function HotSubjects({ hot, meter }: { hot: HotSubject[]; meter: string }) {
   return (
     <div class="table-wrap" tabIndex={0} role="region" aria-label="Nearest to full">
       <table class="table">
-        <thead><tr><th scope="col" class="grow">Who</th><th scope="col">Full</th><th scope="col" class="number">Used</th><th scope="col" class="number wide-only">Allowed</th><th scope="col" class="number wide-only">Seen</th></tr></thead>
+        <thead><tr><th scope="col" class="grow">Who</th><th scope="col">Full</th><th scope="col" class="number wide-only">Used</th><th scope="col" class="number wide-only">Allowed</th><th scope="col" class="number wide-only">Seen</th></tr></thead>
         <tbody>
           {hot.slice(0, 20).map((one, i) => (
-            <tr key={i}><td>{Object.keys(one.per).length === 0 ? 'all together' : words(one.per)}</td><td><MiniBar ratio={one.ratio} /></td><td class="number">{amount(one.used, meter)}</td><td class="number wide-only">{amount(one.allowed, meter)}</td><td class="number wide-only muted">{ago(one.at)}</td></tr>
+            <tr key={i}><td>{Object.keys(one.per).length === 0 ? 'all together' : words(one.per)}</td><td><MiniBar ratio={one.ratio} /></td><td class="number wide-only">{amount(one.used, meter)}</td><td class="number wide-only">{amount(one.allowed, meter)}</td><td class="number wide-only muted">{ago(one.at)}</td></tr>
           ))}
         </tbody>
       </table>
