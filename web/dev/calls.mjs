@@ -254,7 +254,10 @@ export const calls = [
       { id: 'a1', rule: 'spike', subject: 'acme-support-bot', state: 'firing', since: iso(Date.now() - 400_000), until: null, value: 412, threshold: 120, cause: 'loop', sentence: 'acme-support-bot sends 3.4 times what it usually sends at this hour; 61% of it is the same call.', sent: [{ target: 'ops', at: iso(Date.now() - 390_000), ok: true }] },
       { id: 'a2', rule: 'budget-nearly-used', subject: kMarkup, state: 'resolved', since: iso(Date.now() - 9_000_000), until: iso(Date.now() - 7_000_000), value: 0.94, threshold: 0.9, cause: 'outgrown_tier', sentence: `${kMarkup} has used 94% of its tokens for 5 minutes; it has outgrown its tier.`, sent: [] },
     ].filter((alert) => ['all', alert.state].includes(query.get('state') ?? 'all')),
-    targets: [{ name: 'ops', kind: 'slack', host: 'hooks.example.com', last_sent: iso(Date.now() - 390_000), last_error: null, waiting: 0 }],
+    targets: [
+      { name: 'ops', kind: 'slack', host: 'hooks.example.com', last_sent: iso(Date.now() - 390_000), last_error: null, waiting: 0 },
+      { name: 'pager', kind: 'webhook', host: 'pager.example.com', last_sent: null, last_error: 'the target answered 500', waiting: 3 },
+    ],
   })],
   ['POST', '/alerts/test', () => ({ results: [{ target: 'ops', ok: true, status: 200, detail: 'delivered in 120 ms' }] })],
 ];

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { calls, makeState, problem } from './calls.mjs';
 import { hex, makeKeys } from './data.mjs';
 import { LiveFeed } from './live.mjs';
+import { steerCalls } from './steer.mjs';
 
 const kTypes = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
 // As src/api/page.cc sends them.
@@ -58,7 +59,10 @@ async function api(state, request, response, url) {
   const caller = state.tokens.get(token);
   if (!caller) return reply(response, problem(401, 'This call needs the admin token.'));
   if (name === '/events') return state.live.watch(response);
-  for (const [method, pattern, handler] of calls) {
+  // What a test wants to be answered instead: state.answers.set('/runs', { status, body }).
+  const instead = state.answers.get(name);
+  if (instead) return reply(response, { status: 200, ...instead });
+  for (const [method, pattern, handler] of [...steerCalls, ...calls]) {
     const names = method === request.method ? match(pattern, name) : null;
     if (!names) continue;
     if (caller.role !== 'admin' && adminOnly(method, name)) return reply(response, problem(403, 'This call needs the role admin.'));
@@ -71,7 +75,7 @@ export async function startFake({ port = 0, keys = 2000, dist, firstRun = false 
   const root = dist ?? path.join(path.dirname(fileURLToPath(import.meta.url)), '../dist');
   const list = makeKeys(keys);
   const live = new LiveFeed(list);
-  const state = Object.assign(makeState(list, live), { firstRun });
+  const state = Object.assign(makeState(list, live), { firstRun, answers: new Map() });
   state.tokens.set('fake-admin', { name: 'anna', role: 'admin', expires_at: null });
   state.tokens.set('fake-viewer', { name: 'vera', role: 'viewer', expires_at: null });
   const server = http.createServer(async (request, response) => {

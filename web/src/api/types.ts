@@ -104,6 +104,7 @@ export interface Tier {
   default: boolean;
   source: 'file' | 'built-in' | 'override';
   amounts: Record<string, string[]>;
+  override?: { weight?: number; tools?: unknown; amounts?: Record<string, unknown> } | null;
   etag: string;
 }
 export interface TierChange { weight?: number; tools?: { allow?: string[]; deny?: string[] }; amounts?: Record<string, string[]> }
@@ -278,7 +279,7 @@ export interface RunCall {
 }
 export interface RunDetail extends Run { calls: RunCall[]; evidence: AuditRow[] }
 export type BreakerKind = 'key' | 'agent' | 'tool' | 'run';
-export interface Breaker { kind: BreakerKind; name: string; reason: string; by?: string; at?: string }
+export interface Breaker { kind: BreakerKind; name: string; reason: string; by?: string; since?: string; at?: string }
 export interface Breakers { breakers: Breaker[] }
 
 // --- live --------------------------------------------------------------------------------------------------------------

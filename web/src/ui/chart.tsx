@@ -64,7 +64,11 @@ export function Chart({ label, times, series, format = short, stacked = false, h
       legend: { show: false },
       padding: [8, 8, 0, 0],
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
-      scales: { x: { time: true }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top > 0 ? top * 1.08 : 1)] } },
+      // Bars stand on their time: the first and the last need half a step beside them.
+      scales: { x: { time: true, ...(bars && times.length > 1 ? { range: (u: uPlot, low: number, high: number): [number, number] => {
+        const half = ((u.data[0][1] ?? 0) - (u.data[0][0] ?? 0)) / 2;
+        return [low - half, high + half];
+      } } : {}) }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top > 0 ? top * 1.08 : 1)] } },
       axes: [
         { ...axis, grid: { show: false }, size: 24, space: 56,
           values: (_, splits) => splits.map((s) => (step === 'day' ? day(s * 1000) : clock(s * 1000).slice(0, step === 'hour' || s % 60 === 0 ? 5 : 8))) },
