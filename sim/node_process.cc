@@ -65,7 +65,9 @@ Result<void> NodeProcess::open() {
   store_ = std::make_unique<Store>(std::move(*store));
   limiter_ = std::make_unique<Limiter>(LimiterOptions{
       .max_bytes = static_cast<std::size_t>(machine_.world.weir.number("counter_bytes", 64 << 20)), .stripes = 64});
-  Result<Recovered> recovered = recover(machine_.directory + "/journal", *limiter_, machine_.disk);
+  const Result<std::uint64_t> first = first_unread_segment(*store_);
+  if (!first) return std::unexpected(first.error());
+  Result<Recovered> recovered = recover(machine_.directory + "/journal", *limiter_, machine_.disk, *first);
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = std::move(*recovered);
   sequence_ = std::make_unique<SegmentSequence>(recovered_.next_sequence);

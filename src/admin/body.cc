@@ -71,4 +71,10 @@ std::optional<std::string> AdminBody::json(std::string_view name) const {
   return std::string(simdjson::minify(found->second));
 }
 
+std::string minified(const std::string& body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element whole;
+  return parser.parse(body).get(whole) == simdjson::SUCCESS ? simdjson::minify(whole) : std::string("{}");
+}
+
 }  // namespace weir

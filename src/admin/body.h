@@ -39,4 +39,7 @@ class AdminBody {
   std::unique_ptr<Impl> impl_;
 };
 
+// A body that AdminBody read, as JSON on one line.
+std::string minified(const std::string& body);
+
 }  // namespace weir

@@ -24,12 +24,46 @@ class FakeAdminHost final : public AdminHost {
   Guard& guard() override { return *world_.services.guard; }
   ReloadOutcome reload(std::string_view why) override {
     reloaded_because.emplace_back(why);
+    if (on_reload) on_reload();
     return {.loaded = true, .version = world_.services.rules->policy().version, .diagnostics = {}};
   }
   void records_changed() override { ++changes; }
+  ReloadOutcome overrides_changed() override { return reload("overrides changed"); }
+  std::shared_ptr<const PolicyState> policy_state() const override { return state; }
+  const Environment& environment() const override { return variables; }
+  std::optional<LimitUse> limit_use(std::string_view) const override { return use; }
+  bool start_long_work(AdminWork::Piece piece) override {
+    long_work.push_back(std::move(piece));
+    return true;
+  }
+  bool stopping() const override { return false; }
 
   std::vector<std::string> reloaded_because;
   int changes = 0;
+  std::shared_ptr<PolicyState> state = std::make_shared<PolicyState>();
+  Environment variables = [](std::string_view) { return std::nullopt; };
+  std::optional<LimitUse> use;
+  std::vector<AdminWork::Piece> long_work;
+  std::function<void()> on_reload;
+  AdminAccess& access() override { return own_access; }
+  const KeyHasher& key_hasher() const override { return *world_.services.key_hasher; }
+  bool entropy(std::span<unsigned char> out) override {
+    for (unsigned char& byte : out) byte = ++last_random_;
+    return !entropy_fails;
+  }
+  ServerHealth health() override { return health_now; }
+  std::string demo_key() const override { return demo; }
+  Result<TriedCall> try_chat(const std::string& body) override {
+    tried.push_back(body);
+    return answer_of_try;
+  }
+
+  AdminAccess own_access{Secret("the-admin-token"), "secret"};
+  bool entropy_fails = false;
+  ServerHealth health_now;
+  std::string demo;
+  std::vector<std::string> tried;
+  Result<TriedCall> answer_of_try = TriedCall{.status = 200};
 
  private:
   struct Peek final : AdmissionEvents {
@@ -39,6 +73,7 @@ class FakeAdminHost final : public AdminHost {
     }
   };
   stage::World& world_;
+  unsigned char last_random_ = 0;
 };
 
 }  // namespace weir

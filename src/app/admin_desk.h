@@ -1,4 +1,4 @@
-// The admin API beside the running server: its own thread, its own connection to the record store, its routes.
+// The admin API beside the running server: its own threads and connections to the record store, its routes.
 //
 //   auto desk = AdminDesk::open(parts);
 //   api.router = &(*desk)->router();  api.admin = &(*desk)->work();
@@ -7,6 +7,7 @@
 // Made and ended by the main thread. A slow query holds up other admin calls, never the data plane or its records.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -16,6 +17,7 @@
 #include "counters/counters.h"
 #include "net/background.h"
 #include "net/clock.h"
+#include "net/http_client.h"
 
 namespace weir {
 
@@ -32,12 +34,19 @@ class AdminDesk final : public AdminHost {
     std::function<std::shared_ptr<const ConsumerSnapshot>()> consumers;
     std::function<ReloadOutcome(std::string_view why)> reload;
     std::function<void()> records_changed;
+    std::function<std::shared_ptr<const PolicyState>()> policy_state;
+    std::function<ReloadOutcome()> overrides_changed;
+    AdminAccess& access;
+    std::string key_secret;
+    std::string demo_key;  // empty: this process made none
+    std::function<ServerHealth()> health;
   };
   static Result<std::unique_ptr<AdminDesk>> open(Parts parts);
-  AdminDesk(Parts parts, Store store);
+  AdminDesk(Parts parts, Store store, Store long_store);
   ~AdminDesk() override;
 
   AdminWork& work() { return work_; }
+  AdminWork& long_work() { return long_work_; }  // calls that take seconds hold up only each other
   const AdminRouter& router() const { return router_; }
   void start();
   void stop();  // after the call under way; what waits is dropped
@@ -51,12 +60,27 @@ class AdminDesk final : public AdminHost {
   Guard& guard() override { return parts_.guard; }
   ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
   void records_changed() override { parts_.records_changed(); }
+  ReloadOutcome overrides_changed() override { return parts_.overrides_changed(); }
+  std::shared_ptr<const PolicyState> policy_state() const override { return parts_.policy_state(); }
+  const Environment& environment() const override;
+  std::optional<LimitUse> limit_use(std::string_view) const override { return std::nullopt; }
+  bool start_long_work(AdminWork::Piece piece) override { return long_work_.push(std::move(piece)); }
+  bool stopping() const override { return stopping_; }
+  AdminAccess& access() override { return parts_.access; }
+  const KeyHasher& key_hasher() const override { return key_hasher_; }
+  bool entropy(std::span<unsigned char> out) override;
+  ServerHealth health() override { return parts_.health(); }
+  std::string demo_key() const override { return parts_.demo_key; }
+  Result<TriedCall> try_chat(const std::string& body) override;
 
   Parts parts_;
-  Store store_;
+  KeyHasher key_hasher_;
+  HttpClient client_;  // of the thread for long work
+  Store store_, long_store_;
   AdminRouter router_;
-  AdminWork work_;
-  std::unique_ptr<Background> thread_;
+  AdminWork work_, long_work_;
+  std::atomic<bool> stopping_{false};
+  std::unique_ptr<Background> thread_, long_thread_;
 };
 
 }  // namespace weir

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <iostream>
+#include <limits>
 #include <optional>
 
 #include "base/strings.h"
@@ -60,6 +61,9 @@ std::optional<TimeNs> parse_rfc3339(std::string_view text) {
   const std::time_t seconds = timegm(&t);
   const bool leap_second = asked.tm_sec == 60;
   if (!leap_second && (t.tm_mon != asked.tm_mon || t.tm_mday != asked.tm_mday)) return std::nullopt;  // 31 February
+  constexpr std::time_t kMost = (std::numeric_limits<TimeNs>::max() - kDay) / kSecond - 1;  // a day for the offset
+  if (seconds > kMost) return std::numeric_limits<TimeNs>::max();
+  if (seconds < -kMost) return std::numeric_limits<TimeNs>::min();
   return static_cast<TimeNs>(seconds) * kSecond + fraction - offset;
 }
 

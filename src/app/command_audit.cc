@@ -8,55 +8,21 @@
 #include <memory>
 #include <string>
 
-#include "base/json_writer.h"
 #include "base/strings.h"
 #include "records/metadata.h"
+#include "records/row_json.h"
 
 namespace weir {
 namespace {
 
 constexpr std::size_t kMaxTableRows = 1000;  // of the form for people; --json has no bound
 
-// -?digits[.digits], which is also a JSON number; anything else becomes null.
-bool is_decimal(std::string_view text) {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  const std::size_t point = text.find('.');
-  const std::string_view whole = text.substr(0, point);
-  const auto all_digits = [](std::string_view part) {
-    return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
-  };
-  if (!all_digits(whole) || (whole.size() > 1 && whole[0] == '0')) return false;
-  return point == std::string_view::npos || all_digits(text.substr(point + 1));
-}
-
-void add_decimal(JsonWriter& w, const char* name, const std::string& text) {
-  w.key(name);
-  if (is_decimal(text)) {
-    w.raw(text);
-  } else {
-    w.null();
-  }
-}
-
 std::string row_json(const AuditRow& row) {
   std::string out;
   JsonWriter w(out);
-  w.begin_object().key("time").string(format_rfc3339(row.time, 3)).key("request_id").string(row.request_id);
-  w.key("key").string(row.key).key("event").string(to_string(row.event)).key("layer").string(row.layer);
-  w.key("limit").string(row.limit).key("per").raw(one_line_json(row.per_json));
-  add_decimal(w, "used", row.used);
-  add_decimal(w, "reserved", row.reserved);
-  add_decimal(w, "requested", row.requested);
-  add_decimal(w, "allowed", row.allowed);
-  w.key("retry_after");
-  if (row.retry_after_s < 0) {
-    w.null();
-  } else {
-    w.real(row.retry_after_s);
-  }
-  w.key("count").number(row.count).key("evidence").string(row.evidence);
-  w.key("config_version").string(row.config_version).key("user").string(row.user).key("tool").string(row.tool);
-  w.key("run").string(row.run).key("agent").string(row.agent).end_object();
+  w.begin_object();
+  add_members(w, row);
+  w.end_object();
   return out;
 }
 

@@ -55,6 +55,16 @@ void load_counters(const std::string& dir, Limiter& limiter) {
   }
 }
 
+// What operators changed over the file is not looked at here: the file alone is explained.
+void mention_overrides(const std::string& dir) {
+  Result<Store> store = Store::open(dir, {.read_only = true});
+  if (!store) return;
+  const auto rows = store->overrides();
+  if (!rows || rows->empty()) return;
+  std::cerr << "weir: this is the file alone; " << rows->size() << (rows->size() == 1 ? " override" : " overrides")
+            << " in " << dir << " change it while it is served (GET /admin/v1/policy)\n";
+}
+
 void print_sentences(const std::vector<std::string>& sentences, std::string_view name, bool json) {
   for (const std::string& sentence : sentences) {
     if (json) {
@@ -101,6 +111,7 @@ int run_explain(ExplainOptions options, const CommandContext& context) {
   }
   const Policy& policy = *loaded->policy;
   const std::string dir = options.store.data.empty() ? policy.data : options.store.data;
+  mention_overrides(dir);
   Consumer consumer{.name = "any key"};
   Secrets secrets;
   Limiter limiter;

@@ -238,6 +238,11 @@ TEST(Since, TimesAndAges) {
   EXPECT_EQ(parse_since("1970-01-01T00:00:01Z", kNow).value(), kSecond);
   EXPECT_EQ(parse_since("1970-01-01T01:00:00.250+01:00", kNow).value(), 250 * kMillisecond);
   EXPECT_EQ(parse_since("1970-01-02", kNow).value(), kDay);
+  // Times that nanoseconds cannot count are the first and the last there are.
+  EXPECT_EQ(parse_since("2999-01-01T00:00:00Z", kNow).value(), std::numeric_limits<TimeNs>::max());
+  EXPECT_EQ(parse_since("0001-01-01", kNow).value(), std::numeric_limits<TimeNs>::min());
+  EXPECT_GT(parse_since("2261-01-01T00:00:00-23:59", kNow).value(), kNow);
+  EXPECT_LT(parse_since("1679-01-01T00:00:00+23:59", kNow).value(), 0);
   EXPECT_EQ(parse_since(format_rfc3339(kNow, 9), kNow).value(), kNow);
   for (const char* bad : {"", "d", "-1d", "5x", "2026-13-01", "2026-11-20T25:00:00Z", "2026-11-20T10:00:00",
                           "2026-11-20T10:00:00+1:00", "99999999999999999999d", "2026-11-20T10:00:00.Z"}) {

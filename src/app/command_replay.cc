@@ -4,11 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 
 #include "app/policy_file.h"
+#include "app/progress.h"
+#include "app/trace_file.h"
 #include "base/strings.h"
 #include "replay/agent_report.h"
 #include "replay/replay.h"
@@ -58,35 +59,15 @@ class DecisionFile {
   std::ofstream file_;
 };
 
-Result<std::string> read_file(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return fail(path + ":1: is a folder, not a trace");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(path + ":1: cannot be read; check the path");
-  std::string text;
-  const auto size = std::filesystem::file_size(path, error);
-  if (!error && size < kMaxTraceBytes) text.reserve(size + 1);
-  std::size_t got = 0;
-  do {
-    if (got >= kMaxTraceBytes) return fail(path + ":1: is larger than 1 GiB; cut it in parts and name them in order");
-    text.resize(std::max<std::size_t>(text.capacity(), got + (64 << 10)));
-    file.read(text.data() + got, static_cast<std::streamsize>(text.size() - got));
-    got += static_cast<std::size_t>(file.gcount());
-  } while (file);
-  if (file.bad()) return fail(path + ":1: cannot be read to its end");
-  text.resize(got);
-  return text;
-}
-
 // Rows and agents have little in common but the policy, so one command replays one sort of trace.
 class Replays {
  public:
-  Replays(std::shared_ptr<const Policy> policy, ReplayOptions options, DecisionFile& decisions)
-      : policy_(std::move(policy)), options_(std::move(options)), decisions_(decisions) {}
+  Replays(std::shared_ptr<const Policy> policy, ReplayOptions options, DecisionFile& decisions, Progress& progress)
+      : policy_(std::move(policy)), options_(std::move(options)), decisions_(decisions), progress_(progress) {}
 
   // `ordinary`: given with --train.
   Result<void> add(const std::string& path, bool ordinary) {
-    const auto text = read_file(path);
+    const auto text = read_trace(path);
     if (!text) return std::unexpected(text.error());
     if (is_agent_trace(*text)) return add_agents(path, *text, ordinary);
     if (ordinary) {
@@ -114,12 +95,14 @@ class Replays {
       rows_ = std::make_unique<Replay>(policy_, options_, [this](const ReplayedRow& row) { decisions_.add(row); });
     }
     rows_->begin_trace(**trace);
+    const double lines = lines_of(text);
     TraceRow row;
     while (true) {
       const auto more = (*trace)->next(row);
       if (!more) return std::unexpected(more.error());
       if (!*more) return {};
       if (auto added = rows_->add(row); !added) return at_line(path, row.line, added.error());
+      progress_.show(path, static_cast<double>(row.line) / lines);
     }
   }
 
@@ -131,12 +114,14 @@ class Replays {
       agents_ = std::make_unique<AgentReplay>(policy_, [this](const JudgedEvent& judged) { decisions_.add(judged); });
     }
     agents_->begin_file(ordinary);
+    const double lines = lines_of(text);
     AgentEvent event;
     while (true) {
       const auto more = (*trace)->next(event);
       if (!more) return std::unexpected(more.error());
       if (!*more) return {};
       if (auto added = agents_->add(event); !added) return at_line(path, event.line, added.error());
+      progress_.show(path, static_cast<double>(event.line) / lines);
     }
   }
 
@@ -147,6 +132,7 @@ class Replays {
   std::shared_ptr<const Policy> policy_;
   ReplayOptions options_;
   DecisionFile& decisions_;
+  Progress& progress_;
   std::unique_ptr<Replay> rows_;
   std::unique_ptr<AgentReplay> agents_;
 };
@@ -168,15 +154,6 @@ Result<ReplayOptions> options_of(const ReplayCommand& command) {
   }
   options.max_tokens = *most;
   return options;
-}
-
-Result<std::shared_ptr<const Policy>> policy_of(const ReplayCommand& command) {
-  const auto loaded = load_policy_file(command.policy.empty() ? command.config : command.policy);
-  if (!loaded) return std::unexpected(loaded.error());
-  if (loaded->policy) return loaded->policy;
-  const auto first = std::find_if(loaded->diagnostics.begin(), loaded->diagnostics.end(),
-                                  [](const Diagnostic& diagnostic) { return diagnostic.error; });
-  return fail(to_string(*first) + "; `weir check` lists everything");
 }
 
 void print_table(std::ostream& out, const ReplaySummary& sums, DurationNs wall) {
@@ -237,11 +214,12 @@ Result<void> run(const ReplayCommand& command, const CommandContext& context) {
   const TimeNs began = context.now();
   const auto options = options_of(command);
   if (!options) return std::unexpected(options.error());
-  const auto policy = policy_of(command);
+  const auto policy = load_usable_policy(command.policy.empty() ? command.config : command.policy);
   if (!policy) return std::unexpected(policy.error());
   DecisionFile decisions;
   if (auto opened = decisions.open(command.decisions); !opened) return opened;
-  Replays replays(*policy, *options, decisions);
+  Progress progress(terminal_of_stderr(), context.now);
+  Replays replays(*policy, *options, decisions, progress);
   for (const std::string& path : command.train) {
     if (auto taught = replays.add(path, true); !taught) return taught;
   }
@@ -249,6 +227,7 @@ Result<void> run(const ReplayCommand& command, const CommandContext& context) {
     if (auto replayed = replays.add(path, false); !replayed) return replayed;
   }
   replays.finish();
+  progress.clear();
   if (auto closed = decisions.close(); !closed) return closed;
   std::ostream& out = output(context);
   const DurationNs wall = context.now() - began;

@@ -16,8 +16,6 @@ class App;
 
 namespace weir {
 
-inline constexpr std::size_t kMaxTraceBytes = std::size_t{1} << 30;  // of one file
-
 struct ReplayCommand {
   std::vector<std::string> traces;
   std::vector<std::string> train;

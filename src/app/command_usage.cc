@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "base/json_writer.h"
+#include "records/row_json.h"
 
 namespace weir {
 namespace {
@@ -18,29 +18,18 @@ constexpr std::size_t kMaxTableRows = 1000;  // of the form for people; --json h
 std::string row_json(const UsageRow& row) {
   std::string out;
   JsonWriter w(out);
-  w.begin_object().key("time").string(format_rfc3339(row.time, 3)).key("request_id").string(row.request_id);
-  w.key("key").string(row.key).key("tenant").string(row.tenant).key("user").string(row.user);
-  w.key("tier").string(row.tier).key("kind").string(row.kind).key("conversation").string(row.conversation);
-  w.key("run").string(row.run).key("agent").string(row.agent).key("model").string(row.model);
-  w.key("provider").string(row.provider).key("route").string(row.route).key("status").number(row.status);
-  w.key("input_tokens").number(row.usage.input()).key("output_tokens").number(row.usage.output());
-  w.key("cached_tokens").number(row.usage.cache_read).key("cache_write_tokens");
-  w.number(row.usage.cache_write + row.usage.cache_write_1h);
-  w.key("reasoning_tokens").number(row.usage.reasoning).key("usd_micros").number(row.usd_micros);
-  w.key("reserved_tokens").number(row.reserved_tokens).key("tool_calls").number(row.tool_calls);
-  w.key("degraded").string(row.degraded).key("attempts").number(row.attempts);
-  w.key("settled").string(to_string(row.settled)).key("tools").string(row.tools).end_object();
+  w.begin_object();
+  add_members(w, row);
+  w.end_object();
   return out;
 }
 
 std::string sum_json(const UsageSum& sum, const char* by) {
   std::string out;
   JsonWriter w(out);
-  w.begin_object().key(by).string(sum.group).key("requests").number(sum.requests);
-  w.key("input_tokens").number(sum.input_tokens).key("output_tokens").number(sum.output_tokens);
-  w.key("cached_tokens").number(sum.cached_tokens).key("cache_write_tokens").number(sum.cache_write_tokens);
-  w.key("reasoning_tokens").number(sum.reasoning_tokens).key("usd_micros").number(sum.usd_micros);
-  w.key("reserved_tokens").number(sum.reserved_tokens).key("tool_calls").number(sum.tool_calls).end_object();
+  w.begin_object().key(by).string(sum.group);
+  add_members(w, sum);
+  w.end_object();
   return out;
 }
 

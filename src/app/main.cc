@@ -6,11 +6,14 @@
 
 #include "app/command_audit.h"
 #include "app/command_check.h"
+#include "app/command_init.h"
 #include "app/command_keys.h"
 #include "app/command_kill.h"
+#include "app/command_recommend.h"
 #include "app/command_replay.h"
 #include "app/command_report.h"
 #include "app/command_serve.h"
+#include "app/command_tokens.h"
 #include "app/command_usage.h"
 #include "app/entropy.h"
 #include "app/policy_file.h"
@@ -19,8 +22,9 @@
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kCommands = {"serve", "check", "explain", "schema", "version", "keys",
-                                                        "usage", "audit", "report",  "kill",   "unkill",  "replay"};
+constexpr std::array<std::string_view, 15> kCommands = {"serve",   "init", "check",  "explain", "schema",
+                                                        "version", "keys", "tokens", "usage",   "audit",
+                                                        "report",  "kill", "unkill", "replay",  "recommend"};
 
 bool is_command(std::string_view name) {
   return std::find(kCommands.begin(), kCommands.end(), name) != kCommands.end();
@@ -30,7 +34,7 @@ int unknown_command(std::string_view name) {
   using weir::kExitCouldNotRun;
   using weir::nearest_word;
   using weir::report;
-  constexpr std::array<std::string_view, 3> kLater = {"recommend", "init", "alerts"};
+  constexpr std::array<std::string_view, 1> kLater = {"alerts"};
   if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
     return report(std::cerr, kExitCouldNotRun, "`" + std::string(name) + "` is not available in this version");
   }
@@ -58,13 +62,16 @@ int main(int argc, char** argv) {
                                .now = [] { return Clock().now(); },
                                .entropy = system_entropy};
   add_serve_command(app, exit_code);
+  add_init_command(app, exit_code, context);
   add_check_commands(app, exit_code, context);
   add_keys_commands(app, exit_code, context);
+  add_tokens_commands(app, exit_code, context);
   add_usage_command(app, exit_code, context);
   add_audit_command(app, exit_code, context);
   add_report_command(app, exit_code, context);
   add_kill_commands(app, exit_code, context);
   add_replay_command(app, exit_code, context);
+  add_recommend_command(app, exit_code, context);
   app.set_version_flag("--version", "weir " WEIR_VERSION);
   if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) return unknown_command(argv[1]);
   try {

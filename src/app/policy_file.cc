@@ -1,28 +1,39 @@
 #include "app/policy_file.h"
 
-#include <cstdlib>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
+#include "app/policy_source.h"
+
 namespace weir {
 
-Result<LoadedPolicy> load_policy_file(const std::string& path) {
+Result<std::string> read_policy_text(const std::string& path) {
   std::string text;
-  if (!path.empty()) {
-    if (std::error_code error; std::filesystem::is_directory(path, error))
-      return fail(path + " is a folder, not a file");
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return fail("cannot read " + path + "; check the path given with -c");
-    text.assign(std::istreambuf_iterator<char>(file), {});
-    if (file.bad()) return fail("cannot read " + path);
-  }
-  return load_policy(text, path.empty() ? "built-in policy" : path,
-                     [](std::string_view name) -> std::optional<std::string> {
-                       const char* value = std::getenv(std::string(name).c_str());
-                       return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-                     });
+  if (path.empty()) return text;
+  if (std::error_code error; std::filesystem::is_directory(path, error)) return fail(path + " is a folder, not a file");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail("cannot read " + path + "; check the path given with -c");
+  text.assign(std::istreambuf_iterator<char>(file), {});
+  if (file.bad()) return fail("cannot read " + path);
+  return text;
+}
+
+Result<LoadedPolicy> load_policy_file(const std::string& path) {
+  const Result<std::string> text = read_policy_text(path);
+  if (!text) return std::unexpected(text.error());
+  return load_policy(*text, path.empty() ? "built-in policy" : path, process_environment());
+}
+
+Result<std::shared_ptr<const Policy>> load_usable_policy(const std::string& path) {
+  const auto loaded = load_policy_file(path);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (loaded->policy) return loaded->policy;
+  const auto first = std::find_if(loaded->diagnostics.begin(), loaded->diagnostics.end(),
+                                  [](const Diagnostic& diagnostic) { return diagnostic.error; });
+  return fail(to_string(*first) + "; `weir check` lists everything");
 }
 
 void print_diagnostics(const LoadedPolicy& loaded) {

@@ -14,9 +14,15 @@
 
 namespace weir {
 
+// Nothing for an empty path.
+Result<std::string> read_policy_text(const std::string& path);
+
 // The policy of a file, or the built-in one for an empty path. An unreadable file is an Error; an invalid one a result
 // without policy.
 Result<LoadedPolicy> load_policy_file(const std::string& path);
+
+// As above, for commands that need a policy and check nothing: an invalid one is an Error with its first fault.
+Result<std::shared_ptr<const Policy>> load_usable_policy(const std::string& path);
 
 // One line per diagnostic on stderr.
 void print_diagnostics(const LoadedPolicy& loaded);

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "app/command_keys.h"
@@ -27,9 +25,7 @@ std::string address(const Endpoint& at, std::uint16_t port, bool tls) {
 std::string random_token() {
   std::array<unsigned char, 24> bytes{};
   WEIR_CHECK(system_entropy(bytes));
-  std::string out = "weiradmin_";
-  for (const unsigned char byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
+  return make_admin_token(bytes);
 }
 
 }  // namespace
@@ -54,29 +50,6 @@ Server::~Server() {
   shut_down();
 }
 
-Result<void> Server::load_first_policy(const ServeOptions& options) {
-  config_path_ = options.config;
-  Result<LoadedPolicy> loaded = load_policy_file(config_path_);
-  if (!loaded) return std::unexpected(loaded.error());
-  print_diagnostics(*loaded);
-  if (!loaded->policy) return fail(config_path_ + " is not valid; nothing was started");
-  std::optional<ListenerTls> tls = load_listener_tls(*loaded->policy, config_path_, Clock().now());
-  if (!tls) return fail("the TLS files of " + config_path_ + " cannot be used; nothing was started");
-  tls_ = std::move(*tls);
-  auto policy = std::make_shared<Policy>(*loaded->policy);
-  if (!options.data.empty()) policy->data = options.data;
-  policy_ = policy;
-  facts_.built_in_policy = config_path_.empty();
-  facts_.data = policy_->data;
-  if (!config_path_.empty()) {
-    std::error_code ignored;
-    config_loaded_ = {std::filesystem::last_write_time(config_path_, ignored),
-                      std::filesystem::file_size(config_path_, ignored)};
-  }
-  configured_data_ = loaded->policy->data;
-  return {};
-}
-
 Result<void> Server::open_data() {
   Result<DirectoryLock> lock = lock_directory(policy_->data);
   if (!lock) return std::unexpected(lock.error());
@@ -84,20 +57,26 @@ Result<void> Server::open_data() {
   Result<Secrets> secrets = load_or_create_secrets(policy_->data, system_entropy);
   if (!secrets) return std::unexpected(secrets.error());
   secrets_ = std::move(*secrets);
-  Result<Store> store = Store::open(policy_->data, {.create = true});
+  Result<Store> store = Store::open(policy_->data, {.create = true, .say = [](const std::string& what) {
+                                                      log_event(LogLevel::kInfo, Clock().now(), what, {});
+                                                    }});
   if (!store) return std::unexpected(store.error());
   store_ = std::make_unique<Store>(std::move(*store));
+  take_overrides();
   return {};
 }
 
 Result<void> Server::recover_journal() {
   limiter_ = std::make_unique<Limiter>(LimiterOptions{.max_bytes = kMaxCounterBytes});
-  Result<Recovered> recovered = recover(policy_->data + "/journal", *limiter_, disk_);
+  const Result<std::uint64_t> first = first_unread_segment(*store_);
+  if (!first) return std::unexpected(first.error());
+  Result<Recovered> recovered = recover(policy_->data + "/journal", *limiter_, disk_, *first);
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = *recovered;
   facts_.in_flight_recovered = recovered_.in_flight;
   sequence_ = std::make_unique<SegmentSequence>(recovered_.next_sequence);
   clock_ = std::make_unique<Clock>(recovered_.last_time);
+  started_at_ = clock_->now();
   auth_failures_ =
       std::make_unique<Limiter>(LimiterOptions{.max_bytes = kAuthFailureBytes, .max_reservations = 1, .stripes = 64});
   counters_ = std::make_unique<LocalCounters>(*limiter_);
@@ -126,20 +105,26 @@ Result<void> Server::make_first_keys() {
     admin_token = Secret(*token);
     if (*token == fresh) facts_.admin_token = fresh;
   }
-  access_ = std::make_unique<AdminAccess>(std::move(admin_token));
+  access_ = std::make_unique<AdminAccess>(std::move(admin_token), secrets_.key_hash);
   api_.access = access_.get();
+  const auto tokens = store_->admin_tokens();
+  if (!tokens) return std::unexpected(tokens.error());
+  access_->use(*tokens);
+  make_dashboard_link();
   return {};
 }
 
-std::shared_ptr<const Ruleset> Server::compile(std::vector<std::string>& identities, const Policy* before) {
-  learned_.outputs.set_options({.quantile = policy_->reservation.quantile, .warmup = policy_->reservation.warmup});
-  return Ruleset::compile(
-      policy_,
-      [&](const CounterSpec& spec) {
-        identities.push_back(spec.identity);
-        return counters_->define(spec);
-      },
-      secrets_.subjects, before);
+// A code in the fragment of a link, which browsers do not send: the page trades it for a session.
+void Server::make_dashboard_link() {
+  const std::string code = random_token().substr(std::string_view("weiradmin_").size());
+  access_->add_code(code, clock_->now());
+  std::string address = facts_.admin;
+  for (const auto& [any, own] : {std::pair("//0.0.0.0:", "//127.0.0.1:"), std::pair("//[::]:", "//[::1]:")}) {
+    if (const std::size_t at = address.find(any); at != std::string::npos) {
+      address.replace(at, std::string_view(any).size(), own);
+    }
+  }
+  facts_.dashboard = address + "/#code=" + code;
 }
 
 // Before anything is created: the likeliest mistake of a first start is a port that is taken.
@@ -216,11 +201,22 @@ Result<void> Server::open_admin() {
                                     [this] {
                                       poll_soon_ = true;
                                       background_->wake();
-                                    }});
+                                    },
+                                .policy_state =
+                                    [this] {
+                                      const MutexLock lock(policy_mutex_);
+                                      return policy_state_;
+                                    },
+                                .overrides_changed = [this] { return reload_overrides(); },
+                                .access = *access_,
+                                .key_secret = secrets_.key_hash,
+                                .demo_key = facts_.demo_key,
+                                .health = [this] { return health(); }});
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   api_.router = &admin_->router();
   api_.admin = &admin_->work();
+  api_.long_work = &admin_->long_work();
   return {};
 }
 
@@ -303,76 +299,6 @@ void Server::shut_down() {
   workers_.clear();   // cuts what is left; its settlements are journalled and booked at the next start
 }
 
-// --- reload
-// -----------------------------------------------------------------------------------------------------------
-
-ReloadOutcome Server::reload(std::string_view why) {
-  const MutexLock lock(policy_mutex_);
-  ReloadOutcome outcome{.loaded = false, .version = policy_->version, .diagnostics = {}};
-  if (config_path_.empty()) {
-    log_event(LogLevel::kInfo, clock_->now(), "nothing to reload: the built-in policy is in use", {});
-    outcome.loaded = true;
-    return outcome;
-  }
-  Result<LoadedPolicy> loaded = load_policy_file(config_path_);
-  if (loaded) {
-    print_diagnostics(*loaded);
-    outcome.diagnostics = loaded->diagnostics;
-  }
-  const auto refused = [&](const std::string& because) {
-    log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays",
-              {{"file", config_path_}, {"because", because}});
-    if (outcome.diagnostics.empty()) {
-      outcome.diagnostics.push_back({.file = config_path_, .message = because});
-    }
-    return outcome;
-  };
-  if (!loaded || !loaded->policy) return refused(loaded ? "it is not valid" : loaded.error().message);
-  auto policy = std::make_shared<Policy>(*loaded->policy);
-  const bool moved = policy->data != configured_data_;
-  const std::vector<std::string> later = keep_what_needs_a_restart(*policy_, *policy);
-  const std::optional<ListenerTls> tls = load_listener_tls(*policy, config_path_, clock_->now());
-  if (!tls) return refused("its TLS files cannot be used");
-  for (const std::string& what : later) {
-    log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", what}});
-  }
-  if (moved) log_event(LogLevel::kWarn, clock_->now(), "takes effect at the next start", {{"key", "data"}});
-  const std::shared_ptr<const Policy> before = std::exchange(policy_, policy);
-  std::vector<std::string> identities;
-  const auto rules = rules_ = compile(identities, before.get());
-  snapshot_wanted_ = true;  // counters may have new names
-  for (const std::string& identity : identities) {
-    if (std::find(counter_identities_.begin(), counter_identities_.end(), identity) == counter_identities_.end()) {
-      log_event(LogLevel::kInfo, clock_->now(), "counter starts at zero", {{"counter", identity}});
-    }
-  }
-  counter_identities_ = std::move(identities);
-  for (auto& worker : workers_) {
-    worker->use_rules(rules);
-    worker->use_tls(tls->data, tls->admin);
-  }
-  log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
-            {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
-  outcome.loaded = true;
-  outcome.version = policy_->version;
-  return outcome;
-}
-
-// A file is loaded once it has stayed as it is from one poll to the next and is not empty: an editor that truncates and
-// then writes must not put half a policy, or none, in force.
-void Server::poll_config() {
-  if (config_path_.empty()) return;
-  std::error_code error;
-  const FileState seen{std::filesystem::last_write_time(config_path_, error),
-                       std::filesystem::file_size(config_path_, error)};
-  if (error || seen == config_loaded_) return;
-  if (seen == config_seen_ && seen.size > 0) {
-    config_loaded_ = seen;
-    reload("file changed");
-  }
-  config_seen_ = seen;
-}
-
 // --- background
 // -------------------------------------------------------------------------------------------------------
 
@@ -419,17 +345,19 @@ void Server::note_faults() {
     if (journal.empty()) journal = worker->journal().reason();
   }
   const MutexLock lock(reason_mutex_);
-  const auto note = [&](const char* what, std::string& known, const std::string& found) {
-    if (known.empty() && !found.empty()) {
-      log_event(LogLevel::kError, clock_->now(), "cannot be written", {{"what", what}, {"because", found}});
-    } else if (!known.empty() && found.empty()) {
-      log_event(LogLevel::kInfo, clock_->now(), "can be written again", {{"what", what}});
+  const TimeNs now = clock_->now();
+  const auto note = [&](const char* what, Fault& known, const std::string& found) {
+    if (known.reason.empty() && !found.empty()) {
+      log_event(LogLevel::kError, now, "cannot be written", {{"what", what}, {"because", found}});
+      known.since = now;
+    } else if (!known.reason.empty() && found.empty()) {
+      log_event(LogLevel::kInfo, now, "can be written again", {{"what", what}});
     }
-    known = found;
+    known.reason = found;
   };
-  note("journal", journal_reason_, journal);
-  note("ledger", ledger_reason_, drain_->reason());
-  note("snapshot", snapshot_reason_, snapshots_->error());
+  note("journal", journal_fault_, journal);
+  note("ledger", ledger_fault_, drain_->reason());
+  note("snapshot", snapshot_fault_, snapshots_->error());
 }
 
 // Runs that are idle end, and accounts that were throttled too often are told on.
@@ -468,12 +396,15 @@ void Server::poll_directory() {
   if (!version || *version == directory_version_) return;
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   const auto kills = load_kills();
-  if (!consumers || !kills) return;  // tried again at the next poll
+  const auto tokens = store_->admin_tokens();
+  if (!consumers || !kills || !tokens) return;  // tried again at the next poll
   directory_version_ = *version;
+  access_->use(*tokens);
   {
     const MutexLock lock(policy_mutex_);
     consumers_ = *consumers;
   }
+  reload_overrides();
   for (auto& worker : workers_) {
     worker->use_consumers(*consumers);
     worker->use_kills(*kills);
@@ -496,12 +427,17 @@ void Server::purge_old() {
   // Each by itself: an audit whose chain is broken keeps its old rows as evidence, the ledger does not wait for it.
   const Result<std::size_t> usage = store_->purge_usage(now - policy->retain_ledger, 5'000);
   const Result<std::size_t> audit = store_->purge_audit(now - policy->retain_audit, 5'000, now);
+  const Result<std::size_t> summed = store_->sum_days(now, 1);  // one a step: the drain waits for as long as it takes
   std::string kept_because = audit ? std::string() : audit.error().message;
-  if (!kept_because.empty() && kept_because != audit_kept_because_) {
-    log_event(LogLevel::kWarn, now, "retention cannot delete audit rows", {{"because", kept_because}});
+  {
+    const MutexLock lock(reason_mutex_);
+    if (!kept_because.empty() && kept_because != retention_fault_.reason) {
+      log_event(LogLevel::kWarn, now, "retention cannot delete audit rows", {{"because", kept_because}});
+      retention_fault_.since = now;
+    }
+    retention_fault_.reason = std::move(kept_because);
   }
-  audit_kept_because_ = std::move(kept_because);
-  next_purge_ = usage.value_or(0) + audit.value_or(0) > 0 ? now : now + kHour;
+  next_purge_ = usage.value_or(0) + audit.value_or(0) + summed.value_or(0) > 0 ? now : now + kHour;
 }
 
 std::string Server::why_not_ready() const {
@@ -510,8 +446,8 @@ std::string Server::why_not_ready() const {
     if (const std::string why = worker->journal().reason(); !why.empty()) return why + " (new requests get 503)";
   }
   const MutexLock lock(reason_mutex_);
-  if (!ledger_reason_.empty())
-    return "the ledger cannot be written: " + ledger_reason_ + " (records wait in the journal)";
+  if (!ledger_fault_.reason.empty())
+    return "the ledger cannot be written: " + ledger_fault_.reason + " (records wait in the journal)";
   return {};
 }
 
@@ -536,9 +472,9 @@ void Server::refresh_gauges() {
   {
     const MutexLock lock(reason_mutex_);
     metrics_.gauge("weir_ledger_healthy", "1 while the ledger can be written; else records wait in the journal.")
-        .set(ledger_reason_.empty() ? 1 : 0);
+        .set(ledger_fault_.reason.empty() ? 1 : 0);
     metrics_.gauge("weir_snapshot_healthy", "1 unless the last snapshot failed; until one works the journal grows.")
-        .set(snapshot_reason_.empty() ? 1 : 0);
+        .set(snapshot_fault_.reason.empty() ? 1 : 0);
   }
   metrics_.gauge("weir_provider_breakers_open", "Models of providers whose breaker is open.")
       .set(static_cast<std::int64_t>(learned_.providers.open_breakers(clock_->now())));

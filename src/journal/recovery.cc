@@ -209,12 +209,12 @@ Result<std::vector<std::pair<Hash128, OpenRequest>>> replay_directory(const std:
 
 }  // namespace
 
-Result<Recovered> recover(const std::string& dir, Limiter& limiter, Disk& disk) {
+Result<Recovered> recover(const std::string& dir, Limiter& limiter, Disk& disk, std::uint64_t first_sequence) {
   if (const auto made = make_private_directory(dir); !made) return std::unexpected(made.error());
   Recovered recovered;
   auto open = replay_directory(dir, limiter, recovered);
   if (!open) return std::unexpected(open.error());
-  SegmentSequence sequence(recovered.next_sequence);
+  SegmentSequence sequence(std::max(recovered.next_sequence, first_sequence));
   {
     JournalWriter writer({.dir = dir, .strict = true}, sequence, disk);
     std::size_t count = 0;

@@ -2,7 +2,7 @@
 //
 //   DirectoryLock lock = lock_directory("weir-data").value();
 //   Limiter limiter;
-//   Result<Recovered> recovered = recover("weir-data/journal", limiter, disk);
+//   Result<Recovered> recovered = recover("weir-data/journal", limiter, disk, *first_unread_segment(store));
 //   SegmentSequence sequence(recovered->next_sequence);
 //
 // Reads the newest snapshot and the segments after it. Requests that were open get a complete row marked `expired`,
@@ -43,8 +43,9 @@ struct Recovered {
   std::vector<ClosedDecision> closed;  // of the segments read, in the order read
 };
 
-// `limiter` must be empty. The directory is created if it is missing.
-Result<Recovered> recover(const std::string& dir, Limiter& limiter, Disk& disk);
+// `limiter` must be empty. The directory is created if it is missing. No new segment gets a number below
+// `first_sequence`, also if the segments that had them are gone.
+Result<Recovered> recover(const std::string& dir, Limiter& limiter, Disk& disk, std::uint64_t first_sequence = 1);
 
 // The same for looking only (`weir explain` beside a running server): writes nothing, and leaves open requests open.
 Result<Recovered> inspect(const std::string& dir, Limiter& limiter);

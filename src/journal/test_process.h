@@ -42,8 +42,9 @@ struct Process {
   std::unique_ptr<Snapshotter> snapshots;
   std::atomic<int> snapshots_wanted{10};
 
-  Process(const std::string& data, Disk& d, bool strict = false) : disk(d), dir(data) {
-    const auto result = recover(dir, limiter, disk);
+  Process(const std::string& data, Disk& d, bool strict = false, std::uint64_t first_sequence = 1)
+      : disk(d), dir(data) {
+    const auto result = recover(dir, limiter, disk, first_sequence);
     EXPECT_TRUE(result) << (result ? "" : result.error().message);
     if (result) recovered = *result;
     tokens = limiter.define({.identity = "tokens", .kind = WindowKind::kCalendar});

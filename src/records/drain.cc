@@ -18,6 +18,12 @@ struct Drain::Progress {
   std::size_t rows() const { return usage.size() + audit.size(); }
 };
 
+Result<std::uint64_t> first_unread_segment(Store& store) {
+  const auto positions = store.positions();
+  if (!positions) return std::unexpected(positions.error());
+  return positions->empty() ? 1 : positions->back().sequence + 1;
+}
+
 Drain::Drain(Store& store, Disk& disk, DrainOptions options)
     : store_(store), disk_(disk), options_(std::move(options)) {}
 
@@ -28,10 +34,7 @@ bool Drain::load() {
     reason_ = positions.error().message;
     return false;
   }
-  for (const DrainPosition& position : *positions) {
-    // Numbers this process has yet to give out: left from files that somebody took away.
-    if (position.sequence < options_.closed_below) offsets_[position.sequence] = position.offset;
-  }
+  for (const DrainPosition& position : *positions) offsets_[position.sequence] = position.offset;
   loaded_ = true;
   return true;
 }

@@ -25,11 +25,16 @@ struct DrainOptions {
   std::string journal_dir;
   // Recovered::next_sequence: segments with smaller numbers belong to earlier processes, nobody writes to them.
   std::uint64_t closed_below = 1;
-  std::size_t batch = 2000;  // rows per transaction
+  // Rows per transaction, when so many wait: the more there are, the more of them share a sum by hour or a page.
+  std::size_t batch = 10'000;
   // Segments are synced before their rows are booked: a row must not outlive the record that it was read from, or its
   // request would be found open after a power loss and be booked again as expired.
   bool strict = false;
 };
+
+// The ledger says from where on it has yet to read a segment. No other segment may get that one's number, or its first
+// rows would be passed over: recover() must start with this one, also if the journal was taken away.
+Result<std::uint64_t> first_unread_segment(Store& store);
 
 class Drain {
  public:

@@ -1,5 +1,7 @@
 #include "records/schema.h"
 
+#include <fmt/format.h>
+
 #include <iterator>
 #include <string>
 
@@ -91,7 +93,8 @@ BEGIN SELECT RAISE(ABORT, 'audit rows are chained since an upgrade of weir; rest
 )sql";
 
 constexpr const char* kVersion4 = R"sql(
--- Sums by hour, so that questions about months need no rows. Kept by triggers: every way in or out of `usage` counts.
+-- Sums by hour, so that questions about months need no rows. Kept by triggers, so that every way in or out of `usage`
+-- counts, also an older process's; book() adds what it books in larger portions itself.
 CREATE TABLE usage_hours (
   hour INTEGER NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, user TEXT NOT NULL, tier TEXT NOT NULL,
   kind TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, requests INTEGER NOT NULL,
@@ -100,6 +103,49 @@ CREATE TABLE usage_hours (
   reserved_tokens INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
   PRIMARY KEY (hour, key, tenant, user, tier, kind, model, provider)
 ) WITHOUT ROWID;
+-- Wider instead of more: rows arrive in the order of time, so that these grow at their end only. An index by key or run
+-- costs the drain four times what a row costs, because its new entries lie scattered.
+DROP INDEX usage_time;
+CREATE INDEX usage_time ON usage (time, key, run);
+DROP INDEX audit_time;
+CREATE INDEX audit_time ON audit (time, event, layer, limit_name, key, count);
+CREATE TRIGGER usage_added AFTER INSERT ON usage BEGIN
+  DELETE FROM days_summed WHERE day = NEW.time / 86400000000000;
+  INSERT INTO usage_hours VALUES (NEW.time / 3600000000000, NEW.key, NEW.tenant, NEW.user, NEW.tier, NEW.kind,
+    NEW.model, NEW.provider, 1, NEW.input_uncached + NEW.cache_read + NEW.cache_write + NEW.cache_write_1h,
+    NEW.output_visible + NEW.reasoning, NEW.cache_read, NEW.cache_write + NEW.cache_write_1h, NEW.reasoning,
+    NEW.usd_micros, NEW.reserved_tokens, NEW.tool_calls)
+  ON CONFLICT DO UPDATE SET requests = requests + 1, input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens, cached_tokens = cached_tokens + excluded.cached_tokens,
+    cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
+    reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens, usd_micros = usd_micros + excluded.usd_micros,
+    reserved_tokens = reserved_tokens + excluded.reserved_tokens, tool_calls = tool_calls + excluded.tool_calls;
+END;
+CREATE TRIGGER usage_gone AFTER DELETE ON usage BEGIN
+  DELETE FROM days_summed WHERE day = OLD.time / 86400000000000;
+  UPDATE usage_hours SET requests = requests - 1,
+    input_tokens = input_tokens - OLD.input_uncached - OLD.cache_read - OLD.cache_write - OLD.cache_write_1h,
+    output_tokens = output_tokens - OLD.output_visible - OLD.reasoning, cached_tokens = cached_tokens - OLD.cache_read,
+    cache_write_tokens = cache_write_tokens - OLD.cache_write - OLD.cache_write_1h,
+    reasoning_tokens = reasoning_tokens - OLD.reasoning, usd_micros = usd_micros - OLD.usd_micros,
+    reserved_tokens = reserved_tokens - OLD.reserved_tokens, tool_calls = tool_calls - OLD.tool_calls
+  WHERE hour = OLD.time / 3600000000000 AND key = OLD.key AND tenant = OLD.tenant AND user = OLD.user AND
+    tier = OLD.tier AND kind = OLD.kind AND model = OLD.model AND provider = OLD.provider;
+  DELETE FROM usage_hours WHERE hour = OLD.time / 3600000000000 AND key = OLD.key AND tenant = OLD.tenant AND
+    user = OLD.user AND tier = OLD.tier AND kind = OLD.kind AND model = OLD.model AND provider = OLD.provider AND
+    requests = 0;
+END;
+-- The same by day, for whole days that are over: Store::sum_days() makes them, and `days_summed` says which hold. A row
+-- that comes or goes takes its day out of it.
+CREATE TABLE usage_days (
+  day INTEGER NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, user TEXT NOT NULL, tier TEXT NOT NULL,
+  kind TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, requests INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, usd_micros INTEGER NOT NULL,
+  reserved_tokens INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
+  PRIMARY KEY (day, key, tenant, user, tier, kind, model, provider)
+) WITHOUT ROWID;
+CREATE TABLE days_summed (day INTEGER PRIMARY KEY);
 -- Refused, and in shadow mode would have been.
 CREATE TABLE refusal_hours (
   hour INTEGER NOT NULL, limit_name TEXT NOT NULL, layer TEXT NOT NULL, key TEXT NOT NULL, shadow INTEGER NOT NULL,
@@ -128,6 +174,10 @@ CREATE TABLE alert_messages (
   id TEXT PRIMARY KEY, alert INTEGER NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL, created_at INTEGER NOT NULL,
   tries INTEGER NOT NULL, next_at INTEGER NOT NULL, done_at INTEGER NOT NULL, result TEXT NOT NULL
 ) WITHOUT ROWID;
+INSERT INTO usage_hours SELECT time / 3600000000000, key, tenant, user, tier, kind, model, provider, count(*),
+  sum(input_uncached + cache_read + cache_write + cache_write_1h), sum(output_visible + reasoning), sum(cache_read),
+  sum(cache_write + cache_write_1h), sum(reasoning), sum(usd_micros), sum(reserved_tokens), sum(tool_calls)
+  FROM usage GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
 PRAGMA user_version = 4;
 )sql";
 
@@ -144,7 +194,7 @@ Result<int> schema_version(Database& db) {
   return static_cast<int>(s.integer(0));
 }
 
-Result<void> prepare_schema(Database& db) {
+Result<void> prepare_schema(Database& db, const std::function<void(const std::string&)>& say) {
   // Most starts have nothing to do and must not wait for whoever is writing.
   if (const auto version = schema_version(db); version && *version == kSchemaVersion) return {};
   Transaction transaction(db);
@@ -156,6 +206,15 @@ Result<void> prepare_schema(Database& db) {
                 std::to_string(kSchemaVersion) + "); use that one");
   }
   if (*version == kSchemaVersion) return {};
+  const bool old = *version > 0 && say;
+  if (old) {
+    Statement rows = db.prepare("SELECT coalesce(max(id), 0) FROM usage");
+    if (!rows || rows.step() != Statement::kRow) return db.error("cannot read the record store");
+    say(
+        fmt::format("the record store is taken on from its version {}: up to {} rows of the ledger are summed by hour, "
+                    "which may take minutes",
+                    *version, rows.integer(0)));
+  }
   for (auto step = static_cast<std::size_t>(*version); step < std::size(kSteps); ++step) {
     if (auto made = db.execute(kSteps[step]); !made) return made;
   }
@@ -163,7 +222,9 @@ Result<void> prepare_schema(Database& db) {
     if (auto made = chain_existing_audit(db); !made) return made;
     if (auto made = db.execute(kVersion3Chained); !made) return made;
   }
-  return transaction.commit();
+  if (auto done = transaction.commit(); !done) return done;
+  if (old) say(fmt::format("the record store has its version {} now", kSchemaVersion));
+  return {};
 }
 
 }  // namespace weir

@@ -5,14 +5,17 @@
 // Belongs to src/records.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "records/sqlite.h"
 
 namespace weir {
 
 inline constexpr int kSchemaVersion = 4;
 
-// Creates or migrates the tables, in one transaction.
-Result<void> prepare_schema(Database& db);
+// Creates or migrates the tables, in one transaction. `say` (may be empty) hears what takes long, before and after.
+Result<void> prepare_schema(Database& db, const std::function<void(const std::string&)>& say = {});
 // PRAGMA user_version: 0 for an empty file.
 Result<int> schema_version(Database& db);
 

@@ -74,6 +74,8 @@ class Database {
   Result<void> execute(const char* sql);
   Statement prepare(std::string_view sql);  // false as a bool if it failed
   std::unexpected<Error> error(std::string_view doing) const;
+  void use_triggers(bool on) { sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, on ? 1 : 0, nullptr); }
+  void on_progress(int every, int (*stop)(void*), void* with) { sqlite3_progress_handler(db_, every, stop, with); }
   int changes() const { return sqlite3_changes(db_); }
   std::int64_t last_id() const { return sqlite3_last_insert_rowid(db_); }
   int code() const { return sqlite3_errcode(db_); }
@@ -81,6 +83,18 @@ class Database {
 
  private:
   sqlite3* db_ = nullptr;
+};
+
+// Until it leaves scope, what this connection writes fires no triggers.
+class WithoutTriggers {
+ public:
+  explicit WithoutTriggers(Database& db) : db_(db) { db_.use_triggers(false); }
+  ~WithoutTriggers() { db_.use_triggers(true); }
+  WithoutTriggers(const WithoutTriggers&) = delete;
+  WithoutTriggers& operator=(const WithoutTriggers&) = delete;
+
+ private:
+  Database& db_;
 };
 
 // What is read until it leaves scope is of one moment.

@@ -10,30 +10,13 @@
 #include <utility>
 
 #include "journal/disk.h"
+#include "records/hour_sums.h"
 #include "records/metadata.h"
 #include "records/schema.h"
 #include "records/store_impl.h"
 
 namespace weir {
 namespace {
-
-constexpr std::string_view kConsumerColumns =
-    "id, name, tenant, user, tier, kind, status, metadata, created_at, key_hash";
-
-Consumer consumer_of(const Statement& s) {
-  Consumer c;
-  c.id = s.integer(0);
-  c.name = s.text(1);
-  c.tenant = s.text(2);
-  c.user = s.text(3);
-  c.tier = s.text(4);
-  c.kind = static_cast<ConsumerKind>(s.integer(5));
-  c.status = static_cast<ConsumerStatus>(s.integer(6));
-  c.metadata_json = s.text(7);
-  if (auto flat = flatten_metadata(c.metadata_json)) c.metadata = std::move(*flat);
-  c.created_at = s.integer(8);
-  return c;
-}
 
 // What the audit tells of a consumer; metadata may be long or private and are left out.
 std::string described(const Consumer& c) {
@@ -70,7 +53,7 @@ Result<void> open_for_writing(Database& db, const std::string& path, const Store
   if (auto opened = db.open(path, SQLITE_OPEN_READWRITE, options.busy_timeout_ms); !opened) return opened;
   // FULL: a journal segment may be deleted as soon as the ledger has its rows.
   if (auto set = db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"); !set) return set;
-  return prepare_schema(db);
+  return prepare_schema(db, options.say);
 }
 
 Result<void> open_for_reading(Database& db, const std::string& dir, const std::string& path,
@@ -84,7 +67,7 @@ Result<void> open_for_reading(Database& db, const std::string& dir, const std::s
   if (*version == 0) return no_store(dir);
   // An older file is taken on even for reading; a newer one is refused with words.
   if (*version != kSchemaVersion) {
-    const auto prepared = prepare_schema(db);
+    const auto prepared = prepare_schema(db, options.say);
     if (!prepared && *version > kSchemaVersion) return prepared;
     if (!prepared) {
       return fail("the record store in " + dir + " was made by an older weir and cannot be taken on now (" +
@@ -108,6 +91,21 @@ Result<void> make_private_file(const std::string& dir, const std::string& path) 
 
 }  // namespace
 
+Consumer consumer_of(const Statement& s) {
+  Consumer c;
+  c.id = s.integer(0);
+  c.name = s.text(1);
+  c.tenant = s.text(2);
+  c.user = s.text(3);
+  c.tier = s.text(4);
+  c.kind = static_cast<ConsumerKind>(s.integer(5));
+  c.status = static_cast<ConsumerStatus>(s.integer(6));
+  c.metadata_json = s.text(7);
+  if (auto flat = flatten_metadata(c.metadata_json)) c.metadata = std::move(*flat);
+  c.created_at = s.integer(8);
+  return c;
+}
+
 Result<void> Store::Impl::prepare() {
   const std::string select = fmt::format("SELECT {} FROM consumers ", kConsumerColumns);
   const std::pair<Statement*, std::string> all[] = {
@@ -124,6 +122,8 @@ Result<void> Store::Impl::prepare() {
       {&put_setting, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
       {&add_setting, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING"},
       {&insert_usage, usage_insert_sql()},
+      {&add_hours, hour_sums_sql()},
+      {&reopen_day, day_reopen_sql()},
       {&insert_audit, audit_insert_sql()},
       {&get_chain, chain_select_sql()},
       {&put_chain, chain_update_sql()},

@@ -19,9 +19,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/admin_token.h"
 #include "model/consumer.h"
 #include "model/decision.h"
 #include "model/kill_switch.h"
+#include "model/override.h"
 #include "model/usage.h"
 #include "records/audit_chain.h"
 #include "records/directory.h"
@@ -33,6 +35,7 @@ struct StoreOptions {
   bool create = false;  // make the directory and the database if they are missing
   bool read_only = false;
   int busy_timeout_ms = 5000;
+  std::function<void(const std::string&)> say;  // hears when an older file is taken on, before and after
 };
 
 // What the ledger is asked for; `--since` and `--by` of `weir usage`.
@@ -71,6 +74,77 @@ inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
 inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
 
+// How often a limit refused a key in one hour or, in shadow mode, would have.
+struct RefusalHour {
+  TimeNs hour = 0;  // any instant of it
+  std::string limit, layer, key;
+  bool shadow = false;
+  std::int64_t count = 0;
+  bool operator==(const RefusalHour&) const = default;
+};
+
+// One change of overrides. Empty: there is none.
+struct OverrideChange {
+  Override::Kind kind = Override::Kind::kLimit;
+  std::string name;
+  std::string before, after;  // as JSON
+};
+enum class OverrideOutcome : std::uint8_t { kDone, kChangedMeanwhile, kTooMany };
+
+// What a limit in shadow mode would have refused of a key.
+struct ShadowCount {
+  std::string limit, key;
+  std::int64_t count = 0;
+};
+inline constexpr std::size_t kMaxRefusalGroups = 10'000;
+
+struct NamedCount {
+  std::string name;
+  std::int64_t count = 0;
+};
+
+// Which consumers are wanted, and in which order; empty members ask for all.
+struct ConsumerQuery {
+  std::string search;  // within name, tenant or user; ASCII letters of either case
+  std::string tenant, tier;
+  bool tier_is_default = false;  // consumers without a tier are of `tier` too
+  std::optional<ConsumerKind> kind;
+  std::optional<ConsumerStatus> status;
+  enum class Sort : std::uint8_t {
+    kName,
+    kCreated,
+    kRequests,
+    kTokens,
+    kUsd
+  } sort = Sort::kName;  // others: most first
+  TimeNs since = 0;      // of the use: hours that end after it count whole
+  std::string cursor;    // `next` of the page before, with the same query
+  std::size_t page_size = 100;
+};
+struct RecentUse {
+  std::int64_t requests = 0, tokens = 0, usd_micros = 0, refused = 0;
+};
+struct ConsumerPage {
+  struct Row {
+    Consumer consumer;
+    RecentUse use;
+  };
+  std::vector<Row> rows;
+  std::int64_t total = 0;  // of all pages
+  std::string next;        // empty: no more
+};
+
+// How many rows there are. Of the ledger from its ids: those that were deleted between others are counted too.
+struct RecordCounts {
+  std::int64_t usage = 0, audit = 0;
+};
+
+struct StoredAdminToken {
+  AdminToken token;
+  KeyHash hash;
+};
+inline constexpr std::size_t kMaxAdminTokens = 200;
+
 // How far the ledger has read a journal segment.
 struct DrainPosition {
   std::uint64_t sequence = 0;
@@ -98,7 +172,14 @@ class Store {
   Result<bool> update_consumer(const Consumer& consumer, const Change& change = {});
   // False if there is none. Revoking again changes nothing.
   Result<bool> revoke_consumer(std::string_view name, const Change& change = {});
+  // An error if the cursor is not one of this query.
+  Result<ConsumerPage> consumer_page(const ConsumerQuery& query);
+  // In the order of the names; `since` as in ConsumerQuery.
+  Result<std::vector<RecentUse>> use_of_keys(std::span<const std::string> names, TimeNs since);
   Result<std::shared_ptr<const ConsumerSnapshot>> load_directory();
+  // Active ones, by name of the tier or tenant; empty for those without.
+  Result<std::vector<NamedCount>> consumers_by_tier();
+  Result<std::vector<NamedCount>> consumers_by_tenant();
   // Changes whenever consumers, settings or kill switches change, in whatever process. Cheap enough for four times a
   // second.
   Result<std::uint64_t> data_version();
@@ -109,6 +190,26 @@ class Store {
   // False if it was not set.
   Result<bool> clear_kill_switch(KillSwitch::Kind kind, std::string_view name, const Change& change);
   Result<std::vector<KillSwitch>> kill_switches();  // by kind and name
+
+  // --- overrides ----------------------------------------------------------------------------------------------------
+  Result<std::vector<Override>> overrides();  // by kind and name, at most kMaxOverrides
+  // All of them or none, each with an audit row: none when one is not as it was `before`, or when there were too many.
+  Result<OverrideOutcome> change_overrides(std::span<const OverrideChange> changes, const Change& change);
+  // Audit rows of such changes, newest first.
+  Result<std::vector<AuditRow>> override_changes(TimeNs since, TimeNs until, std::int64_t most, std::int64_t skip = 0);
+  // By limit, the largest first; hours that began in [since, until).
+  Result<std::vector<ShadowCount>> shadow_refusals(TimeNs since, TimeNs until);
+  // --- tokens of the admin API --------------------------------------------------------------------------------------
+  // An error if the name is taken or there are kMaxAdminTokens.
+  Result<void> create_admin_token(const AdminToken& token, const KeyHash& hash, const Change& change);
+  Result<bool> revoke_admin_token(std::string_view name, const Change& change);  // false if there is none
+  Result<std::vector<StoredAdminToken>> admin_tokens();                          // by name
+
+  // --- the server ---------------------------------------------------------------------------------------------------
+  // An audit row of what was done that changes no table: {attribute: name}.
+  Result<void> note_change(const Change& change, std::string_view what, std::string_view attribute,
+                           std::string_view name);
+  Result<RecordCounts> record_counts();
 
   // --- settings -----------------------------------------------------------------------------------------------------
   Result<std::optional<std::string>> setting(std::string_view name);
@@ -131,11 +232,16 @@ class Store {
   // for it before.
   Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
                     std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed = {});
+  // Adds to what is counted already, all or nothing.
+  Result<void> add_refusal_hours(std::span<const RefusalHour> counts);
+  // Sums days (UTC) that are over and not summed yet, at most `most`, oldest first; how many. Questions about months
+  // read these instead of hours.
+  Result<std::size_t> sum_days(TimeNs now, std::size_t most);
   // What was closed at `since` or later, oldest first. `each` returns false to stop early.
   Result<void> closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each);
   // Deletes at most `most` that were closed before; how many went.
   Result<std::size_t> purge_closed_decisions(TimeNs before, std::size_t most);
-  Result<std::vector<DrainPosition>> positions();
+  Result<std::vector<DrainPosition>> positions();  // ascending
   Result<void> forget_positions(std::span<const std::uint64_t> sequences);
   // Retention. Each deletes at most `most` rows older than `before`; how many went. Call again while it is not zero.
   Result<std::size_t> purge_usage(TimeNs before, std::size_t most);
@@ -150,6 +256,7 @@ class Store {
   Result<void> limit_pages_for_test(int pages);
 
  private:
+  friend class RecordQueries;
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

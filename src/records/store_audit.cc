@@ -25,24 +25,6 @@ void bind_row(Statement& s, const AuditRow& row, const AuditHash& hash) {
   b.text(row.user).text(row.tool).text(row.run).text(row.agent).blob(hash);
 }
 
-AuditRow audit_of(const Statement& s) {
-  AuditRow row;
-  row.time = s.integer(0);
-  row.request_id = s.text(1);
-  row.key = s.text(2);
-  row.event = static_cast<AuditEvent>(s.integer(3));
-  std::string* const texts[] = {&row.layer,    &row.limit,     &row.per_json, &row.used,
-                                &row.reserved, &row.requested, &row.allowed};
-  int at = 4;
-  for (std::string* text : texts) *text = s.text(at++);
-  row.retry_after_s = s.is_null(at) ? -1 : s.real(at);
-  row.count = s.integer(++at);
-  for (std::string* text : {&row.evidence, &row.config_version, &row.user, &row.tool, &row.run, &row.agent}) {
-    *text = s.text(++at);
-  }
-  return row;
-}
-
 bool hash_of(const Statement& s, int at, AuditHash& hash) {
   const std::string bytes = s.text(at);
   if (bytes.size() != hash.size()) return false;
@@ -157,6 +139,28 @@ bool check_row(const Statement& s, AuditVerdict& verdict) {
 }
 
 }  // namespace
+
+std::string_view audit_columns() {
+  return kAuditColumns;
+}
+
+AuditRow audit_of(const Statement& s) {
+  AuditRow row;
+  row.time = s.integer(0);
+  row.request_id = s.text(1);
+  row.key = s.text(2);
+  row.event = static_cast<AuditEvent>(s.integer(3));
+  std::string* const texts[] = {&row.layer,    &row.limit,     &row.per_json, &row.used,
+                                &row.reserved, &row.requested, &row.allowed};
+  int at = 4;
+  for (std::string* text : texts) *text = s.text(at++);
+  row.retry_after_s = s.is_null(at) ? -1 : s.real(at);
+  row.count = s.integer(++at);
+  for (std::string* text : {&row.evidence, &row.config_version, &row.user, &row.tool, &row.run, &row.agent}) {
+    *text = s.text(++at);
+  }
+  return row;
+}
 
 std::string audit_insert_sql() {
   return insert_sql("audit", fmt::format("{}, hash", kAuditColumns));
@@ -275,7 +279,17 @@ Result<std::size_t> Store::purge_usage(TimeNs before, std::size_t most) {
   if (!usage) return impl_->error("cannot delete old records");
   Binder(usage).number(before).number(static_cast<std::int64_t>(most));
   if (!usage.run()) return impl_->error("cannot delete old records");
-  return static_cast<std::size_t>(impl_->db.changes());
+  const auto gone = static_cast<std::size_t>(impl_->db.changes());
+  for (const auto& [sql, end] :
+       {std::pair("DELETE FROM refusal_hours WHERE hour < ?1", before / kHour),
+        std::pair("DELETE FROM usage_days WHERE day < ?1 AND day NOT IN (SELECT day FROM days_summed)",
+                  before / kDay)}) {
+    Statement old = impl_->db.prepare(sql);
+    if (!old) return impl_->error("cannot delete old records");
+    old.bind(1, end);
+    if (!old.run()) return impl_->error("cannot delete old records");
+  }
+  return gone;
 }
 
 Result<std::size_t> Store::purge_audit(TimeNs before, std::size_t most, TimeNs now) {

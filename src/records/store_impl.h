@@ -18,11 +18,12 @@ struct Store::Impl {
   Database db;
   Statement insert_consumer, find_consumer, list_consumers, update_consumer, revoke_consumer;
   Statement version, get_setting, put_setting, add_setting;
-  Statement insert_usage, insert_audit, put_position, replace_usage, put_closed;
+  Statement insert_usage, add_hours, reopen_day, insert_audit, put_position, replace_usage, put_closed;
   Statement get_chain, put_chain, get_purges;
 
   Result<void> prepare();  // every statement above
   Result<PurgeMarks> purge_marks();
+  Result<void> book_usage(std::span<const UsageRow> rows);  // inside a transaction of the caller's
   // Appends to the chain; inside a transaction of the caller's, so that no other process appends at the same time.
   Result<void> append_audit(std::span<const AuditRow> rows);
   Result<void> append_change(const Change& change, std::string what, std::string_view attribute, std::string_view name,
@@ -57,6 +58,11 @@ class Binder {
   int at_ = 0;
 };
 
+// Of a consumer, in the order that consumer_of() reads; the key's hash comes last.
+inline constexpr std::string_view kConsumerColumns =
+    "id, name, tenant, user, tier, kind, status, metadata, created_at, key_hash";
+Consumer consumer_of(const Statement& s);
+
 // Frees a statement's row and bindings at the end of a scope.
 class ResetAfter {
  public:
@@ -68,6 +74,13 @@ class ResetAfter {
  private:
   Statement& s_;
 };
+
+// Rows of a SELECT of these columns, which come first in it.
+inline constexpr int kUsageColumnCount = 30;
+std::string_view usage_columns();
+UsageRow usage_of(const Statement& s);
+std::string_view audit_columns();  // kAuditColumnCount
+AuditRow audit_of(const Statement& s);
 
 // Statements of the ledger, built from the lists of columns in store_ledger.cc.
 std::string usage_insert_sql();

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/time.h"
+#include "records/hour_sums.h"
 #include "records/store_impl.h"
 
 namespace weir {
@@ -19,6 +20,8 @@ constexpr std::string_view kUsageColumns =
     "time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, provider, route, status, "
     "input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, audio_out, usd_micros, "
     "reserved_tokens, tool_calls, degraded, attempts, settled, cache_write_1h, tool_units, tools";
+static_assert(std::count(kUsageColumns.begin(), kUsageColumns.end(), ',') + 1 == kUsageColumnCount);
+
 void bind_row(Statement& s, const UsageRow& row) {
   Binder b(s);
   b.number(row.time).text(row.request_id).text(row.key).text(row.tenant).text(row.user).text(row.tier).text(row.kind);
@@ -28,6 +31,24 @@ void bind_row(Statement& s, const UsageRow& row) {
   b.number(row.usage.audio_out).number(row.usd_micros).number(row.reserved_tokens).number(row.tool_calls);
   b.text(row.degraded).number(row.attempts).number(static_cast<std::int64_t>(row.settled));
   b.number(row.usage.cache_write_1h).number(row.usage.tool_units).text(row.tools);
+}
+
+struct Grouping {
+  UsageBy by;
+  const char* name;
+  const char* expression;
+};
+constexpr Grouping kGroupings[] = {
+    {UsageBy::kKey, "key", "key"},       {UsageBy::kTenant, "tenant", "tenant"},
+    {UsageBy::kUser, "user", "user"},    {UsageBy::kModel, "model", "model"},
+    {UsageBy::kAgent, "agent", "agent"}, {UsageBy::kTool, "tool", nullptr},  // see sums_by_tool()
+    {UsageBy::kRun, "run", "run"},       {UsageBy::kUtcDay, "day", "date(time / 1000000000, 'unixepoch')"},
+};
+
+}  // namespace
+
+std::string_view usage_columns() {
+  return kUsageColumns;
 }
 
 UsageRow usage_of(const Statement& s) {
@@ -51,20 +72,6 @@ UsageRow usage_of(const Statement& s) {
   row.tools = s.text(at);
   return row;
 }
-
-struct Grouping {
-  UsageBy by;
-  const char* name;
-  const char* expression;
-};
-constexpr Grouping kGroupings[] = {
-    {UsageBy::kKey, "key", "key"},       {UsageBy::kTenant, "tenant", "tenant"},
-    {UsageBy::kUser, "user", "user"},    {UsageBy::kModel, "model", "model"},
-    {UsageBy::kAgent, "agent", "agent"}, {UsageBy::kTool, "tool", nullptr},  // see sums_by_tool()
-    {UsageBy::kRun, "run", "run"},       {UsageBy::kUtcDay, "day", "date(time / 1000000000, 'unixepoch')"},
-};
-
-}  // namespace
 
 std::string insert_sql(std::string_view table, std::string_view columns) {
   std::string places = "?";
@@ -204,21 +211,34 @@ Result<std::vector<RecentRun>> Store::recent_runs(TimeNs since, std::size_t most
   return runs;
 }
 
+Result<void> Store::Impl::book_usage(std::span<const UsageRow> rows) {
+  const auto purged = purge_marks();
+  if (!purged) return std::unexpected(purged.error());
+  const auto too_late = [&](const UsageRow& row) { return !purged->empty() && purged->cover(row); };
+  for (const UsageRow& row : rows) {
+    if (row.route != kDecisionRoute || too_late(row)) continue;
+    Binder(replace_usage).number(row.time).text(row.request_id).text(row.key).text(row.route);
+    bind_row(insert_usage, row);
+    if (!replace_usage.run() || !insert_usage.run()) return error("cannot write the ledger");
+  }
+  // The triggers would look up a row of usage_hours for each of these; here those of one group are added at once.
+  HourSums sums;
+  const WithoutTriggers without(db);
+  for (const UsageRow& row : rows) {
+    if (row.route == kDecisionRoute || too_late(row)) continue;
+    bind_row(insert_usage, row);
+    if (!insert_usage.run()) return error("cannot write the ledger");
+    sums.add(row);
+  }
+  if (!sums.write(add_hours, reopen_day)) return error("cannot write the ledger");
+  return {};
+}
+
 Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
                          std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return begun;
-  const auto purged = impl_->purge_marks();
-  if (!purged) return std::unexpected(purged.error());
-  for (const UsageRow& row : usage) {
-    if (!purged->empty() && purged->cover(row)) continue;
-    if (row.route == kDecisionRoute) {
-      Binder(impl_->replace_usage).number(row.time).text(row.request_id).text(row.key).text(row.route);
-      if (!impl_->replace_usage.run()) return impl_->error("cannot write the ledger");
-    }
-    bind_row(impl_->insert_usage, row);
-    if (!impl_->insert_usage.run()) return impl_->error("cannot write the ledger");
-  }
+  if (auto booked = impl_->book_usage(usage); !booked) return booked;
   if (auto appended = impl_->append_audit(audit); !appended) return appended;
   for (const ClosedDecision& each : closed) {
     impl_->put_closed.bind_blob(1, &each.id, sizeof each.id);
@@ -234,6 +254,60 @@ Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditR
     if (!impl_->put_position.run()) return impl_->error("cannot write the ledger");
   }
   return transaction.commit();
+}
+
+Result<void> Store::add_refusal_hours(std::span<const RefusalHour> counts) {
+  if (counts.empty()) return {};
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  Statement s = impl_->db.prepare(
+      "INSERT INTO refusal_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+      "ON CONFLICT DO UPDATE SET count = count + excluded.count");
+  if (!s) return impl_->error("cannot write the ledger");
+  for (const RefusalHour& each : counts) {
+    Binder(s)
+        .number(each.hour / kHour)
+        .text(each.limit)
+        .text(each.layer)
+        .text(each.key)
+        .number(each.shadow ? 1 : 0)
+        .number(each.count);
+    if (!s.run()) return impl_->error("cannot write the ledger");
+  }
+  return transaction.commit();
+}
+
+Result<std::size_t> Store::sum_days(TimeNs now, std::size_t most) {
+  Transaction transaction(impl_->db);
+  Statement next = impl_->db.prepare(
+      "WITH RECURSIVE d(day) AS (SELECT (SELECT min(hour) FROM usage_hours) / 24 UNION ALL SELECT day + 1 FROM d "
+      "WHERE day + 1 < ?1) SELECT day FROM d WHERE day < ?1 AND day NOT IN (SELECT day FROM days_summed) LIMIT 1");
+  Statement clear = impl_->db.prepare("DELETE FROM usage_days WHERE day = ?1");
+  Statement sum = impl_->db.prepare(
+      "INSERT INTO usage_days SELECT ?1, key, tenant, user, tier, kind, model, provider, sum(requests), "
+      "sum(input_tokens), sum(output_tokens), sum(cached_tokens), sum(cache_write_tokens), sum(reasoning_tokens), "
+      "sum(usd_micros), sum(reserved_tokens), sum(tool_calls) FROM usage_hours WHERE hour >= ?1 * 24 AND "
+      "hour < (?1 + 1) * 24 GROUP BY key, tenant, user, tier, kind, model, provider");
+  Statement done = impl_->db.prepare("INSERT INTO days_summed VALUES (?1)");
+  if (!next || !clear || !sum || !done) return impl_->error("cannot sum the ledger");
+  std::size_t days = 0;
+  for (; days < most; ++days) {
+    next.bind(1, now / kDay);
+    const bool found = next.step() == Statement::kRow && !next.is_null(0);
+    const std::int64_t day = found ? next.integer(0) : 0;
+    next.reset();
+    if (!found) break;
+    if (days == 0) {
+      if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+    }
+    for (Statement* s : {&clear, &sum, &done}) {
+      s->bind(1, day);
+      if (!s->run()) return impl_->error("cannot sum the ledger");
+    }
+  }
+  if (days == 0) return days;
+  if (auto committed = transaction.commit(); !committed) return std::unexpected(committed.error());
+  return days;
 }
 
 Result<void> Store::closed_decisions(TimeNs since, const std::function<bool(const ClosedDecision&)>& each) {

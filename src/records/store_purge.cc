@@ -96,6 +96,11 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
       "DELETE FROM usage WHERE id > ?4 AND id <= ?5 AND (?1 = '' OR key = ?1) AND (?2 = '' OR user = ?2) AND "
       "(?3 = '' OR tenant = ?3)");
   if (!forget || !rows || !last || last.step() != Statement::kRow) return impl_->error("cannot delete records");
+  // Sums by day are made anew from what is left; until then they must not keep the name.
+  Statement days = impl_->db.prepare(
+      "DELETE FROM usage_days WHERE (?1 = '' OR key = ?1) AND (?2 = '' OR user = ?2) AND (?3 = '' OR tenant = ?3)");
+  Statement refusals = impl_->db.prepare("DELETE FROM refusal_hours WHERE key = ?1");
+  if (!days || !refusals) return impl_->error("cannot delete records");
   Binder(forget).text(kPrefix).text(kAfterPrefix).number(static_cast<std::int64_t>(kMaxPurges));
   if (!forget.run()) return impl_->error("cannot delete records");
   const std::int64_t end = last.integer(0);
@@ -118,6 +123,12 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
       }
     }
     if (auto committed = transaction.commit(); !committed) return std::unexpected(committed.error());
+  }
+  Binder(days).text(subject.key).text(subject.user).text(subject.tenant);
+  if (!days.run()) return impl_->error("cannot delete records");
+  if (subject.user.empty() && subject.tenant.empty()) {
+    refusals.bind(1, std::string_view(subject.key));
+    if (!refusals.run()) return impl_->error("cannot delete records");
   }
   // What was deleted is overwritten in the file; a reader may keep the log of older pages open a little longer.
   if (Statement checkpoint = impl_->db.prepare("PRAGMA wal_checkpoint(TRUNCATE)")) checkpoint.run();

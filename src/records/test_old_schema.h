@@ -4,7 +4,11 @@
 namespace weir {
 
 inline constexpr const char* kDropVersion4 =
-    "DROP TABLE usage_hours; DROP TABLE refusal_hours; DROP TABLE overrides; DROP TABLE admin_tokens; "
+    "DROP INDEX usage_time; CREATE INDEX usage_time ON usage (time); DROP INDEX audit_time; "
+    "CREATE INDEX audit_time ON audit (time); DROP TABLE usage_days; DROP TABLE days_summed; DROP TRIGGER usage_added; "
+    "DROP TRIGGER usage_gone; DROP TABLE "
+    "usage_hours; DROP TABLE refusal_hours; DROP TABLE "
+    "overrides; DROP TABLE admin_tokens; "
     "DROP TABLE alerts; DROP TABLE alert_messages";
 
 }  // namespace weir

@@ -5,7 +5,7 @@
 //
 // A record: type u8, inode u64, number u64, length of path u32, length of data u32, path, data (little-endian).
 //   C path inode        a new file            W inode offset data   bytes, written down before they are written
-//   M path              a new directory       T inode length        cut to a length
+//   M path inode        a new directory       T inode length        cut to a length
 //   R path data=to      renamed               L path data=to        a second name
 //   U path              removed               B, E path inode, number = thread: a sync begins, has worked
 // SQLite's shared-memory file is left out: it is rebuilt after every crash.
@@ -159,6 +159,7 @@ int unlink(const char *path) {
 int mkdir(const char *path, mode_t mode) {
   int (*next)(const char *, mode_t) = real("mkdir");
   const int result = next(path, mode);
-  if (result == 0 && inside(path)) write_down('M', 0, 0, path, "", 0);
+  struct stat status;
+  if (result == 0 && inside(path) && stat(path, &status) == 0) write_down('M', status.st_ino, 0, path, "", 0);
   return result;
 }

@@ -46,11 +46,13 @@ class File {
 }
 
 // Names and contents, as they are and as they were synced. A name is a File or 'directory'.
-class Disk {
+export class Disk {
   constructor(folder) {
     this.names = new Map();
     this.inodes = new Map();
-    this.syncing = new Map();
+    this.syncing = new Map();            // by thread
+    this.syncs = 0;                      // begun so far
+    this.newest = new Map();             // by File, or path of a directory: the sync that holds there
     this.scan(folder);
     this.syncedNames = new Map(this.names);
   }
@@ -74,27 +76,37 @@ class Disk {
     const to = record.data.toString();
     switch (record.type) {
       case 'C': this.names.set(record.path, new File()); this.inodes.set(record.inode, this.names.get(record.path)); break;
-      case 'M': this.names.set(record.path, 'directory'); break;
+      case 'M':
+        this.names.set(record.path, 'directory');
+        this.inodes.delete(record.inode);       // it may have been a file's that is gone
+        break;
       case 'W': file?.write(record.number, record.data); break;
       case 'T': file?.truncate(record.number); break;
       case 'L': this.names.set(to, this.names.get(record.path)); break;
       case 'R': this.names.set(to, this.names.get(record.path)); this.names.delete(record.path); break;
       case 'U': this.names.delete(record.path); break;
-      case 'B': this.syncing.set(record.number, { content: file?.now, names: new Map(this.names) }); break;
+      case 'B':
+        this.syncs += 1;
+        this.syncing.set(record.number, { order: this.syncs, content: file?.now, names: new Map(this.names) });
+        break;
       case 'E': this.synced(record, file, this.syncing.get(record.number)); break;
       default: throw new Error(`unknown record ${record.type}`);
     }
   }
 
-  // What holds is what was there when the sync began.
+  // What holds is what was there when the sync began. Of syncs that overlap, in several threads, one that began earlier
+  // may end later: it takes nothing back.
   synced(record, file, begun) {
-    const folder = this.names.get(record.path) === 'directory' || !this.names.has(record.path);
-    if (!folder || !file) {
-      const here = (name) => path.dirname(name) === record.path;
-      for (const name of [...this.syncedNames.keys()].filter(here)) this.syncedNames.delete(name);
-      for (const [name, what] of begun.names) if (here(name)) this.syncedNames.set(name, what);
+    const what = file ?? record.path;
+    if (begun.order < (this.newest.get(what) ?? 0)) return;
+    this.newest.set(what, begun.order);
+    if (file) {
+      file.synced = begun.content;
+      return;
     }
-    if (file) file.synced = begun.content;
+    const here = (name) => path.dirname(name) === record.path;
+    for (const name of [...this.syncedNames.keys()].filter(here)) this.syncedNames.delete(name);
+    for (const [name, now] of begun.names) if (here(name)) this.syncedNames.set(name, now);
   }
 
   // A file is there if its name and all folders above it are.

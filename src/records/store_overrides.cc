@@ -1,0 +1,133 @@
+// The overrides of Store, and what the admin API shows beside them.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "records/store_impl.h"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kMaxShown = 2'000;  // bytes of a value in an audit row's evidence
+
+// Cut between characters.
+std::string shown(std::string_view json) {
+  if (json.empty()) return "nothing";
+  if (json.size() <= kMaxShown) return std::string(json);
+  std::size_t end = kMaxShown;
+  while (end > 0 && (static_cast<unsigned char>(json[end]) & 0xC0) == 0x80) --end;
+  return std::string(json.substr(0, end)) + "…";
+}
+
+Result<std::vector<NamedCount>> count_by(Database& db, const char* sql) {
+  Statement s = db.prepare(sql);
+  if (!s) return db.error("cannot read consumers");
+  Binder(s).number(static_cast<std::int64_t>(ConsumerStatus::kActive));
+  std::vector<NamedCount> all;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) all.push_back({s.text(0), s.integer(1)});
+  if (outcome == Statement::kFailed) return db.error("cannot read consumers");
+  return all;
+}
+
+}  // namespace
+
+Result<std::vector<NamedCount>> Store::consumers_by_tier() {
+  return count_by(impl_->db, "SELECT tier, count(*) FROM consumers WHERE status = ?1 GROUP BY tier");
+}
+
+Result<std::vector<NamedCount>> Store::consumers_by_tenant() {
+  return count_by(impl_->db, "SELECT tenant, count(*) FROM consumers WHERE status = ?1 GROUP BY tenant");
+}
+
+Result<std::vector<Override>> Store::overrides() {
+  Statement s = impl_->db.prepare("SELECT kind, name, json, by, at FROM overrides ORDER BY kind, name LIMIT ?1");
+  if (!s) return impl_->error("cannot read overrides");
+  Binder(s).number(static_cast<std::int64_t>(kMaxOverrides));
+  std::vector<Override> all;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (s.integer(0) < 0 || s.integer(0) > static_cast<std::int64_t>(Override::Kind::kTenant)) continue;
+    all.push_back({.kind = static_cast<Override::Kind>(s.integer(0)),
+                   .name = s.text(1),
+                   .json = s.text(2),
+                   .by = s.text(3),
+                   .at = s.integer(4)});
+  }
+  if (outcome == Statement::kFailed) return impl_->error("cannot read overrides");
+  return all;
+}
+
+Result<OverrideOutcome> Store::change_overrides(std::span<const OverrideChange> changes, const Change& change) {
+  Transaction transaction(impl_->db);
+  if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+  Statement find = impl_->db.prepare("SELECT json FROM overrides WHERE kind = ?1 AND name = ?2");
+  Statement put = impl_->db.prepare(
+      "INSERT INTO overrides (kind, name, json, by, at) VALUES (?1, ?2, ?3, ?4, ?5) "
+      "ON CONFLICT (kind, name) DO UPDATE SET json = ?3, by = ?4, at = ?5");
+  Statement drop = impl_->db.prepare("DELETE FROM overrides WHERE kind = ?1 AND name = ?2");
+  if (!find || !put || !drop) return impl_->error("cannot write overrides");
+  for (const OverrideChange& each : changes) {
+    const auto kind = static_cast<std::int64_t>(each.kind);
+    Binder(find).number(kind).text(each.name);
+    const Statement::Outcome row = find.step();
+    if (row == Statement::kFailed) return impl_->error("cannot read overrides");
+    const std::string before = row == Statement::kRow ? find.text(0) : std::string();
+    find.reset();
+    if (before != each.before) return OverrideOutcome::kChangedMeanwhile;
+    if (before == each.after) continue;
+    if (each.after.size() > kMaxOverrideBytes) return fail("an override has at most 16 KiB");
+    Statement& write = each.after.empty() ? drop : put;
+    Binder binder(write);
+    binder.number(kind).text(each.name);
+    if (!each.after.empty()) binder.text(each.after).text(change.by).number(change.at);
+    if (!write.run()) return impl_->error("cannot write overrides");
+    write.reset();
+    const char* const word = to_string(each.kind);
+    const std::string evidence = fmt::format("was {}, is {}", shown(before), shown(each.after));
+    if (auto noted = impl_->append_change(change, fmt::format("override {}", word), word, each.name, evidence);
+        !noted) {
+      return std::unexpected(noted.error());
+    }
+  }
+  Statement count = impl_->db.prepare("SELECT count(*) FROM overrides");
+  if (!count || count.step() != Statement::kRow) return impl_->error("cannot read overrides");
+  if (count.integer(0) > static_cast<std::int64_t>(kMaxOverrides)) return OverrideOutcome::kTooMany;
+  count.reset();
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
+  return OverrideOutcome::kDone;
+}
+
+Result<std::vector<ShadowCount>> Store::shadow_refusals(TimeNs since, TimeNs until) {
+  Statement s = impl_->db.prepare(
+      "SELECT limit_name, key, sum(count) FROM refusal_hours WHERE hour >= ?1 AND hour < ?2 AND shadow = 1 "
+      "GROUP BY limit_name, key ORDER BY limit_name, sum(count) DESC, key LIMIT ?3");
+  if (!s) return impl_->error("cannot read refusals by hour");
+  // Hours are counted since 1970.
+  Binder(s)
+      .number(since / kHour)
+      .number((until + kHour - 1) / kHour)
+      .number(static_cast<std::int64_t>(kMaxRefusalGroups));
+  std::vector<ShadowCount> all;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) all.push_back({s.text(0), s.text(1), s.integer(2)});
+  if (outcome == Statement::kFailed) return impl_->error("cannot read refusals by hour");
+  return all;
+}
+
+Result<std::vector<AuditRow>> Store::override_changes(TimeNs since, TimeNs until, std::int64_t most,
+                                                      std::int64_t skip) {
+  std::vector<AuditRow> all;
+  // Newest first: an operator's rows are few, and `audit` gives them in the order of time.
+  const auto read = audit(AuditQuery{.since = since, .event = AuditEvent::kAdmin, .key = {}}, [&](const AuditRow& row) {
+    if (row.time < until && row.limit.starts_with("override ")) all.push_back(row);
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  std::reverse(all.begin(), all.end());
+  all.erase(all.begin(), all.begin() + std::min<std::int64_t>(skip, std::ssize(all)));
+  if (std::ssize(all) > most) all.resize(static_cast<std::size_t>(most));
+  return all;
+}
+
+}  // namespace weir
