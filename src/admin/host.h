@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "admin/access.h"
+#include "admin/observer.h"
 #include "admin/work.h"
 #include "base/result.h"
 #include "behavior/guard.h"
@@ -36,17 +37,6 @@ struct PolicyState {
   std::vector<SkippedOverride> skipped;
   std::string overrides_fault;  // why the file holds alone, if so
   TimeNs loaded_at = 0;
-};
-
-// How near a limit's subjects are to their amounts, and what it refused of late.
-struct LimitUse {
-  struct Hot {
-    std::vector<std::pair<std::string, std::string>> per;
-    double ratio = 0, used = 0, allowed = 0;
-    TimeNs at = 0;
-  };
-  std::int64_t refused_1h = 0;
-  std::vector<Hot> hot;  // nearest first
 };
 
 // What became of a reload, or of putting overrides in force.
@@ -107,14 +97,13 @@ class AdminHost {
   // State of the counters of a plan, charging nothing. An error if the counter store cannot be reached.
   virtual Result<Decision> peek(const Plan& plan, TimeNs now) = 0;
   virtual Guard& guard() = 0;
+  virtual Observer& observer() = 0;
   // Reads the file and the overrides again. All or nothing.
   virtual ReloadOutcome reload(std::string_view why) = 0;
   // Reads the overrides again, over the file as it was loaded.
   virtual ReloadOutcome overrides_changed() = 0;
   virtual std::shared_ptr<const PolicyState> policy_state() const = 0;
   virtual const Environment& environment() const = 0;
-  // Nothing while nobody watches.
-  virtual std::optional<LimitUse> limit_use(std::string_view limit) const = 0;
   // Work of many seconds, one piece after another on a thread of its own; false if too much is waiting. `stopping()` of
   // a server that ends must be obeyed within a fraction of a second.
   virtual bool start_long_work(AdminWork::Piece piece) = 0;

@@ -56,20 +56,24 @@ void write_member(JsonWriter& json, const Yaml* limit, const char* name, const c
   }
 }
 
-void write_use(JsonWriter& json, const std::optional<LimitUse>& use) {
-  json.key("refused_1h").number(use ? use->refused_1h : 0);
-  json.key("utilisation").begin_object().key("max").real(use && !use->hot.empty() ? use->hot.front().ratio : 0);
+void write_use(JsonWriter& json, const LimitRule& rule, const Observer& observer) {
+  const bool usd = rule.meter.size() == 1 && rule.meter.front().kind == MeterKind::kUsd;
+  const auto amount = [&](std::int64_t value) { return static_cast<double>(value) / (usd ? 1e6 : 1); };
+  const std::vector<HotSubject> near = observer.hot(rule.name);
+  json.key("refused_1h").number(observer.refused_last_hour(rule.name));
+  json.key("utilisation").begin_object().key("max").real(near.empty() ? 0 : near.front().ratio);
   json.key("hot").begin_array();
-  for (const LimitUse::Hot& hot : use ? use->hot : std::vector<LimitUse::Hot>()) {
+  for (const HotSubject& hot : near) {
     json.begin_object().key("per").begin_object();
     for (const auto& [attribute, value] : hot.per) json.key(attribute).string(value);
-    json.end_object().key("ratio").real(hot.ratio).key("used").real(hot.used).key("allowed").real(hot.allowed);
+    json.end_object().key("ratio").real(hot.ratio);
+    json.key("used").real(amount(hot.used)).key("allowed").real(amount(hot.allowed));
     json.key("at").string(format_rfc3339(hot.at, 3)).end_object();
   }
   json.end_array().end_object();
 }
 
-void write(JsonWriter& json, const View& view, const LimitRule& rule, const AdminHost& host) {
+void write(JsonWriter& json, const View& view, const LimitRule& rule, AdminHost& host) {
   const Yaml* limit = limit_of(view.root, rule.name);
   json.begin_object().key("name").string(rule.name).key("per").begin_array();
   for (const std::string& attribute : rule.per) json.string(attribute);
@@ -87,7 +91,7 @@ void write(JsonWriter& json, const View& view, const LimitRule& rule, const Admi
   json.key("source").string(own != nullptr ? "override" : view.file_source).key("override");
   own != nullptr ? json.raw(own->json) : json.null();
   json.key("etag").string(view.etag(rule.name));
-  write_use(json, host.limit_use(rule.name));
+  write_use(json, rule, host.observer());
   json.end_object();
 }
 

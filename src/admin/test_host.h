@@ -22,6 +22,7 @@ class FakeAdminHost final : public AdminHost {
     return peek.answer;
   }
   Guard& guard() override { return *world_.services.guard; }
+  Observer& observer() override { return observed; }
   ReloadOutcome reload(std::string_view why) override {
     reloaded_because.emplace_back(why);
     if (on_reload) on_reload();
@@ -31,7 +32,6 @@ class FakeAdminHost final : public AdminHost {
   ReloadOutcome overrides_changed() override { return reload("overrides changed"); }
   std::shared_ptr<const PolicyState> policy_state() const override { return state; }
   const Environment& environment() const override { return variables; }
-  std::optional<LimitUse> limit_use(std::string_view) const override { return use; }
   bool start_long_work(AdminWork::Piece piece) override {
     long_work.push_back(std::move(piece));
     return true;
@@ -42,7 +42,6 @@ class FakeAdminHost final : public AdminHost {
   int changes = 0;
   std::shared_ptr<PolicyState> state = std::make_shared<PolicyState>();
   Environment variables = [](std::string_view) { return std::nullopt; };
-  std::optional<LimitUse> use;
   std::vector<AdminWork::Piece> long_work;
   std::function<void()> on_reload;
   AdminAccess& access() override { return own_access; }
@@ -64,6 +63,7 @@ class FakeAdminHost final : public AdminHost {
   std::string demo;
   std::vector<std::string> tried;
   Result<TriedCall> answer_of_try = TriedCall{.status = 200};
+  Observer observed;
 
  private:
   struct Peek final : AdmissionEvents {

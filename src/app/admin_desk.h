@@ -40,6 +40,8 @@ class AdminDesk final : public AdminHost {
     std::string key_secret;
     std::string demo_key;  // empty: this process made none
     std::function<ServerHealth()> health;
+    std::function<std::int64_t()> in_flight;  // requests
+    Metrics& metrics;
   };
   static Result<std::unique_ptr<AdminDesk>> open(Parts parts);
   AdminDesk(Parts parts, Store store, Store long_store);
@@ -47,6 +49,7 @@ class AdminDesk final : public AdminHost {
 
   AdminWork& work() { return work_; }
   AdminWork& long_work() { return long_work_; }  // calls that take seconds hold up only each other
+  Observer& observer() override { return observer_; }
   const AdminRouter& router() const { return router_; }
   void start();
   void stop();  // after the call under way; what waits is dropped
@@ -56,6 +59,7 @@ class AdminDesk final : public AdminHost {
   std::shared_ptr<const ConsumerSnapshot> consumers() const override { return parts_.consumers(); }
   const SubjectSecret& subject_secret() const override { return parts_.subject_secret; }
   ServerAddresses addresses() const override { return parts_.addresses; }
+  bool keep_refusals(const std::vector<RefusalHour>& rows);
   Result<Decision> peek(const Plan& plan, TimeNs now) override;
   Guard& guard() override { return parts_.guard; }
   ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
@@ -63,7 +67,6 @@ class AdminDesk final : public AdminHost {
   ReloadOutcome overrides_changed() override { return parts_.overrides_changed(); }
   std::shared_ptr<const PolicyState> policy_state() const override { return parts_.policy_state(); }
   const Environment& environment() const override;
-  std::optional<LimitUse> limit_use(std::string_view) const override { return std::nullopt; }
   bool start_long_work(AdminWork::Piece piece) override { return long_work_.push(std::move(piece)); }
   bool stopping() const override { return stopping_; }
   AdminAccess& access() override { return parts_.access; }
@@ -80,7 +83,8 @@ class AdminDesk final : public AdminHost {
   AdminRouter router_;
   AdminWork work_, long_work_;
   std::atomic<bool> stopping_{false};
-  std::unique_ptr<Background> thread_, long_thread_;
+  Observer observer_;
+  std::unique_ptr<Background> thread_, long_thread_, watching_;
 };
 
 }  // namespace weir

@@ -140,6 +140,7 @@ ReloadOutcome Server::reload_locked(std::string_view why, const PolicyState* kno
   log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
   note_policy({});
+  if (admin_) admin_->observer().changed("policy", policy_->version);
   outcome.loaded = true;
   outcome.version = policy_->version;
   return outcome;

@@ -39,7 +39,7 @@ class Queries : public testing::Test {
 
 TEST_F(Queries, UseByKeyIsOfWholeHoursAndCountsRefusalsButNotShadows) {
   book({row(kHour - 1, "ann", 1), row(kHour, "ann", 20), row(2 * kHour, "ann", 300)});
-  const RefusalHour refused{.hour = kHour + 5, .limit = "tokens", .layer = "rate", .key = "bob", .count = 7};
+  const RefusalHour refused{.hour = 1, .limit = "tokens", .layer = "rate", .key = "bob", .count = 7};
   RefusalHour shadow = refused;
   shadow.shadow = true;
   ASSERT_TRUE(store.add_refusal_hours({{refused, shadow, refused}}));
@@ -162,7 +162,7 @@ TEST_F(Queries, SumsAreExactAtTheEndsOfARangeAndTheRestIsOneGroup) {
 TEST_F(Queries, ASeriesHasAValueForEveryStepAndTheRestOfTheGroups) {
   book({row(kHour, "ann", 1000), row(3 * kHour, "bob", 20), row(3 * kHour + 1, "cid", 3)});
   ASSERT_TRUE(
-      store.add_refusal_hours({{{.hour = 2 * kHour, .limit = "l", .layer = "rate", .key = "bob", .count = 7},
+      store.add_refusal_hours({{{.hour = 2, .limit = "l", .layer = "rate", .key = "bob", .count = 7},
                                 {.hour = 2 * kHour, .limit = "l", .layer = "rate", .key = "ann", .count = 2}}}));
   const auto series = ask.usage_series({.since = kHour + 5, .until = 4 * kHour}, SumBy::kKey, kHour, 1);
   ASSERT_TRUE(series);

@@ -70,13 +70,14 @@ struct RecentRun {
   std::int64_t llm_calls = 0, tool_calls = 0, tokens = 0, usd_micros = 0;
   TimeNs last = 0;
 };
+
 inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
 inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
 
 // How often a limit refused a key in one hour or, in shadow mode, would have.
 struct RefusalHour {
-  TimeNs hour = 0;  // any instant of it
+  std::int64_t hour = 0;  // since 1970
   std::string limit, layer, key;
   bool shadow = false;
   std::int64_t count = 0;

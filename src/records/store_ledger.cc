@@ -266,7 +266,7 @@ Result<void> Store::add_refusal_hours(std::span<const RefusalHour> counts) {
   if (!s) return impl_->error("cannot write the ledger");
   for (const RefusalHour& each : counts) {
     Binder(s)
-        .number(each.hour / kHour)
+        .number(each.hour)
         .text(each.limit)
         .text(each.layer)
         .text(each.key)
