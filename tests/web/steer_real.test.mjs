@@ -133,6 +133,8 @@ test('health has its sentence, the providers and the version', async (t) => {
   await view.open('health');
   await view.page.locator('.verdict-words').waitFor();
   assert.match(await view.text(), /This server[\s\S]*Version/);
+  // The page itself is a watcher.
+  await eventually(async () => JSON.parse((await call('GET', '/health')).text).events.watchers > 0, 'health counts who watches');
   await view.look('real-health');
   await view.close();
 });
