@@ -31,6 +31,11 @@ ServerHealth Server::health() {
     out.providers.push_back(
         {.provider = model.provider, .model = model.model, .state = state, .until = model.asked_from});
   }
+  Observer& observer = admin_->observer();
+  out.events_per_second = static_cast<double>(observer.requests_per_second());
+  out.events_dropped = static_cast<std::int64_t>(observer.dropped());
+  out.watchers = static_cast<std::int64_t>(observer.watchers().count());
+  add_overrides(out);
   add_problems(out);
   for (const ServerHealth::Provider& each : out.providers) {
     if (each.state == State::kClosed) continue;
@@ -43,6 +48,32 @@ ServerHealth Server::health() {
                                       "every 30 seconds."});
   }
   return out;
+}
+
+void Server::add_overrides(ServerHealth& health) const {
+  std::shared_ptr<const PolicyState> state;
+  {
+    const MutexLock lock(policy_mutex_);
+    state = policy_state_;
+  }
+  health.overrides = static_cast<std::int64_t>(state->overrides.size());
+  for (const SkippedOverride& each : state->skipped) {
+    health.overrides_skipped.push_back({.kind = to_string(each.kind), .name = each.name, .why = each.why});
+  }
+  if (!state->overrides_fault.empty()) {
+    health.problems.push_back(
+        {.what = "overrides",
+         .since = 0,
+         .detail = state->overrides_fault + ". The file holds alone.",
+         .remedy = "See that the record store can be read; they are taken up again by themselves."});
+  }
+  for (const SkippedOverride& each : state->skipped) {
+    health.problems.push_back(
+        {.what = fmt::format("override of {} {}", to_string(each.kind), each.name),
+         .since = 0,
+         .detail = each.why + " It is left out; all others hold.",
+         .remedy = "Take it away or set it anew on the policy screen, or give the file back what it refers to."});
+  }
 }
 
 void Server::add_problems(ServerHealth& health) const {
