@@ -84,7 +84,7 @@ test('no use, no forecast yet, and errors are told in words', async () => {
   dashboard.state.answers.set('/spend/forecast', { body: { period: { start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z', zone: 'UTC' }, spent_usd_micros: 0, forecast_usd_micros: null, low_usd_micros: null, high_usd_micros: null, method: 'Two days are needed.', days_seen: 1 } });
   await view.open('spend');
   assert.equal(await page.getByText('Nothing was used in this time').count(), 2);
-  await page.getByText('No forecast yet: 1 day of use were seen. Two days are needed.').waitFor();
+  await page.getByText('No forecast yet: 1 day of use was seen. Two days are needed.').waitFor();
   await view.look('spend-none', { full: false });
   dashboard.state.answers.set('/usage/sums', { status: 400, problem: true, body: { detail: 'Between since and until lie at most 400 days.' } });
   await page.getByRole('button', { name: 'User', exact: true }).click();

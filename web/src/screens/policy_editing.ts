@@ -8,7 +8,7 @@ import { withLimit } from './policy_yaml';
 const amountsOf = (text: string): string[] => text.split(',').map((one) => one.trim()).filter(Boolean);
 const written = (amounts: string[] | string | undefined): string => (Array.isArray(amounts) ? amounts.join(', ') : amounts ?? '');
 const record = (value: unknown): Record<string, unknown> => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {});
-const kAmountHint = 'An amount a window: 200k/1m, 5/month, 20/1m burst 5; several with commas. Empty: as default.';
+const kAmountHint = 'An amount a window: 200k/1m, 5/month, 10/s burst 50; several with commas. Empty: as default.';
 
 // A limit's members as the fields say, those that differ from the limit now.
 function limitMembers(fields: Record<string, string>, limit: Limit): Record<string, unknown> {

@@ -11,6 +11,9 @@ import { Choice } from '../ui/tabs';
 
 const periods = [{ value: 'day', label: 'Day' }, { value: 'week', label: 'Week' }, { value: 'month', label: 'Month' }];
 
+// How the server writes it: "mean rate; less than a day was seen".
+const sentence = (text: string): string => (text ? `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}` : '');
+
 export function ForecastPanel({ tenant, note }: { tenant: string; note: string }) {
   const [period, setPeriod] = useState('month');
   const load = useLoad((signal) => api.forecast({ period, tenant }, signal), [period, tenant]);
@@ -30,11 +33,12 @@ function Words({ of: forecast, period }: { of: Forecast; period: string }) {
   const seen = `${count(forecast.days_seen)} ${forecast.days_seen === 1 ? 'day' : 'days'}`;
   const until = period === 'day' ? 'By midnight' : `By the end of ${day(end - 1)}`;
   const range = low !== null && high !== null;
-  if (expected === null) {
+  // Without a day that was seen the mean is of nothing: the server then expects what is spent.
+  if (expected === null || (forecast.days_seen === 0 && low === high)) {
     return (
       <div class="forecast">
         <p class="forecast-main"><b>{usd(spent)}</b> spent so far</p>
-        <p class="muted">No forecast yet: {seen} of use were seen. {forecast.method}</p>
+        <p class="muted">No forecast yet: {forecast.days_seen === 0 ? 'less than a day' : seen} of use {forecast.days_seen <= 1 ? 'was' : 'were'} seen. {sentence(forecast.method)}</p>
       </div>
     );
   }
@@ -49,7 +53,7 @@ function Words({ of: forecast, period }: { of: Forecast; period: string }) {
         <span class="forecast-mark" style={{ left: at(expected) }} />
       </div>
       <p>{until} about {usd(expected)}{range && <>, most likely between {usd(low)} and {usd(high)}</>}. {usd(spent)} is spent, {percent(over)} of the {period} is over.</p>
-      <p class="muted small">{forecast.method} Seen: {seen}. Times are those of {forecast.period.zone}.</p>
+      <p class="muted small">{sentence(forecast.method)} Seen: {forecast.days_seen === 0 ? 'less than a day' : seen}. Times are those of {forecast.period.zone}.</p>
     </div>
   );
 }
