@@ -8,7 +8,7 @@ FROM debian:12-slim
 # The libraries that the binary is linked against, the zones of calendars, and the authorities of TLS upstreams.
 RUN apt-get update -q \
  && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-      libsimdjson14 libyaml-cpp0.7 libsqlite3-0 libssl3 libfmt9 libmimalloc2.0 libdate-tz3 tzdata zlib1g \
+      libsimdjson14 libyaml-cpp0.7 libsqlite3-0 libssl3 libfmt9 libmimalloc2.0 libdate-tz3 tzdata libcurl4 zlib1g \
       ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --user-group --home-dir /var/lib/weir --create-home weir

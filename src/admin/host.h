@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "admin/access.h"
 #include "base/result.h"
 #include "behavior/guard.h"
 #include "policy/ruleset.h"
@@ -28,6 +30,47 @@ struct ReloadOutcome {
   std::vector<Diagnostic> diagnostics;  // also warnings of one that was loaded
 };
 
+// What does not work, or soon will not, for whoever is woken by it.
+struct HealthProblem {
+  std::string what;    // "journal"
+  TimeNs since = 0;    // 0: not known
+  std::string detail;  // what happened and what it means
+  std::string remedy;  // what to do
+};
+
+struct ServerHealth {
+  std::string version;
+  TimeNs started_at = 0;
+  bool draining = false;
+  std::vector<HealthProblem> problems;
+  std::int64_t subjects = 0, counter_bytes = 0, open_reservations = 0;
+  bool journal_healthy = true, ledger_healthy = true;
+  std::int64_t journal_bytes = 0;
+  int workers = 0;
+  std::int64_t open_connections = 0, requests_in_flight = 0;
+  struct Provider {
+    std::string provider, model;
+    enum class State : std::uint8_t { kClosed, kHalfOpen, kOpen } state = State::kClosed;
+    TimeNs until = 0;  // kOpen: asked again then
+  };
+  std::vector<Provider> providers;  // that were asked lately
+  double events_per_second = 0;
+  std::int64_t events_dropped = 0, watchers = 0, alerts_firing = 0;
+  struct Skipped {
+    std::string kind, name, why;
+  };
+  std::int64_t overrides = 0;
+  std::vector<Skipped> overrides_skipped;  // that no longer fit the file
+};
+
+// The answer of the data listener to a request of our own.
+struct TriedCall {
+  int status = 0;
+  double ms = 0;
+  std::string tokens, usd, retry_after_ms;  // as its headers say; empty: they do not
+  std::string body;
+};
+
 class AdminHost {
  public:
   virtual ~AdminHost() = default;
@@ -42,6 +85,14 @@ class AdminHost {
   virtual ReloadOutcome reload(std::string_view why) = 0;
   // Keys, switches or tokens were changed in the store: take them up now instead of at the next poll.
   virtual void records_changed() = 0;
+
+  virtual AdminAccess& access() = 0;
+  virtual const KeyHasher& key_hasher() const = 0;
+  virtual bool entropy(std::span<unsigned char> out) = 0;  // random bytes of the system
+  virtual ServerHealth health() = 0;
+  virtual std::string demo_key() const = 0;  // empty unless this process made it
+  // POST /v1/chat/completions at the data listener with the demo key. Blocks: for the thread of long work.
+  virtual Result<TriedCall> try_chat(const std::string& body) = 0;
 };
 
 }  // namespace weir

@@ -7,14 +7,16 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+#include "base/time.h"
+#include "model/admin_token.h"
 
-enum class AdminRole : std::uint8_t { kNone, kViewer, kAdmin };  // each may what those before it may
-const char* to_string(AdminRole role);                           // "none", "viewer", "admin"
+namespace weir {
 
 struct AdminCaller {
   std::string name;  // of the token, for the audit: "admin" for the one of the policy or the data folder
   AdminRole role = AdminRole::kNone;
+  TimeNs expires_at = 0;      // of the token or session; 0: never
+  std::uint64_t session = 0;  // which session was shown; 0: none
 };
 
 inline constexpr std::size_t kMaxAdminBody = 256 << 10;

@@ -65,18 +65,6 @@ Result<void> decode(const std::vector<std::string_view>& parts, std::vector<std:
 
 }  // namespace
 
-const char* to_string(AdminRole role) {
-  switch (role) {
-    case AdminRole::kNone:
-      return "none";
-    case AdminRole::kViewer:
-      return "viewer";
-    case AdminRole::kAdmin:
-      break;
-  }
-  return "admin";
-}
-
 Reply admin_json(std::string body, int status) {
   return {.status = status, .content_type = "application/json", .headers = {}, .body = std::move(body)};
 }
@@ -108,7 +96,7 @@ void AdminRouter::add(AdminRoute route) {
   routes_.push_back(std::move(route));
 }
 
-Reply AdminRouter::handle(Store& store, AdminRequest request, TimeNs now) const {
+Reply AdminRouter::handle(Store& store, AdminRequest request, TimeNs now, Later* later) const {
   if (request.method == "HEAD") request.method = "GET";
   const AdminRoute* found = nullptr;
   std::vector<std::string_view> parts;
@@ -138,7 +126,11 @@ Reply AdminRouter::handle(Store& store, AdminRequest request, TimeNs now) const 
   const auto query = AdminQuery::read(request.query, found->query);
   if (!query) return admin_problem(400, query.error().message);
   AdminContext context{.store = store, .host = host_, .request = request, .query = *query, .now = now};
-  return found->handler(context);
+  Reply reply = found->handler(context);
+  if (!context.later) return reply;
+  if (later == nullptr) return context.later(store, now);
+  *later = std::move(context.later);
+  return reply;
 }
 
 }  // namespace weir

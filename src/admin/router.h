@@ -28,6 +28,9 @@ struct AdminContext {
   const AdminRequest& request;
   const AdminQuery& query;
   TimeNs now = 0;
+  // Set by a handler whose work takes seconds: it is done on the thread for long work, with that thread's store, and
+  // what it returns is the answer. It must own all that it needs.
+  std::function<Reply(Store&, TimeNs)> later = {};
 
   const std::string& name(std::size_t i = 0) const { return request.names.at(i); }
   Change change() const { return {.at = now, .by = request.caller.name}; }
@@ -48,7 +51,9 @@ class AdminRouter {
   void add(AdminRoute route);
   const std::vector<AdminRoute>& routes() const { return routes_; }
 
-  Reply handle(Store& store, AdminRequest request, TimeNs now) const;
+  // `later`: takes what is to be done on the thread for long work; null: it is done at once.
+  using Later = std::function<Reply(Store&, TimeNs)>;
+  Reply handle(Store& store, AdminRequest request, TimeNs now, Later* later = nullptr) const;
 
  private:
   AdminHost& host_;

@@ -27,9 +27,27 @@ class FakeAdminHost final : public AdminHost {
     return {.loaded = true, .version = world_.services.rules->policy().version, .diagnostics = {}};
   }
   void records_changed() override { ++changes; }
+  AdminAccess& access() override { return own_access; }
+  const KeyHasher& key_hasher() const override { return *world_.services.key_hasher; }
+  bool entropy(std::span<unsigned char> out) override {
+    for (unsigned char& byte : out) byte = ++last_random_;
+    return !entropy_fails;
+  }
+  ServerHealth health() override { return health_now; }
+  std::string demo_key() const override { return demo; }
+  Result<TriedCall> try_chat(const std::string& body) override {
+    tried.push_back(body);
+    return answer_of_try;
+  }
 
   std::vector<std::string> reloaded_because;
   int changes = 0;
+  AdminAccess own_access{Secret("the-admin-token"), "secret"};
+  bool entropy_fails = false;
+  ServerHealth health_now;
+  std::string demo;
+  std::vector<std::string> tried;
+  Result<TriedCall> answer_of_try = TriedCall{.status = 200};
 
  private:
   struct Peek final : AdmissionEvents {
@@ -39,6 +57,7 @@ class FakeAdminHost final : public AdminHost {
     }
   };
   stage::World& world_;
+  unsigned char last_random_ = 0;
 };
 
 }  // namespace weir

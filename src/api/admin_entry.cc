@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "admin/body.h"
+#include "admin/session.h"
 #include "base/strings.h"
 #include "gateway/identity.h"
 
@@ -94,24 +96,36 @@ bool needs_token(const Policy& policy, std::string_view path) {
   return path.starts_with("/admin/") || path == "/admin" || (path == "/metrics" && !policy.metrics_public);
 }
 
-Reply refuse_token(Services& services, const RequestHead& head, std::string_view peer) {
-  if (!presented_key(head.headers).empty()) {
-    const std::string ip = client_ip(peer, head.headers, services.rules->policy().trusted_proxies);
-    if (const auto wait = count_auth_failure(services, ip)) {
-      Reply reply = refusal(ErrorKind::kRateLimited, 429,
-                            "Too many requests with a wrong admin token from this address; wait, then use the right "
-                            "one.");
-      append_retry_after(*wait, reply.headers);
-      return reply;
-    }
-  }
-  Reply reply = refusal(ErrorKind::kUnauthorized, 401,
-                        head.path == "/metrics"
-                            ? "Metrics need the admin token (`Authorization: Bearer …`), or `metrics: public` under "
-                              "`admin:`."
-                            : "This call needs the admin token: `Authorization: Bearer …`.");
+// Nobody is known here by a token but who signs in by a code.
+bool signs_in(const RequestHead& head) {
+  return head.method == "POST" && head.path == kSessionPath && presented_key(head.headers).empty();
+}
+
+// What was shown is wrong: counts it; 429 once this address showed too many.
+std::optional<Reply> count_wrong(Services& services, const RequestHead& head, std::string_view peer) {
+  const std::string ip = client_ip(peer, head.headers, services.rules->policy().trusted_proxies);
+  const auto wait = count_auth_failure(services, ip);
+  if (!wait) return std::nullopt;
+  Reply reply = refusal(ErrorKind::kRateLimited, 429,
+                        "Too many requests with a wrong admin token from this address; wait, then use the right one.");
+  append_retry_after(*wait, reply.headers);
+  return reply;
+}
+
+Reply unauthorized(std::string message) {
+  Reply reply = refusal(ErrorKind::kUnauthorized, 401, std::move(message));
   append_header(reply.headers, "www-authenticate", "Bearer realm=\"weir admin\"");
   return reply;
+}
+
+Reply refuse_token(Services& services, const RequestHead& head, std::string_view peer) {
+  if (!presented_key(head.headers).empty()) {
+    if (auto blocked = count_wrong(services, head, peer)) return std::move(*blocked);
+  }
+  return unauthorized(head.path == "/metrics"
+                          ? "Metrics need the admin token (`Authorization: Bearer …`), or `metrics: public` under "
+                            "`admin:`."
+                          : "This call needs the admin token: `Authorization: Bearer …`.");
 }
 
 // A page can send plain forms anywhere without being asked; JSON it cannot.
@@ -144,7 +158,7 @@ std::optional<Reply> refuse_admin_request(Services& services, const RequestHead&
   const auto known = [&] {
     return access != nullptr && access->caller_of(presented_key(head.headers), services.now).role != AdminRole::kNone;
   };
-  if (needs_token(policy, head.path) && !known()) {
+  if (needs_token(policy, head.path) && !(access != nullptr && signs_in(head)) && !known()) {
     return refuse_token(services, head, peer);
   }
   if (has_wrong_content_type(head)) {
@@ -152,6 +166,16 @@ std::optional<Reply> refuse_admin_request(Services& services, const RequestHead&
                    "The body of this call must be JSON: send it with `Content-Type: application/json`.");
   }
   return std::nullopt;
+}
+
+std::optional<Reply> refuse_sign_in(Services& services, const OwnRequest& request, const AdminAccess& access) {
+  const auto body = AdminBody::read(request.body, {"code"});
+  const auto code = body ? body->text("code") : std::unexpected(body.error());
+  if (!code) return refusal(ErrorKind::kInvalidRequest, 400, code.error().message);
+  if (!*code) return unauthorized(std::string(kNoCode));
+  if (access.knows_code(**code, services.now)) return std::nullopt;
+  if (auto blocked = count_wrong(services, request.head, request.peer)) return blocked;
+  return unauthorized(std::string(kWrongCode));
 }
 
 }  // namespace weir

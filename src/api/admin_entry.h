@@ -14,13 +14,18 @@
 #include <string_view>
 
 #include "admin/access.h"
+#include "gateway/endpoints.h"
 #include "gateway/http1.h"
 #include "gateway/reply.h"
 #include "gateway/services.h"
 
 namespace weir {
 
+// Signing in with a one-time code (POST /admin/v1/session) is the only call of the admin API without a token.
 std::optional<Reply> refuse_admin_request(Services& services, const RequestHead& head, std::string_view peer,
                                           const AdminAccess* access);
+
+// That call, once its body is whole: only who shows a right code gets further. A wrong one counts like a wrong token.
+std::optional<Reply> refuse_sign_in(Services& services, const OwnRequest& request, const AdminAccess& access);
 
 }  // namespace weir

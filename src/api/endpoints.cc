@@ -15,6 +15,12 @@ Reply json_reply(std::string body) {
   return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)};
 }
 
+Reply too_much_waits() {
+  Reply reply = admin_problem(503, "Too many admin calls are waiting; try again in a second.");
+  append_header(reply.headers, "retry-after", "1");
+  return reply;
+}
+
 bool is_decision(TargetKind kind) {
   return kind == TargetKind::kAdmit || kind == TargetKind::kSettle || kind == TargetKind::kCancel ||
          kind == TargetKind::kCheck || kind == TargetKind::kCount;
@@ -127,7 +133,7 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
   }
 }
 
-// The answer comes from the thread of admin work. The token was checked at the request's head.
+// The answer comes from the thread of admin work, or the one of long work. The token was checked at the request's head.
 void Api::administer(Services& services, const OwnRequest& request, ReplyEvents& events) {
   const RequestHead& head = request.head;
   AdminRequest call{.method = std::string(head.method),
@@ -135,19 +141,25 @@ void Api::administer(Services& services, const OwnRequest& request, ReplyEvents&
                     .query = std::string(head.query),
                     .body = std::string(request.body),
                     .if_match = std::string(head.headers.get("if-match")),
-                    .peer = {},
+                    .peer = std::string(request.peer),
                     .caller = options_.access->caller_of(presented_key(head.headers), services.now),
                     .names = {}};
+  if (call.caller.role == AdminRole::kNone) {
+    if (auto refused = refuse_sign_in(services, request, *options_.access)) return events.on_reply(std::move(*refused));
+  }
   const std::uint64_t ticket = open_ticket(events);
-  const bool taken = options_.admin != nullptr && options_.router != nullptr &&
-                     options_.admin->push([router = options_.router, call = std::move(call), done = answer_to(ticket)](
-                                              Store& store, TimeNs now) { done(router->handle(store, call, now)); });
-  if (taken) return;
+  const auto work = [router = options_.router, slow = options_.long_work, call = std::move(call),
+                     done = answer_to(ticket)](Store& store, TimeNs now) {
+    AdminRouter::Later later;
+    Reply reply = router->handle(store, call, now, slow != nullptr ? &later : nullptr);
+    if (!later) return done(std::move(reply));
+    const auto rest = [later = std::move(later), done](Store& own, TimeNs then) { done(later(own, then)); };
+    if (!slow->push(rest)) done(too_much_waits());
+  };
+  if (options_.admin != nullptr && options_.router != nullptr && options_.admin->push(work)) return;
   ticket_of_.erase(&events);
   tickets_.erase(ticket);
-  Reply reply = admin_problem(503, "Too many admin calls are waiting; try again in a second.");
-  append_header(reply.headers, "retry-after", "1");
-  events.on_reply(std::move(reply));
+  events.on_reply(too_much_waits());
 }
 
 void Api::forget(ReplyEvents& events) {

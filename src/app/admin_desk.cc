@@ -1,8 +1,14 @@
 #include "app/admin_desk.h"
 
+#include <chrono>
 #include <utility>
 
 #include "admin/breakers.h"
+#include "admin/keys.h"
+#include "admin/server.h"
+#include "admin/session.h"
+#include "admin/welcome.h"
+#include "app/entropy.h"
 
 namespace weir {
 namespace {
@@ -25,13 +31,27 @@ class Peek final : public AdmissionEvents {
 Result<std::unique_ptr<AdminDesk>> AdminDesk::open(Parts parts) {
   Result<Store> store = Store::open(parts.addresses.data, {.busy_timeout_ms = kBusyMs});
   if (!store) return std::unexpected(store.error());
-  return std::make_unique<AdminDesk>(std::move(parts), std::move(*store));
+  Result<Store> long_store = Store::open(parts.addresses.data, {.busy_timeout_ms = kBusyMs});
+  if (!long_store) return std::unexpected(long_store.error());
+  return std::make_unique<AdminDesk>(std::move(parts), std::move(*store), std::move(*long_store));
 }
 
-AdminDesk::AdminDesk(Parts parts, Store store)
-    : parts_(std::move(parts)), store_(std::move(store)), router_(*this), work_([this] {
+AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
+    : parts_(std::move(parts)),
+      key_hasher_(parts_.key_secret),
+      store_(std::move(store)),
+      long_store_(std::move(long_store)),
+      router_(*this),
+      work_([this] {
         if (thread_) thread_->wake();
+      }),
+      long_work_([this] {
+        if (long_thread_) long_thread_->wake();
       }) {
+  add_session_routes(router_);
+  add_server_routes(router_);
+  add_welcome_routes(router_);
+  add_key_routes(router_);
   add_breaker_routes(router_);
 }
 
@@ -40,12 +60,38 @@ AdminDesk::~AdminDesk() {
 }
 
 void AdminDesk::start() {
-  thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000),
-                                         [this] { return work_.run(store_, parts_.clock.now()); });
+  constexpr std::chrono::milliseconds kPeriod(1'000);
+  thread_ = std::make_unique<Background>(kPeriod, [this] { return work_.run(store_, parts_.clock.now()); });
+  long_thread_ =
+      std::make_unique<Background>(kPeriod, [this] { return long_work_.run(long_store_, parts_.clock.now()); });
 }
 
 void AdminDesk::stop() {
   if (thread_) thread_->stop();
+  if (long_thread_) long_thread_->stop();
+}
+
+bool AdminDesk::entropy(std::span<unsigned char> out) {
+  return system_entropy(out);
+}
+
+Result<TriedCall> AdminDesk::try_chat(const std::string& body) {
+  constexpr int kDeadlineMs = 30'000;
+  const auto begun = std::chrono::steady_clock::now();
+  const auto answer =
+      client_.send({.method = "POST",
+                    .url = parts_.addresses.listen + "/v1/chat/completions",
+                    .headers = {{"Authorization", "Bearer " + parts_.demo_key}, {"Content-Type", "application/json"}},
+                    .body = body,
+                    .deadline_ms = kDeadlineMs});
+  if (!answer) return std::unexpected(answer.error());
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
+  return TriedCall{.status = answer->status,
+                   .ms = took.count(),
+                   .tokens = std::string(answer->header("x-weir-tokens")),
+                   .usd = std::string(answer->header("x-weir-cost-usd")),
+                   .retry_after_ms = std::string(answer->header("retry-after-ms")),
+                   .body = answer->body};
 }
 
 Result<Decision> AdminDesk::peek(const Plan& plan, TimeNs now) {

@@ -1,4 +1,4 @@
-// The admin API beside the running server: its own thread, its own connection to the record store, its routes.
+// The admin API beside the running server: its own threads and connections to the record store, its routes.
 //
 //   auto desk = AdminDesk::open(parts);
 //   api.router = &(*desk)->router();  api.admin = &(*desk)->work();
@@ -16,6 +16,7 @@
 #include "counters/counters.h"
 #include "net/background.h"
 #include "net/clock.h"
+#include "net/http_client.h"
 
 namespace weir {
 
@@ -32,12 +33,17 @@ class AdminDesk final : public AdminHost {
     std::function<std::shared_ptr<const ConsumerSnapshot>()> consumers;
     std::function<ReloadOutcome(std::string_view why)> reload;
     std::function<void()> records_changed;
+    AdminAccess& access;
+    std::string key_secret;
+    std::string demo_key;  // empty: this process made none
+    std::function<ServerHealth()> health;
   };
   static Result<std::unique_ptr<AdminDesk>> open(Parts parts);
-  AdminDesk(Parts parts, Store store);
+  AdminDesk(Parts parts, Store store, Store long_store);
   ~AdminDesk() override;
 
   AdminWork& work() { return work_; }
+  AdminWork& long_work() { return long_work_; }  // calls that take seconds hold up only each other
   const AdminRouter& router() const { return router_; }
   void start();
   void stop();  // after the call under way; what waits is dropped
@@ -51,12 +57,20 @@ class AdminDesk final : public AdminHost {
   Guard& guard() override { return parts_.guard; }
   ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
   void records_changed() override { parts_.records_changed(); }
+  AdminAccess& access() override { return parts_.access; }
+  const KeyHasher& key_hasher() const override { return key_hasher_; }
+  bool entropy(std::span<unsigned char> out) override;
+  ServerHealth health() override { return parts_.health(); }
+  std::string demo_key() const override { return parts_.demo_key; }
+  Result<TriedCall> try_chat(const std::string& body) override;
 
   Parts parts_;
-  Store store_;
+  KeyHasher key_hasher_;
+  HttpClient client_;  // of the thread for long work
+  Store store_, long_store_;
   AdminRouter router_;
-  AdminWork work_;
-  std::unique_ptr<Background> thread_;
+  AdminWork work_, long_work_;
+  std::unique_ptr<Background> thread_, long_thread_;
 };
 
 }  // namespace weir

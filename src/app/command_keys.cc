@@ -47,19 +47,6 @@ Result<ConsumerKind> kind_from(std::string_view text) {
   return fail("--kind " + std::string(text) + " is unknown; choose agent, human or service");
 }
 
-// The object on one line, as it is stored and shown.
-Result<void> set_metadata(Consumer& consumer, const std::string& json) {
-  auto flat = flatten_metadata(json);
-  if (!flat) return fail("--" + flat.error().message);
-  for (const auto& [path, value] : *flat) {
-    if (!is_plain_value(path)) return fail("--metadata has a name with control characters or longer than 256 bytes");
-    if (!is_plain_value(value)) return fail("--metadata " + path + " has control characters or more than 256 bytes");
-  }
-  consumer.metadata = std::move(*flat);
-  consumer.metadata_json = one_line_json(json);
-  return {};
-}
-
 Result<void> set_value(std::string& member, const char* flag, const std::string& value) {
   if (!is_plain_value(value)) {
     return fail(std::string(flag) + " must be UTF-8 of at most 256 bytes without control characters");
@@ -100,7 +87,7 @@ Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now) {
   if (auto set = set_value(consumer.tenant, "--tenant", options.tenant); !set) return std::unexpected(set.error());
   if (auto set = set_value(consumer.user, "--user", options.user); !set) return std::unexpected(set.error());
   if (auto set = set_value(consumer.tier, "--tier", options.tier); !set) return std::unexpected(set.error());
-  if (auto set = set_metadata(consumer, options.metadata); !set) return std::unexpected(set.error());
+  if (auto set = set_metadata(consumer, options.metadata); !set) return fail("--" + set.error().message);
   return consumer;
 }
 
@@ -118,7 +105,8 @@ Result<void> apply(const KeysUpdateOptions& options, Consumer& consumer) {
     if (!*given) continue;
     if (auto set = set_value(*target.first, target.second, **given); !set) return set;
   }
-  if (options.metadata) return set_metadata(consumer, *options.metadata);
+  if (!options.metadata) return {};
+  if (auto set = set_metadata(consumer, *options.metadata); !set) return fail("--" + set.error().message);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "admin/first_run.h"
 #include "app/server.h"
 #include "net/signals.h"
 
@@ -18,46 +19,19 @@ namespace {
 // How many of the printed calls, one after another, are admitted before a limit on requests refuses; empty if no limit
 // on requests holds for every caller.
 std::string when_the_limit_bites(const Policy& policy) {
-  const WindowRule* tightest = nullptr;
-  const LimitRule* owner = nullptr;
-  for (const LimitRule& limit : policy.limits) {
-    const bool plain =
-        limit.match.empty() && !limit.shadow && limit.meter.size() == 1 &&
-        (limit.meter.front().kind == MeterKind::kRequests || limit.meter.front().kind == MeterKind::kRuns);
-    if (!plain) continue;
-    for (const TierAllowance& allowance : limit.allow) {
-      if (!allowance.tier.empty() && allowance.tier != policy.default_tier) continue;
-      for (const WindowRule& window : allowance.windows) {
-        if (window.amount_metadata.empty() && (tightest == nullptr || window.amount < tightest->amount)) {
-          tightest = &window;
-          owner = &limit;
-        }
-      }
-    }
-  }
-  if (tightest == nullptr) return {};
+  const auto bite = first_bite(policy);
+  if (!bite) return {};
   return fmt::format(
       "{} of these per {} are admitted; the next one is refused by limit `{}` and says when to come back.",
-      tightest->amount, tightest->label, owner->name);
+      bite->allowed, bite->window, bite->limit);
 }
 
 // Who answers the printed call, and whether it costs money.
 std::string who_answers(const Policy& policy) {
-  const ModelRule* rule = policy.find_model("gpt-4o");
-  const Provider* provider = rule ? policy.find_provider(rule->provider) : nullptr;
-  if (provider == nullptr) return "no provider is routed for gpt-4o: name a model of yours";
+  const Provider* provider = provider_of_try(policy);
+  if (provider == nullptr) return fmt::format("no provider is routed for {}: name a model of yours", kTryModel);
   return provider->simulate ? "answered by `" + provider->name + "`, simulated: nothing is spent"
                             : "answered by `" + provider->name + "` for real money";
-}
-
-std::string curl_for(const ServerFacts& facts) {
-  // In double quotes the shell fills in the variable.
-  const std::string authorization =
-      facts.demo_key.empty() ? "\"Authorization: Bearer $WEIR_KEY\"" : "'Authorization: Bearer " + facts.demo_key + "'";
-  return fmt::format(
-      "curl -i {}/v1/chat/completions -H {} -H 'Content-Type: application/json' "
-      "-d '{{\"model\":\"gpt-4o\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
-      facts.listen, authorization);
 }
 
 void print_for_people(const Server& server) {
@@ -65,6 +39,7 @@ void print_for_people(const Server& server) {
   std::cout << "Weir " << WEIR_VERSION << "\n\n";
   std::cout << "  listening on  " << facts.listen << "   (send your agents here)\n";
   std::cout << "  admin on      " << facts.admin << "   (/metrics, /healthz, /readyz)\n";
+  std::cout << "  dashboard     " << facts.dashboard << "   (signs you in once, within an hour)\n";
   std::cout << "  policy        " << (facts.built_in_policy ? "built-in" : "from file") << ", version "
             << server.policy()->version << "\n";
   std::cout << "  data          " << facts.data << "\n";
@@ -74,7 +49,8 @@ void print_for_people(const Server& server) {
     std::cout << "  recovered     " << facts.in_flight_recovered
               << " requests were in flight and are charged as `expired`\n";
   }
-  std::cout << "\nTry it (" << who_answers(*server.policy()) << "):\n\n  " << curl_for(facts) << "\n\n";
+  std::cout << "\nTry it (" << who_answers(*server.policy()) << "):\n\n  " << curl_for(facts.listen, facts.demo_key)
+            << "\n\n";
   if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours; `weir keys create --name NAME` makes one.\n";
   if (const std::string bites = when_the_limit_bites(*server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << "Stop with Ctrl-C." << std::endl;
@@ -85,7 +61,9 @@ void print_for_programs(const Server& server) {
   std::cout << "listening on " << facts.listen << "\nadmin on " << facts.admin << "\n";
   if (!facts.admin_token.empty()) std::cout << "admin token " << facts.admin_token << "\n";
   if (!facts.demo_key.empty()) std::cout << "demo key " << facts.demo_key << "\n";
-  std::cout << "try " << curl_for(facts) << "\n";
+  // With a file the output may end in logs that others read: there the link is for terminals only.
+  if (facts.built_in_policy) std::cout << "dashboard " << facts.dashboard << "\n";
+  std::cout << "try " << curl_for(facts.listen, facts.demo_key) << "\n";
   if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours: weir keys create --name NAME\n";
   if (const std::string bites = when_the_limit_bites(*server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << std::flush;

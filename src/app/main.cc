@@ -12,6 +12,7 @@
 #include "app/command_replay.h"
 #include "app/command_report.h"
 #include "app/command_serve.h"
+#include "app/command_tokens.h"
 #include "app/command_usage.h"
 #include "app/entropy.h"
 #include "app/policy_file.h"
@@ -20,9 +21,9 @@
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kCommands = {"serve",   "init",   "check", "explain", "schema",
-                                                        "version", "keys",   "usage", "audit",   "report",
-                                                        "kill",    "unkill", "replay"};
+constexpr std::array<std::string_view, 14> kCommands = {"serve",   "init", "check",  "explain", "schema",
+                                                        "version", "keys", "tokens", "usage",   "audit",
+                                                        "report",  "kill", "unkill", "replay"};
 
 bool is_command(std::string_view name) {
   return std::find(kCommands.begin(), kCommands.end(), name) != kCommands.end();
@@ -63,6 +64,7 @@ int main(int argc, char** argv) {
   add_init_command(app, exit_code, context);
   add_check_commands(app, exit_code, context);
   add_keys_commands(app, exit_code, context);
+  add_tokens_commands(app, exit_code, context);
   add_usage_command(app, exit_code, context);
   add_audit_command(app, exit_code, context);
   add_report_command(app, exit_code, context);

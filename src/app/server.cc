@@ -27,9 +27,7 @@ std::string address(const Endpoint& at, std::uint16_t port, bool tls) {
 std::string random_token() {
   std::array<unsigned char, 24> bytes{};
   WEIR_CHECK(system_entropy(bytes));
-  std::string out = "weiradmin_";
-  for (const unsigned char byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
+  return make_admin_token(bytes);
 }
 
 }  // namespace
@@ -100,6 +98,7 @@ Result<void> Server::recover_journal() {
   facts_.in_flight_recovered = recovered_.in_flight;
   sequence_ = std::make_unique<SegmentSequence>(recovered_.next_sequence);
   clock_ = std::make_unique<Clock>(recovered_.last_time);
+  started_at_ = clock_->now();
   auth_failures_ =
       std::make_unique<Limiter>(LimiterOptions{.max_bytes = kAuthFailureBytes, .max_reservations = 1, .stripes = 64});
   counters_ = std::make_unique<LocalCounters>(*limiter_);
@@ -128,9 +127,26 @@ Result<void> Server::make_first_keys() {
     admin_token = Secret(*token);
     if (*token == fresh) facts_.admin_token = fresh;
   }
-  access_ = std::make_unique<AdminAccess>(std::move(admin_token));
+  access_ = std::make_unique<AdminAccess>(std::move(admin_token), secrets_.key_hash);
   api_.access = access_.get();
+  const auto tokens = store_->admin_tokens();
+  if (!tokens) return std::unexpected(tokens.error());
+  access_->use(*tokens);
+  make_dashboard_link();
   return {};
+}
+
+// A code in the fragment of a link, which browsers do not send: the page trades it for a session.
+void Server::make_dashboard_link() {
+  const std::string code = random_token().substr(std::string_view("weiradmin_").size());
+  access_->add_code(code, clock_->now());
+  std::string address = facts_.admin;
+  for (const auto& [any, own] : {std::pair("//0.0.0.0:", "//127.0.0.1:"), std::pair("//[::]:", "//[::1]:")}) {
+    if (const std::size_t at = address.find(any); at != std::string::npos) {
+      address.replace(at, std::string_view(any).size(), own);
+    }
+  }
+  facts_.dashboard = address + "/#code=" + code;
 }
 
 std::shared_ptr<const Ruleset> Server::compile(std::vector<std::string>& identities, const Policy* before) {
@@ -218,11 +234,16 @@ Result<void> Server::open_admin() {
                                     [this] {
                                       poll_soon_ = true;
                                       background_->wake();
-                                    }});
+                                    },
+                                .access = *access_,
+                                .key_secret = secrets_.key_hash,
+                                .demo_key = facts_.demo_key,
+                                .health = [this] { return health(); }});
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   api_.router = &admin_->router();
   api_.admin = &admin_->work();
+  api_.long_work = &admin_->long_work();
   return {};
 }
 
@@ -324,6 +345,7 @@ ReloadOutcome Server::reload(std::string_view why) {
   const auto refused = [&](const std::string& because) {
     log_event(LogLevel::kError, clock_->now(), "reload refused, the old policy stays",
               {{"file", config_path_}, {"because", because}});
+    note_policy(because);
     if (outcome.diagnostics.empty()) {
       outcome.diagnostics.push_back({.file = config_path_, .message = because});
     }
@@ -355,9 +377,15 @@ ReloadOutcome Server::reload(std::string_view why) {
   }
   log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
+  note_policy({});
   outcome.loaded = true;
   outcome.version = policy_->version;
   return outcome;
+}
+
+void Server::note_policy(const std::string& refused) {
+  const MutexLock lock(reason_mutex_);
+  policy_fault_ = {.reason = refused, .since = refused.empty() ? 0 : clock_->now()};
 }
 
 // A file is loaded once it has stayed as it is from one poll to the next and is not empty: an editor that truncates and
@@ -421,17 +449,19 @@ void Server::note_faults() {
     if (journal.empty()) journal = worker->journal().reason();
   }
   const MutexLock lock(reason_mutex_);
-  const auto note = [&](const char* what, std::string& known, const std::string& found) {
-    if (known.empty() && !found.empty()) {
-      log_event(LogLevel::kError, clock_->now(), "cannot be written", {{"what", what}, {"because", found}});
-    } else if (!known.empty() && found.empty()) {
-      log_event(LogLevel::kInfo, clock_->now(), "can be written again", {{"what", what}});
+  const TimeNs now = clock_->now();
+  const auto note = [&](const char* what, Fault& known, const std::string& found) {
+    if (known.reason.empty() && !found.empty()) {
+      log_event(LogLevel::kError, now, "cannot be written", {{"what", what}, {"because", found}});
+      known.since = now;
+    } else if (!known.reason.empty() && found.empty()) {
+      log_event(LogLevel::kInfo, now, "can be written again", {{"what", what}});
     }
-    known = found;
+    known.reason = found;
   };
-  note("journal", journal_reason_, journal);
-  note("ledger", ledger_reason_, drain_->reason());
-  note("snapshot", snapshot_reason_, snapshots_->error());
+  note("journal", journal_fault_, journal);
+  note("ledger", ledger_fault_, drain_->reason());
+  note("snapshot", snapshot_fault_, snapshots_->error());
 }
 
 // Runs that are idle end, and accounts that were throttled too often are told on.
@@ -470,8 +500,10 @@ void Server::poll_directory() {
   if (!version || *version == directory_version_) return;
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   const auto kills = load_kills();
-  if (!consumers || !kills) return;  // tried again at the next poll
+  const auto tokens = store_->admin_tokens();
+  if (!consumers || !kills || !tokens) return;  // tried again at the next poll
   directory_version_ = *version;
+  access_->use(*tokens);
   {
     const MutexLock lock(policy_mutex_);
     consumers_ = *consumers;
@@ -499,10 +531,14 @@ void Server::purge_old() {
   const Result<std::size_t> usage = store_->purge_usage(now - policy->retain_ledger, 5'000);
   const Result<std::size_t> audit = store_->purge_audit(now - policy->retain_audit, 5'000, now);
   std::string kept_because = audit ? std::string() : audit.error().message;
-  if (!kept_because.empty() && kept_because != audit_kept_because_) {
-    log_event(LogLevel::kWarn, now, "retention cannot delete audit rows", {{"because", kept_because}});
+  {
+    const MutexLock lock(reason_mutex_);
+    if (!kept_because.empty() && kept_because != retention_fault_.reason) {
+      log_event(LogLevel::kWarn, now, "retention cannot delete audit rows", {{"because", kept_because}});
+      retention_fault_.since = now;
+    }
+    retention_fault_.reason = std::move(kept_because);
   }
-  audit_kept_because_ = std::move(kept_because);
   next_purge_ = usage.value_or(0) + audit.value_or(0) > 0 ? now : now + kHour;
 }
 
@@ -512,8 +548,8 @@ std::string Server::why_not_ready() const {
     if (const std::string why = worker->journal().reason(); !why.empty()) return why + " (new requests get 503)";
   }
   const MutexLock lock(reason_mutex_);
-  if (!ledger_reason_.empty())
-    return "the ledger cannot be written: " + ledger_reason_ + " (records wait in the journal)";
+  if (!ledger_fault_.reason.empty())
+    return "the ledger cannot be written: " + ledger_fault_.reason + " (records wait in the journal)";
   return {};
 }
 
@@ -538,9 +574,9 @@ void Server::refresh_gauges() {
   {
     const MutexLock lock(reason_mutex_);
     metrics_.gauge("weir_ledger_healthy", "1 while the ledger can be written; else records wait in the journal.")
-        .set(ledger_reason_.empty() ? 1 : 0);
+        .set(ledger_fault_.reason.empty() ? 1 : 0);
     metrics_.gauge("weir_snapshot_healthy", "1 unless the last snapshot failed; until one works the journal grows.")
-        .set(snapshot_reason_.empty() ? 1 : 0);
+        .set(snapshot_fault_.reason.empty() ? 1 : 0);
   }
   metrics_.gauge("weir_provider_breakers_open", "Models of providers whose breaker is open.")
       .set(static_cast<std::int64_t>(learned_.providers.open_breakers(clock_->now())));

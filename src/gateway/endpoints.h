@@ -32,6 +32,7 @@ struct OwnRequest {
   std::string_view request_id;
   Hash128 id{};           // of this request; unique
   std::string_view body;  // whole; valid during handle() only
+  std::string_view peer;  // address of the socket; as long
 };
 
 inline constexpr std::size_t kMaxUnsentOfStream = 256 << 10;

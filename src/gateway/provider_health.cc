@@ -182,4 +182,24 @@ std::size_t ProviderHealth::open_breakers(TimeNs now) const {
                                                 [](const auto& model) { return model.second.opened_at != 0; }));
 }
 
+std::vector<ProviderHealth::ModelState> ProviderHealth::states(TimeNs now, std::size_t most) const {
+  std::vector<ModelState> all;
+  {
+    const MutexLock lock(impl_->mutex);
+    now = impl_->advance(now);
+    for (const auto& [name, model] : impl_->models) {
+      const std::size_t end = name.find('\0');
+      TimeNs from = std::max(model.blocked_until, model.requests.refuses_until(1));
+      if (model.opened_at != 0) from = std::max(from, std::max(model.opened_at, model.probe_at) + kOpenFor);
+      all.push_back({.provider = name.substr(0, end),
+                     .model = name.substr(end + 1),
+                     .opened_at = model.opened_at,
+                     .asked_from = from > now ? from : 0});
+    }
+  }
+  std::stable_partition(all.begin(), all.end(), [](const ModelState& state) { return state.opened_at != 0; });
+  if (all.size() > most) all.resize(most);
+  return all;
+}
+
 }  // namespace weir

@@ -12,7 +12,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "providers/provider_limits.h"
@@ -55,6 +57,13 @@ class ProviderHealth {
   bool take_retry(std::string_view provider, TimeNs now);
 
   std::size_t open_breakers(TimeNs now) const;
+  // What is known of each model of a provider, used last first, at most `most`.
+  struct ModelState {
+    std::string provider, model;
+    TimeNs opened_at = 0;   // 0: its breaker is closed
+    TimeNs asked_from = 0;  // when the next request may go there, if that is later than now
+  };
+  std::vector<ModelState> states(TimeNs now, std::size_t most) const;
 
  private:
   struct Impl;

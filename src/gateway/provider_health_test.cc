@@ -53,6 +53,21 @@ TEST(ProviderHealth, OpensAtHalfOfTwentyAndNotBefore) {
   EXPECT_TRUE(health.gate("other", "m", 1, kStart).closed());
 }
 
+TEST(ProviderHealth, TellsTheStateOfEachModelThoseThatAreOpenFirst) {
+  ProviderHealth health;
+  answers(health, 20, Answer::kFailed, kStart);
+  health.sent("p", "fine", 1, false, kStart);
+  health.answered("p", "fine", Answer::kGood, kStart);
+  const auto states = health.states(kStart + kSecond, 10);
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_EQ(states[0].provider + "/" + states[0].model, "p/m");
+  EXPECT_EQ(states[0].opened_at, kStart);
+  EXPECT_EQ(states[0].asked_from, kStart + ProviderHealth::kOpenFor);
+  EXPECT_EQ(states[1].model, "fine");
+  EXPECT_EQ(states[1].opened_at, 0);
+  EXPECT_EQ(health.states(kStart + ProviderHealth::kOpenFor, 1).at(0).asked_from, 0) << "half open: a probe may go";
+}
+
 TEST(ProviderHealth, LessThanHalfStaysClosedAndAbandonedSaysNothing) {
   ProviderHealth health;
   answers(health, 21, Answer::kGood, kStart);

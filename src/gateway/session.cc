@@ -342,7 +342,8 @@ void Session::on_request() {
                                .identity = identity_,
                                .request_id = request_id_,
                                .id = id_,
-                               .body = body_},
+                               .body = body_,
+                               .peer = peer_},
                               *this);
 }
 

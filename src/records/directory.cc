@@ -46,6 +46,16 @@ std::string make_key(std::span<const unsigned char, 24> random) {
   return std::string(kPrefix) + body + '_' + checksum_of(body);
 }
 
+std::string make_admin_token(std::span<const unsigned char, 24> random) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out = "weiradmin_";
+  for (const unsigned char byte : random) {
+    out += kHex[byte >> 4];
+    out += kHex[byte & 15];
+  }
+  return out;
+}
+
 bool is_well_formed_key(std::string_view presented) {
   if (presented.size() != kKeyLength || !presented.starts_with(kPrefix)) return false;
   const std::string_view body = presented.substr(kPrefix.size(), kBodyLength);

@@ -32,6 +32,8 @@ class KeyHasher {
 
 // weir_<24 base62>_<6 checksum>. `random` supplies 24 bytes of entropy.
 std::string make_key(std::span<const unsigned char, 24> random);
+// weiradmin_<48 hexadecimal digits>: a token of the admin API.
+std::string make_admin_token(std::span<const unsigned char, 24> random);
 // Form and checksum only: rejects typos before anything is hashed.
 bool is_well_formed_key(std::string_view presented);
 

@@ -101,4 +101,16 @@ bool is_plain_value(std::string_view value) {
   return true;
 }
 
+Result<void> set_metadata(Consumer& consumer, std::string_view json) {
+  auto flat = flatten_metadata(json);
+  if (!flat) return std::unexpected(flat.error());
+  for (const auto& [path, value] : *flat) {
+    if (!is_plain_value(path)) return fail("metadata has a name with control characters or longer than 256 bytes");
+    if (!is_plain_value(value)) return fail("metadata " + path + " has control characters or more than 256 bytes");
+  }
+  consumer.metadata = std::move(*flat);
+  consumer.metadata_json = one_line_json(json);
+  return {};
+}
+
 }  // namespace weir

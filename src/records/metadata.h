@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/consumer.h"
 
 namespace weir {
 
@@ -18,6 +19,9 @@ Result<std::map<std::string, std::string>> flatten_metadata(std::string_view jso
 
 // The same JSON without line breaks and spaces between values; "{}" if it is no JSON object.
 std::string one_line_json(std::string_view json);
+
+// Takes the object over into a consumer, flattened and on one line; an error names what is wrong.
+Result<void> set_metadata(Consumer& consumer, std::string_view json);
 
 // A consumer's name: [A-Za-z0-9._-]{1,64}.
 bool is_consumer_name(std::string_view name);

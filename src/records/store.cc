@@ -17,24 +17,6 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kConsumerColumns =
-    "id, name, tenant, user, tier, kind, status, metadata, created_at, key_hash";
-
-Consumer consumer_of(const Statement& s) {
-  Consumer c;
-  c.id = s.integer(0);
-  c.name = s.text(1);
-  c.tenant = s.text(2);
-  c.user = s.text(3);
-  c.tier = s.text(4);
-  c.kind = static_cast<ConsumerKind>(s.integer(5));
-  c.status = static_cast<ConsumerStatus>(s.integer(6));
-  c.metadata_json = s.text(7);
-  if (auto flat = flatten_metadata(c.metadata_json)) c.metadata = std::move(*flat);
-  c.created_at = s.integer(8);
-  return c;
-}
-
 // What the audit tells of a consumer; metadata may be long or private and are left out.
 std::string described(const Consumer& c) {
   std::string out = "kind=";
@@ -107,6 +89,21 @@ Result<void> make_private_file(const std::string& dir, const std::string& path) 
 }
 
 }  // namespace
+
+Consumer consumer_of(const Statement& s) {
+  Consumer c;
+  c.id = s.integer(0);
+  c.name = s.text(1);
+  c.tenant = s.text(2);
+  c.user = s.text(3);
+  c.tier = s.text(4);
+  c.kind = static_cast<ConsumerKind>(s.integer(5));
+  c.status = static_cast<ConsumerStatus>(s.integer(6));
+  c.metadata_json = s.text(7);
+  if (auto flat = flatten_metadata(c.metadata_json)) c.metadata = std::move(*flat);
+  c.created_at = s.integer(8);
+  return c;
+}
 
 Result<void> Store::Impl::prepare() {
   const std::string select = fmt::format("SELECT {} FROM consumers ", kConsumerColumns);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/admin_token.h"
 #include "model/consumer.h"
 #include "model/decision.h"
 #include "model/kill_switch.h"
@@ -71,6 +72,48 @@ inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
 inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
 
+// Which consumers are wanted, and in which order; empty members ask for all.
+struct ConsumerQuery {
+  std::string search;  // within name, tenant or user; ASCII letters of either case
+  std::string tenant, tier;
+  bool tier_is_default = false;  // consumers without a tier are of `tier` too
+  std::optional<ConsumerKind> kind;
+  std::optional<ConsumerStatus> status;
+  enum class Sort : std::uint8_t {
+    kName,
+    kCreated,
+    kRequests,
+    kTokens,
+    kUsd
+  } sort = Sort::kName;  // others: most first
+  TimeNs since = 0;      // of the use: hours that end after it count whole
+  std::string cursor;    // `next` of the page before, with the same query
+  std::size_t page_size = 100;
+};
+struct ConsumerUse {
+  std::int64_t requests = 0, tokens = 0, usd_micros = 0, refused = 0;
+};
+struct ConsumerPage {
+  struct Row {
+    Consumer consumer;
+    ConsumerUse use;
+  };
+  std::vector<Row> rows;
+  std::int64_t total = 0;  // of all pages
+  std::string next;        // empty: no more
+};
+
+// How many rows there are. Of the ledger from its ids: those that were deleted between others are counted too.
+struct RecordCounts {
+  std::int64_t usage = 0, audit = 0;
+};
+
+struct StoredAdminToken {
+  AdminToken token;
+  KeyHash hash;
+};
+inline constexpr std::size_t kMaxAdminTokens = 200;
+
 // How far the ledger has read a journal segment.
 struct DrainPosition {
   std::uint64_t sequence = 0;
@@ -98,6 +141,10 @@ class Store {
   Result<bool> update_consumer(const Consumer& consumer, const Change& change = {});
   // False if there is none. Revoking again changes nothing.
   Result<bool> revoke_consumer(std::string_view name, const Change& change = {});
+  // An error if the cursor is not one of this query.
+  Result<ConsumerPage> consumer_page(const ConsumerQuery& query);
+  // In the order of the names; `since` as in ConsumerQuery.
+  Result<std::vector<ConsumerUse>> use_of_keys(std::span<const std::string> names, TimeNs since);
   Result<std::shared_ptr<const ConsumerSnapshot>> load_directory();
   // Changes whenever consumers, settings or kill switches change, in whatever process. Cheap enough for four times a
   // second.
@@ -109,6 +156,18 @@ class Store {
   // False if it was not set.
   Result<bool> clear_kill_switch(KillSwitch::Kind kind, std::string_view name, const Change& change);
   Result<std::vector<KillSwitch>> kill_switches();  // by kind and name
+
+  // --- tokens of the admin API --------------------------------------------------------------------------------------
+  // An error if the name is taken or there are kMaxAdminTokens.
+  Result<void> create_admin_token(const AdminToken& token, const KeyHash& hash, const Change& change);
+  Result<bool> revoke_admin_token(std::string_view name, const Change& change);  // false if there is none
+  Result<std::vector<StoredAdminToken>> admin_tokens();                          // by name
+
+  // --- the server ---------------------------------------------------------------------------------------------------
+  // An audit row of what was done that changes no table: {attribute: name}.
+  Result<void> note_change(const Change& change, std::string_view what, std::string_view attribute,
+                           std::string_view name);
+  Result<RecordCounts> record_counts();
 
   // --- settings -----------------------------------------------------------------------------------------------------
   Result<std::optional<std::string>> setting(std::string_view name);

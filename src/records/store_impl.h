@@ -57,6 +57,11 @@ class Binder {
   int at_ = 0;
 };
 
+// Of a consumer, in the order that consumer_of() reads; the key's hash comes last.
+inline constexpr std::string_view kConsumerColumns =
+    "id, name, tenant, user, tier, kind, status, metadata, created_at, key_hash";
+Consumer consumer_of(const Statement& s);
+
 // Frees a statement's row and bindings at the end of a scope.
 class ResetAfter {
  public:
