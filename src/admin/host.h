@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "admin/access.h"
+#include "admin/observer.h"
 #include "base/result.h"
 #include "behavior/guard.h"
 #include "policy/ruleset.h"
@@ -81,6 +82,7 @@ class AdminHost {
   // State of the counters of a plan, charging nothing. An error if the counter store cannot be reached.
   virtual Result<Decision> peek(const Plan& plan, TimeNs now) = 0;
   virtual Guard& guard() = 0;
+  virtual Observer& observer() = 0;
   // Reads the file and the overrides again. All or nothing.
   virtual ReloadOutcome reload(std::string_view why) = 0;
   // Keys, switches or tokens were changed in the store: take them up now instead of at the next poll.

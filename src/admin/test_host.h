@@ -22,6 +22,7 @@ class FakeAdminHost final : public AdminHost {
     return peek.answer;
   }
   Guard& guard() override { return *world_.services.guard; }
+  Observer& observer() override { return observed; }
   ReloadOutcome reload(std::string_view why) override {
     reloaded_because.emplace_back(why);
     return {.loaded = true, .version = world_.services.rules->policy().version, .diagnostics = {}};
@@ -48,6 +49,7 @@ class FakeAdminHost final : public AdminHost {
   std::string demo;
   std::vector<std::string> tried;
   Result<TriedCall> answer_of_try = TriedCall{.status = 200};
+  Observer observed;
 
  private:
   struct Peek final : AdmissionEvents {

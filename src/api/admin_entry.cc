@@ -77,14 +77,21 @@ std::string cross_site_problem(const Policy& policy, const RequestHead& head) {
   return {};
 }
 
-// What stands in a URL ends in logs and histories: no token is taken from there, and whoever tries is told.
-bool has_token_in_query(std::string_view query) {
+// What stands in a URL ends in logs and histories: no token is taken from there, and whoever tries is told. The API's
+// own `key` names a consumer.
+bool has_token_in_query(std::string_view path, std::string_view query) {
   static constexpr std::array<std::string_view, 5> kNames = {"token", "access_token", "key", "api_key",
                                                              "authorization"};
+  const bool filters = path.starts_with("/admin/v1/");
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view name = query.substr(0, std::min(query.find('='), end));
-    if (std::any_of(kNames.begin(), kNames.end(), [&](auto known) { return equal_ignoring_case(name, known); })) {
+    const std::size_t equals = std::min(query.find('='), end);
+    const std::string_view name = query.substr(0, equals);
+    const std::string_view value = query.substr(std::min(equals + 1, end), end - std::min(equals + 1, end));
+    const bool names_consumer =
+        filters && name == "key" && !value.starts_with("weiradmin_") && !value.starts_with("weir_");
+    if (!names_consumer &&
+        std::any_of(kNames.begin(), kNames.end(), [&](auto known) { return equal_ignoring_case(name, known); })) {
       return true;
     }
     query.remove_prefix(std::min(end + 1, query.size()));
@@ -150,7 +157,7 @@ std::optional<Reply> refuse_admin_request(Services& services, const RequestHead&
   if (std::string problem = cross_site_problem(policy, head); !problem.empty()) {
     return refusal(ErrorKind::kInvalidRequest, 403, std::move(problem));
   }
-  if (has_token_in_query(head.query)) {
+  if (has_token_in_query(head.path, head.query)) {
     return refusal(ErrorKind::kInvalidRequest, 400,
                    "The admin token is never taken from the URL, where logs would keep it; send it as "
                    "`Authorization: Bearer …`, and make a new one if this was it.");

@@ -142,6 +142,13 @@ TEST_F(AdminEntry, TheTokenIsNeverTakenFromTheUrl) {
   EXPECT_EQ(with_token("GET", "/metrics?since=1h").status, 200);
 }
 
+TEST_F(AdminEntry, KeyNamesAConsumerUnlessItsValueIsAToken) {
+  EXPECT_EQ(with_token("GET", "/admin/v1/usage?since=1h&key=ann").status, 503);  // nobody runs the API here
+  EXPECT_EQ(with_token("GET", "/admin/v1/usage?key=weiradmin_00").status, 400);
+  EXPECT_EQ(with_token("GET", "/admin/v1/usage?key=weir_00").status, 400);
+  EXPECT_EQ(with_token("GET", "/metrics?key=ann").status, 400);
+}
+
 TEST_F(AdminEntry, ChangesAreJson) {
   const std::string path = "/admin/v1/breakers/tool/x";
   for (const std::string type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",

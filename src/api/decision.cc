@@ -118,6 +118,12 @@ void Api::at_desk_of(Services& services, Hash128 id, ReplyEvents& events, const 
 void Api::decide(Services& services, const OwnRequest& request, ReplyEvents& events) {
   const auto fault = [&](const CallFault& what) {
     services.metrics->request(request.target.route, "reject", "entry");
+    publish_rejected(services,
+                     {.rules = services.rules,
+                      .request_id = request.request_id,
+                      .who = request.identity,
+                      .route = request.target.route},
+                     what.status, what.message);
     events.on_reply(call_fault_reply(what, std::string(request.request_id)));
   };
   if (!request.identity.consumer) return events.on_reply(no_key());
@@ -164,8 +170,7 @@ void Api::decide(Services& services, const OwnRequest& request, ReplyEvents& eve
   if (call->denied) {
     if (!check) {
       services.metrics->request(kDecisionRoute, "refuse", call->denied->layer);
-      audit_event(services, AuditEvent::kRefused, *call->denied, call->identity, call->body.attributes.run,
-                  call->request_id, {});
+      audit_event(services, AuditEvent::kRefused, *call->denied, call->source(), {});
     }
     return events.on_reply(denied_reply(*call));
   }

@@ -17,6 +17,7 @@
 
 #include "api/decision_hold.h"
 #include "gateway/endpoints.h"
+#include "gateway/publish.h"
 #include "gateway/services.h"
 
 namespace weir {
@@ -31,6 +32,18 @@ struct DecisionCall {
   std::optional<CallFault> prepare(const Services& services, const OwnRequest& request);
   // With the state of the counters (a peek at `plan`): asks for what the ladders in force want, and plans again.
   std::optional<CallFault> climb(const Decision& state, const Ladders& ladders, TimeNs now);
+  // For the audit, and for those who watch.
+  EventSource source(const Decision* decision = nullptr) const {
+    return {.rules = rules,
+            .request_id = request_id,
+            .who = identity,
+            .run = body.attributes.run,
+            .model = row.model,
+            .provider = row.provider,
+            .route = kDecisionRoute,
+            .plan = &plan,
+            .decision = decision};
+  }
   // Once it is admitted.
   void remember_rungs(Ladders& ladders) const;
 

@@ -30,8 +30,7 @@ Reply unknown_id() {
 
 Reply too_many_holds(Services& services, const DecisionCall& call) {
   services.metrics->request(kDecisionRoute, "refuse", "entry");
-  audit_event(services, AuditEvent::kRefused, {.limit = "holds", .layer = "entry"}, call.identity,
-              call.body.attributes.run, call.request_id, {});
+  audit_event(services, AuditEvent::kRefused, {.limit = "holds", .layer = "entry"}, call.source(), {});
   return call_fault_reply(
       {.status = 429,
        .message =
@@ -195,6 +194,7 @@ void DecisionDesk::expired(Services& services, Hash128 id) {
   no_longer_open(*entry);
   entry->answer = settle_answer(row, hold.estimate, false);
   services.metrics->usage(row.model, row.usage, row.usd_micros);
+  publish_settled(services, services.rules, row);
   services.journal->settle_hold(
       row,
       {.id = id, .at = services.now, .how = ClosedHow::kExpired, .admitted = entry->admitted, .answer = entry->answer},

@@ -106,7 +106,8 @@ void DecisionDesk::Admit::on_decision(CountersStatus status, const Decision& dec
     return;
   }
   call_->remember_rungs(services_.learned->ladders);
-  if (!call_->row.degraded.empty()) note_degraded(services_, call_->row, call_->rules->policy().version);
+  publish_admitted(services_, call_->source(&decision), call_->row.reserved_tokens);
+  if (!call_->row.degraded.empty()) note_degraded(services_, call_->row, call_->rules);
   services_.journal->when_written(*this);
 }
 
@@ -144,8 +145,7 @@ void DecisionDesk::Admit::refuse(const Decision& decision) {
     refusal = call_->rules->refusal(call_->plan, decision, call_->attributes, services_.now);
   }
   services_.metrics->request(kDecisionRoute, "refuse", refusal.layer);
-  audit_event(services_, AuditEvent::kRefused, refusal, call_->identity, call_->body.attributes.run, call_->request_id,
-              {});
+  audit_event(services_, AuditEvent::kRefused, refusal, call_->source(&decision), {});
   finish(refusal_reply(ErrorShape::kProblem, call_->plan, decision, refusal, call_->request_id, services_.now));
 }
 
@@ -192,6 +192,7 @@ void DecisionDesk::Close::on_settled(CountersStatus, Outcome, std::span<const Ef
   row.tool_calls = static_cast<std::int32_t>(std::min<std::int64_t>(used_.tool_calls.value_or(0), INT32_MAX));
   if (!cancelled && entry.state != Entry::State::kExpired)
     services_.metrics->usage(row.model, row.usage, row.usd_micros);
+  publish_settled(services_, services_.rules, row);
   entry.answer = settle_answer(row, used_, late);
   services_.journal->settle_hold(
       row, {.id = id_, .at = services_.now, .how = how_, .admitted = entry.admitted, .answer = entry.answer}, effects);

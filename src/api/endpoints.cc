@@ -136,6 +136,9 @@ void Api::handle(Services& services, const OwnRequest& request, ReplyEvents& eve
 // The answer comes from the thread of admin work, or the one of long work. The token was checked at the request's head.
 void Api::administer(Services& services, const OwnRequest& request, ReplyEvents& events) {
   const RequestHead& head = request.head;
+  if (head.path == "/admin/v1/events" && (head.method == "GET" || head.method == "HEAD")) {
+    return watch(services, request, events);
+  }
   AdminRequest call{.method = std::string(head.method),
                     .path = std::string(head.path),
                     .query = std::string(head.query),
@@ -164,14 +167,13 @@ void Api::administer(Services& services, const OwnRequest& request, ReplyEvents&
 
 void Api::forget(ReplyEvents& events) {
   waiting_.erase(&events);
-  const auto ticket = ticket_of_.extract(&events);
-  if (!ticket.empty()) tickets_.erase(ticket.mapped());
+  close_ticket(events);
 }
 
 void Api::shut_down() {
   waiting_.clear();
+  while (!ticket_of_.empty()) close_ticket(*ticket_of_.begin()->first);
   tickets_.clear();
-  ticket_of_.clear();
   desk_.drop_operations();
 }
 

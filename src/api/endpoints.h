@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "admin/access.h"
+#include "admin/observer.h"
 #include "admin/router.h"
 #include "admin/work.h"
 #include "api/count.h"
@@ -23,6 +24,7 @@ struct ApiOptions {
   const AdminRouter* router = nullptr;
   AdminWork* admin = nullptr;
   AdminWork* long_work = nullptr;  // another thread, for calls that take seconds; null: they hold up the others
+  Observer* observer = nullptr;    // null: nobody can watch
   // Refreshes gauges that are read at scrape time (table sizes and the like).
   std::function<void()> before_metrics;
   std::function<std::string()> why_not_ready;  // empty when ready
@@ -57,10 +59,13 @@ class Api final : public OwnEndpoints {
     ~Ticket();
     ReplyEvents* events = nullptr;
     std::unique_ptr<Check> check;
+    std::uint64_t watcher = 0;  // of the event stream
   };
   using DeskWork = std::function<void(DecisionDesk&, Services&, DecisionDesk::Done)>;
 
   void administer(Services& services, const OwnRequest& request, ReplyEvents& events);
+  void watch(Services& services, const OwnRequest& request, ReplyEvents& events);
+  void close_ticket(ReplyEvents& events);
   void decide(Services& services, const OwnRequest& request, ReplyEvents& events);
   std::uint64_t open_ticket(ReplyEvents& events);
   void deliver(std::uint64_t ticket, Reply reply);

@@ -5,10 +5,12 @@
 
 #include "admin/breakers.h"
 #include "admin/keys.h"
+#include "admin/live.h"
 #include "admin/server.h"
 #include "admin/session.h"
 #include "admin/welcome.h"
 #include "app/entropy.h"
+#include "app/policy_file.h"
 
 namespace weir {
 namespace {
@@ -47,12 +49,15 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
       }),
       long_work_([this] {
         if (long_thread_) long_thread_->wake();
-      }) {
+      }),
+      observer_({.in_flight = parts_.in_flight, .keep = [this](const auto& rows) { return keep_refusals(rows); }}) {
   add_session_routes(router_);
   add_server_routes(router_);
   add_welcome_routes(router_);
   add_key_routes(router_);
   add_breaker_routes(router_);
+  add_live_routes(router_);
+  observer_.add_listener([this](const Second&) { observer_.write_gauges(parts_.metrics); });
 }
 
 AdminDesk::~AdminDesk() {
@@ -64,11 +69,30 @@ void AdminDesk::start() {
   thread_ = std::make_unique<Background>(kPeriod, [this] { return work_.run(store_, parts_.clock.now()); });
   long_thread_ =
       std::make_unique<Background>(kPeriod, [this] { return long_work_.run(long_store_, parts_.clock.now()); });
+  watching_ = std::make_unique<Background>(std::chrono::milliseconds(100), [this] {
+    observer_.step(parts_.clock.now());
+    return false;
+  });
 }
 
 void AdminDesk::stop() {
+  if (watching_) watching_->stop();
   if (thread_) thread_->stop();
   if (long_thread_) long_thread_->stop();
+  if (watching_) {
+    observer_.step(parts_.clock.now());  // what came last
+    if (Result<void> kept = store_.add_refusal_hours(observer_.take_refusals()); !kept) {
+      log_event(LogLevel::kWarn, parts_.clock.now(), "the last refusals are not in the hourly counts",
+                {{"because", kept.error().message}});
+    }
+    watching_.reset();
+  }
+}
+
+bool AdminDesk::keep_refusals(const std::vector<RefusalHour>& rows) {
+  return work_.push([this, rows](Store& store, TimeNs) {
+    if (!store.add_refusal_hours(rows)) observer_.give_back(rows);
+  });
 }
 
 bool AdminDesk::entropy(std::span<unsigned char> out) {

@@ -37,6 +37,8 @@ class AdminDesk final : public AdminHost {
     std::string key_secret;
     std::string demo_key;  // empty: this process made none
     std::function<ServerHealth()> health;
+    std::function<std::int64_t()> in_flight;  // requests
+    Metrics& metrics;
   };
   static Result<std::unique_ptr<AdminDesk>> open(Parts parts);
   AdminDesk(Parts parts, Store store, Store long_store);
@@ -44,6 +46,7 @@ class AdminDesk final : public AdminHost {
 
   AdminWork& work() { return work_; }
   AdminWork& long_work() { return long_work_; }  // calls that take seconds hold up only each other
+  Observer& observer() override { return observer_; }
   const AdminRouter& router() const { return router_; }
   void start();
   void stop();  // after the call under way; what waits is dropped
@@ -53,6 +56,7 @@ class AdminDesk final : public AdminHost {
   std::shared_ptr<const ConsumerSnapshot> consumers() const override { return parts_.consumers(); }
   const SubjectSecret& subject_secret() const override { return parts_.subject_secret; }
   ServerAddresses addresses() const override { return parts_.addresses; }
+  bool keep_refusals(const std::vector<RefusalHour>& rows);
   Result<Decision> peek(const Plan& plan, TimeNs now) override;
   Guard& guard() override { return parts_.guard; }
   ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
@@ -70,7 +74,8 @@ class AdminDesk final : public AdminHost {
   Store store_, long_store_;
   AdminRouter router_;
   AdminWork work_, long_work_;
-  std::unique_ptr<Background> thread_, long_thread_;
+  Observer observer_;
+  std::unique_ptr<Background> thread_, long_thread_, watching_;
 };
 
 }  // namespace weir

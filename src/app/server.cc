@@ -202,9 +202,10 @@ Result<void> Server::open_workers() {
                                                                         .worker = static_cast<std::uint32_t>(i),
                                                                         .strict = policy_->strict_durability},
                                                    *sequence_, disk_);
-    WorkerShared shared{*clock_,           *resolver_, *counters_, *auth_failures_, failures, secrets_.subjects,
-                        secrets_.key_hash, audit_sum_, metrics_,   health_,         buffers_, learned_,
-                        *guard_,           budgets_,   api_,       decisions_,      seed};
+    WorkerShared shared{
+        *clock_,           *resolver_, *counters_, *auth_failures_, failures, secrets_.subjects,
+        secrets_.key_hash, audit_sum_, metrics_,   health_,         buffers_, learned_,
+        *guard_,           budgets_,   api_,       decisions_,      seed,     admin_->observer().open_feed()};
     workers_.push_back(std::make_unique<Worker>(shared, static_cast<int>(i), std::move(journal), rules, *consumers));
     workers_.back()->use_kills(*kills);
     workers_.back()->listen(listeners_[i], Session::Listener::kData, tls_.data);
@@ -214,6 +215,7 @@ Result<void> Server::open_workers() {
 }
 
 Result<void> Server::open_admin() {
+  const auto in_flight = [this] { return workers_.front()->services().metrics->requests_in_flight.value(); };
   auto admin = AdminDesk::open({.clock = *clock_,
                                 .counters = *counters_,
                                 .guard = *guard_,
@@ -238,12 +240,15 @@ Result<void> Server::open_admin() {
                                 .access = *access_,
                                 .key_secret = secrets_.key_hash,
                                 .demo_key = facts_.demo_key,
-                                .health = [this] { return health(); }});
+                                .health = [this] { return health(); },
+                                .in_flight = in_flight,
+                                .metrics = metrics_});
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   api_.router = &admin_->router();
   api_.admin = &admin_->work();
   api_.long_work = &admin_->long_work();
+  api_.observer = &admin_->observer();
   return {};
 }
 
@@ -378,6 +383,7 @@ ReloadOutcome Server::reload(std::string_view why) {
   log_event(LogLevel::kInfo, clock_->now(), "policy loaded",
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
   note_policy({});
+  if (admin_) admin_->observer().changed("policy", policy_->version);
   outcome.loaded = true;
   outcome.version = policy_->version;
   return outcome;
@@ -512,6 +518,7 @@ void Server::poll_directory() {
     worker->use_consumers(*consumers);
     worker->use_kills(*kills);
   }
+  for (const char* what : {"keys", "breakers"}) admin_->observer().changed(what, std::to_string(*version));
 }
 
 Result<std::shared_ptr<const KillSwitches>> Server::load_kills() {

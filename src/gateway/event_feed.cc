@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "base/check.h"
-
 namespace weir {
 
 const char* to_string(DecisionEvent::What what) {
@@ -12,19 +10,26 @@ const char* to_string(DecisionEvent::What what) {
   return kWords[static_cast<std::size_t>(what)];
 }
 
-void EventFeed::publish(DecisionEvent event) {
-  const MutexLock lock(mutex_);
-  if (waiting_.size() < kMaxWaiting) {
-    waiting_.push_back(std::move(event));
-  } else {
-    ++dropped_;
+void DecisionEvent::reset() {
+  for (std::string* text : {&request_id, &key, &caller, &tenant, &user, &tier, &kind, &model, &provider, &route, &agent,
+                            &run, &conversation, &layer, &limit, &evidence}) {
+    text->clear();
   }
+  time = 0;
+  what = What::kAdmitted;
+  shadow = of_call = false;
+  audited.reset();
+  input_tokens = output_tokens = usd_micros = reserved_tokens = 0;
+  status = 0;
+  retry_after_s = -1;
+  pressure_count = 0;
+  shadow_limits = 0;
 }
 
-std::uint64_t EventFeed::take(std::vector<DecisionEvent>& out) {
-  WEIR_CHECK(out.empty());
+std::uint64_t EventFeed::take(EventBatch& out) {
+  out.count = 0;
   const MutexLock lock(mutex_);
-  waiting_.swap(out);
+  std::swap(waiting_, out);
   return std::exchange(dropped_, 0);
 }
 

@@ -241,6 +241,7 @@ TimeNs Exchange::reservation_deadline() const {
 
 void Exchange::reject(ErrorKind kind, int status, std::string message, std::string param, DurationNs retry_after) {
   services_.metrics->request(request_.target.route, "reject", "entry");
+  publish_rejected(services_, source(), status, message);
   Reply reply = error_answer({.kind = kind,
                               .status = status,
                               .message = std::move(message),
@@ -314,13 +315,15 @@ void Exchange::on_decision(CountersStatus status, const Decision& decision, std:
 
 void Exchange::on_admitted(const Decision& decision, std::span<const Effect> effects) {
   decision_ = decision;
+  publish_admitted(services_, source(&plan_, &decision_), row_.reserved_tokens);
+  admitted_ = true;
   if (looked_ && rules_->has_ladder(seen_ ? seen_->plan : plan_)) {
     rules_->remember(seen_ ? seen_->plan : plan_, seen_ ? seen_->state : decision, services_.learned->ladders);
   }
   seen_.reset();
   began_ = services_.guard->begin(entry_, services_.now);
   if (executed_) count_call(executed_->name);
-  if (!row_.degraded.empty()) note_degraded(services_, row_, rules_->policy().version);
+  if (!row_.degraded.empty()) note_degraded(services_, row_, rules_);
   if (mcp_ && admit_batch(effects)) return;
   open_record(effects);
 }
@@ -369,7 +372,7 @@ void Exchange::refuse(const Decision& decision) {
 
 void Exchange::refuse_with(const Plan& plan, const Decision& decision, const Refusal& refusal) {
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
-  note_refusal(AuditEvent::kRefused, refusal);
+  note_refusal(AuditEvent::kRefused, refusal, &plan, &decision);
   // Whoever comes back to see whether a place is free again does no wrong.
   give_back_place(refusal.window.empty() ? 0 : decision.retry_after);
   end_probe();

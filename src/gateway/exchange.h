@@ -28,6 +28,7 @@
 #include "gateway/llm_call.h"
 #include "gateway/mcp_call.h"
 #include "gateway/ports.h"
+#include "gateway/publish.h"
 #include "gateway/reply.h"
 #include "gateway/services.h"
 #include "gateway/target.h"
@@ -154,7 +155,9 @@ class Exchange final : private AdmissionEvents,
   void on_budget(const Decision& decision, std::span<const Effect> effects);
   void give_back_budget();
   void leave_to_budget(std::span<std::int64_t> amounts) const;
-  void note_refusal(AuditEvent event, const Refusal& refusal);
+  void note_refusal(AuditEvent event, const Refusal& refusal, const Plan* plan = nullptr,
+                    const Decision* decision = nullptr);
+  EventSource source(const Plan* plan = nullptr, const Decision* decision = nullptr) const;
   void strip(const std::string& tool, const Refusal& refusal);
   void count_reported_calls();
   void release_answered_calls();
@@ -304,9 +307,10 @@ class Exchange final : private AdmissionEvents,
   bool noted_ = false;                // … that the guard counts
   bool tool_failed_ = false;          // … whose result is an error
   bool resulted_ = false;             // … whose result it knows
-  bool entered_ = false;              // Guard::refused() or leave() is due
-  bool began_ = false;                // this request is what its run is counted by
-  bool broke_ = false;                // the answer broke off
+  bool admitted_ = false;
+  bool entered_ = false;  // Guard::refused() or leave() is due
+  bool began_ = false;    // this request is what its run is counted by
+  bool broke_ = false;    // the answer broke off
   std::optional<RunBudgetAsk> budget_ask_;
   std::optional<HeldRunBudget> budget_;  // held by this request for its run
   Covered covered_;                      // demands that the run's budget pays

@@ -148,7 +148,7 @@ void Exchange::name_agent() {
 void Exchange::note_signals(std::string_view tool) {
   for (const Note& note : std::exchange(entry_.notes, {})) {
     if (note.event == AuditEvent::kWarned) warning_ = warning_of(note.trip);
-    audit_trip(services_, note.event, note.trip, entry_, request_.identity, tool, request_.request_id);
+    audit_trip(services_, note.event, note.trip, entry_, tool, source());
   }
 }
 
@@ -165,7 +165,7 @@ void Exchange::refuse_trip(const Trip& trip) {
   Refusal refusal = refusal_of(trip, entry_, request_.identity, tool, services_.now);
   if (asks_too_much(trip)) refusal.retry_after_s = -1, refusal.reset_at = 0;
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
-  audit_trip(services_, AuditEvent::kBroken, trip, entry_, request_.identity, tool, request_.request_id);
+  audit_trip(services_, AuditEvent::kBroken, trip, entry_, tool, source());
   give_back_place(trip.retry_after == kNever ? 0 : trip.retry_after);
   end_probe();
   if (client_) client_->reply(trip_answer(trip, refusal));
@@ -235,8 +235,24 @@ ToolLimits& Exchange::tool_limits() {
 }
 
 // A tool that was taken from the list, or a call from an answer.
-void Exchange::note_refusal(AuditEvent event, const Refusal& refusal) {
-  audit_event(services_, event, refusal, request_.identity, entry_.run, request_.request_id, {});
+void Exchange::note_refusal(AuditEvent event, const Refusal& refusal, const Plan* plan, const Decision* decision) {
+  audit_event(services_, event, refusal, source(plan, decision), {});
+}
+
+EventSource Exchange::source(const Plan* plan, const Decision* decision) const {
+  EventSource of{.rules = rules_,
+                 .request_id = request_.request_id,
+                 .who = request_.identity,
+                 .run = entry_.run,
+                 .route = request_.target.route,
+                 .of_call = admitted_,
+                 .plan = plan,
+                 .decision = decision};
+  if (call_) {
+    of.model = call_->model();
+    of.provider = call_->provider().name;
+  }
+  return of;
 }
 
 void Exchange::strip(const std::string& tool, const Refusal& refusal) {

@@ -29,7 +29,7 @@ bool Exchange::may_use(const std::string& tool) {
                     .meter = {},
                     .retry_after = kNever,
                     .evidence = "tool `" + tool + "` was stopped" + (off->reason.empty() ? "" : ": " + off->reason)};
-    audit_trip(services_, AuditEvent::kBroken, trip, entry_, request_.identity, tool, request_.request_id);
+    audit_trip(services_, AuditEvent::kBroken, trip, entry_, tool, source());
     return false;
   }
   if (!rules_->denies_tool(attributes_, tool)) return true;
@@ -46,8 +46,8 @@ bool Exchange::passes_guard(const ToolCall& call, bool cuttable) {
   counted_here_ = verdict.counted;
   if (!verdict.trip) return true;
   reached(cuttable ? "calls.broken" : "calls.broken-too-late");
-  audit_trip(services_, cuttable ? AuditEvent::kBroken : AuditEvent::kWarned, *verdict.trip, entry_, request_.identity,
-             call.name, request_.request_id);
+  audit_trip(services_, cuttable ? AuditEvent::kBroken : AuditEvent::kWarned, *verdict.trip, entry_, call.name,
+             source());
   return false;
 }
 
@@ -59,10 +59,14 @@ bool Exchange::ask_for_call(const ToolCall& call) {
 
 // The limits have answered. True: the call may leave. `noted`: the guard counts it already.
 bool Exchange::admits_call(const ToolCall& call, bool noted) {
-  if (tool_limits().answer().admitted) return true;
+  const EventSource of = source(&tool_limits().plan(), &tool_limits().decision());
+  if (tool_limits().answer().admitted) {
+    publish_admitted(services_, of, 0);
+    return true;
+  }
   if (tool_limits().answer().rule != nullptr) {
     services_.metrics->request(request_.target.route, "cut", tool_limits().answer().refusal.layer);
-    note_refusal(AuditEvent::kRefused, tool_limits().answer().refusal);
+    audit_event(services_, AuditEvent::kRefused, tool_limits().answer().refusal, of, {});
   }
   reached("calls.no-room");
   if (noted) services_.guard->uncall(entry_, call, services_.now);

@@ -93,6 +93,7 @@ void Exchange::note_mcp_session() {
 // An answer of our own to a request that charged nothing.
 void Exchange::answer_now(Reply reply, const char* decision, std::string_view layer) {
   services_.metrics->request(request_.target.route, decision, layer);
+  publish_rejected(services_, source(), reply.status, {});
   if (client_) client_->reply(std::move(reply));
   finish();
 }
@@ -196,6 +197,9 @@ bool Exchange::admit_batch(std::span<const Effect> effects) {
   }
   unjournalled_effects_.assign(effects.begin(), effects.end());
   asks_ = std::make_unique<ToolAsks>(services_, *rules_, attributes_);
+  asks_->on_admitted = [this](const Plan& plan, const Decision& decision) {
+    publish_admitted(services_, source(&plan, &decision), 0);
+  };
   const Hash128 id{reservation_.high, ~reservation_.low};
   asks_->admit(std::move(calls), id, reservation_deadline(), mcp_->hooks.judge, mcp_->hooks.unjudge,
                [this](const std::vector<ToolAsks::Answer>& answers) { on_batch_asked(answers); });

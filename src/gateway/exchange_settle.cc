@@ -201,6 +201,7 @@ void Exchange::on_settled(CountersStatus, Outcome, std::span<const Effect> effec
 void Exchange::close_row(std::span<const Effect> effects) {
   leave_run();
   services_.journal->settle(request_.id, row_, effects);
+  publish_settled(services_, rules_, row_);
   phase_ = Phase::kClosing;
   if (client_ == nullptr) {
     finish();

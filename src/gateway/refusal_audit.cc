@@ -50,13 +50,16 @@ void write(Services& services, std::vector<AuditRow>& rows) {
 
 }  // namespace
 
-void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const Identity& who,
-                 std::string_view run, const std::string& request_id, std::string evidence) {
-  AuditRow row = row_of(services, event, refusal, who.consumer ? who.consumer->name : std::string(), request_id);
+void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const EventSource& of,
+                 std::string evidence) {
+  const Identity& who = of.who;
+  AuditRow row =
+      row_of(services, event, refusal, who.consumer ? who.consumer->name : std::string(), std::string(of.request_id));
   row.evidence = std::move(evidence);
   row.user = who.user;
   row.agent = who.agent;
-  row.run = run;
+  row.run = of.run;
+  publish_audited(services, of, row);
   audit_note(services, std::move(row));
 }
 
@@ -68,16 +71,18 @@ void audit_note(Services& services, AuditRow row) {
   write(services, rows);
 }
 
-void note_degraded(Services& services, const UsageRow& row, const std::string& config_version) {
+void note_degraded(Services& services, const UsageRow& row, const std::shared_ptr<const Ruleset>& rules) {
   services.metrics->degraded.add(1);
-  services.journal->audit({.time = services.now,
-                           .request_id = row.request_id,
-                           .key = row.key,
-                           .event = AuditEvent::kDegraded,
-                           .layer = "budget",
-                           .limit = row.degraded.substr(0, row.degraded.find(';')),
-                           .evidence = row.degraded,
-                           .config_version = config_version});
+  const AuditRow audited{.time = services.now,
+                         .request_id = row.request_id,
+                         .key = row.key,
+                         .event = AuditEvent::kDegraded,
+                         .layer = "budget",
+                         .limit = row.degraded.substr(0, row.degraded.find(';')),
+                         .evidence = row.degraded,
+                         .config_version = rules->policy().version};
+  publish_degraded(services, rules, row, audited);
+  services.journal->audit(audited);
 }
 
 void flush_audit(Services& services, bool all) {

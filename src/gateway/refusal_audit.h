@@ -4,22 +4,22 @@
 
 #include <string>
 
-#include "gateway/identity.h"
+#include "gateway/publish.h"
 #include "gateway/services.h"
 #include "model/refusal.h"
 
 namespace weir {
 
-// Any event with the numbers of a refusal: a refusal, a warning, a break, a stripped tool. `run`: empty if none.
-void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const Identity& who,
-                 std::string_view run, const std::string& request_id, std::string evidence);
+// Any event with the numbers of a refusal: a refusal, a warning, a break, a stripped tool. Those who watch see it too.
+void audit_event(Services& services, AuditEvent event, const Refusal& refusal, const EventSource& of,
+                 std::string evidence);
 
 // Any other event: warned, broken, stripped, trust. Summed under flood like refusals; the time and the policy's version
 // are filled in where the row has none.
 void audit_note(Services& services, AuditRow row);
 
 // An admitted call whose row says how it was degraded.
-void note_degraded(Services& services, const UsageRow& row, const std::string& config_version);
+void note_degraded(Services& services, const UsageRow& row, const std::shared_ptr<const Ruleset>& rules);
 
 // Writes the sums of seconds that are over; `all` at shutdown.
 void flush_audit(Services& services, bool all);

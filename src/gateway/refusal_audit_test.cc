@@ -18,12 +18,14 @@ TEST(RefusalAudit, RowsSayWhichUserToolRunAndAgentWhateverTheLimitCountsPer) {
   who.agent = "mailer";
   Refusal refusal{.limit = "high-risk", .layer = "tool"};
   refusal.per = {{"caller", "backend"}, {"tool", "pay"}};
-  audit_event(world.services, AuditEvent::kRefused, refusal, who, "r1", "req_1", {});
+  audit_event(world.services, AuditEvent::kRefused, refusal,
+              {.rules = world.services.rules, .request_id = "req_1", .who = who, .run = "r1"}, {});
   ASSERT_EQ(world.journal.audits.size(), 1u);
   const AuditRow& row = world.journal.audits[0];
   EXPECT_EQ((std::vector{row.key, row.user, row.tool, row.run, row.agent}),
             (std::vector<std::string>{"backend", "eve", "pay", "r1", "mailer"}));
-  audit_event(world.services, AuditEvent::kRefused, Refusal{.limit = "spend", .layer = "budget"}, who, {}, "req_2", {});
+  audit_event(world.services, AuditEvent::kRefused, Refusal{.limit = "spend", .layer = "budget"},
+              {.rules = world.services.rules, .request_id = "req_2", .who = who}, {});
   EXPECT_EQ(world.journal.audits.at(1).tool, "");
 }
 

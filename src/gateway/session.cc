@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/strings.h"
 #include "gateway/body_charset.h"
@@ -173,7 +174,6 @@ void Session::on_head() {
            "The body is read as UTF-8: send one Content-Type, without a charset or with charset=utf-8.");
     return;
   }
-  identity_ = {};
   if (forwarded || services_.endpoints->needs_identity(target_)) {
     identity_ = identify(services_, head.headers, peer_);
     if (identity_.status != IdentityStatus::kOk) {
@@ -222,6 +222,10 @@ void Session::options() {
 
 void Session::refuse(ErrorKind kind, int status, std::string message, std::string headers, bool must_close) {
   services_.metrics->request(target_.route.empty() ? "other" : target_.route, "reject", "entry");
+  if (listener_ == Listener::kData) {
+    publish_rejected(services_, {.rules = rules_, .request_id = request_id_, .who = identity_, .route = target_.route},
+                     status, message);
+  }
   Reply answer = error_reply(
       shape_, {.kind = kind, .status = status, .message = std::move(message), .param = {}, .request_id = request_id_});
   answer.headers += headers;
@@ -240,10 +244,7 @@ void Session::reply(Reply answer) {
     if (!short_body || head.expect_continue) answer.close = true;
   }
   if (parser_.state() == MessageState::kFault) answer.close = true;
-  if (listener_ == Listener::kAdmin) {
-    append_header(answer.headers, "cache-control", "no-store");
-    append_header(answer.headers, "x-content-type-options", "nosniff");
-  }
+  add_admin_fields(answer);
   const bool close_now = answer.close || !keep_alive();
   port_.send(serialize(answer, head.method == "HEAD", !close_now, head.minor_version));
   if (exchange_ != nullptr) return;  // exchange_done() follows
@@ -263,6 +264,69 @@ void Session::on_reply(Reply answer) {
   }
   waiting_reply_ = false;
   reply(std::move(answer));
+}
+
+void Session::add_admin_fields(Reply& answer) const {
+  if (listener_ != Listener::kAdmin) return;
+  append_header(answer.headers, "cache-control", "no-store");
+  append_header(answer.headers, "x-content-type-options", "nosniff");
+}
+
+// A client of HTTP/1.0 knows the end of the answer by the end of the connection. Who takes nothing for long is cut by
+// the port; there is no other deadline.
+void Session::on_stream(Reply head) {
+  if (closed_ || !waiting_reply_) return;
+  const RequestHead& request = parser_.head();
+  const bool chunked = request.minor_version > 0;
+  append_header(head.headers, "x-weir-request-id", request_id_);
+  add_admin_fields(head);
+  std::string out;
+  append_status_line(out, head.status);
+  append_header(out, "content-type", head.content_type);
+  out += head.headers;
+  if (chunked) append_header(out, "transfer-encoding", "chunked");
+  if (!chunked || !keep_alive()) append_header(out, "connection", "close");
+  out += "\r\n";
+  streaming_ = chunked ? Stream::kChunked : Stream::kPlain;
+  if (request.method != "HEAD") {
+    port_.send(out);
+    on_piece(head.body);
+    return;
+  }
+  port_.send(out);
+  waiting_reply_ = false;
+  services_.endpoints->forget(*this);
+  after_stream();
+}
+
+bool Session::on_piece(std::string_view bytes) {
+  if (closed_ || streaming_ == Stream::kNone || port_.unsent() > kMaxUnsentOfStream) return false;
+  if (streaming_ == Stream::kPlain) {
+    port_.send(bytes);
+    return true;
+  }
+  std::string piece;
+  append_chunk(piece, bytes);
+  port_.send(piece);
+  return true;
+}
+
+void Session::end_stream() {
+  if (closed_ || streaming_ == Stream::kNone) return;
+  waiting_reply_ = false;
+  std::string end;
+  if (streaming_ == Stream::kChunked) append_last_chunk(end);
+  port_.send(end);
+  after_stream();
+}
+
+void Session::after_stream() {
+  const bool known_end = std::exchange(streaming_, Stream::kNone) == Stream::kChunked;
+  if (known_end && keep_alive()) {
+    next_request();
+  } else {
+    close();
+  }
 }
 
 void Session::fault(const HttpFault& f) {
@@ -373,6 +437,7 @@ void Session::next_request() {
   release_body();
   parser_.reset();
   rules_.reset();
+  identity_ = {};
   head_checked_ = false;
   progress_ = swallowed_ = 0;
   state_ = State::kIdle;
@@ -392,6 +457,10 @@ void Session::close() {
 
 void Session::close_if_idle() {
   if (state_ == State::kIdle && !parser_.started()) close();
+  if (streaming_ != Stream::kNone) {
+    services_.endpoints->forget(*this);
+    end_stream();
+  }
   if (exchange_ != nullptr && exchange_->is_standing_stream()) {
     on_closed();
     port_.abort();

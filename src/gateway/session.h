@@ -57,6 +57,8 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
   void refuse_large_body();
   void fault(const HttpFault& fault);
   void method_not_allowed();
+  void add_admin_fields(Reply& answer) const;
+  void after_stream();
   void options();
   void start_timer_for_state();
   void next_request();
@@ -72,6 +74,9 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
   void wake_at(TimeNs at) override { port_.set_deadline(at); }
   bool keep_alive() const override;
   void on_reply(Reply reply) override;
+  void on_stream(Reply head) override;
+  bool on_piece(std::string_view bytes) override;
+  void end_stream() override;
   void on_body(std::string_view bytes) override;
 
   Services& services_;
@@ -91,6 +96,7 @@ class Session final : private ClientSide, private ReplyEvents, private BodySink 
   std::size_t swallowed_ = 0;
   Exchange* exchange_ = nullptr;
   bool waiting_reply_ = false;
+  enum class Stream : std::uint8_t { kNone, kChunked, kPlain } streaming_ = Stream::kNone;
 
   // of the request under way
   std::shared_ptr<const Ruleset> rules_;  // from its head on: a reload is for the next request; target_ points into it

@@ -124,6 +124,7 @@ void ToolAsks::on_decision(CountersStatus status, const Decision& decision, std:
     Held& held = held_.emplace_back(Held{.id = id_, .amounts = std::vector<std::int64_t>(plan_.demands().size())});
     rules_.actuals(plan_, costs_of_call(), held.amounts);
     effects_.insert(effects_.end(), effects.begin(), effects.end());
+    if (on_admitted) on_admitted(plan_, decision);
   }
   if (!looking_ && !answer.admitted && unjudge_) unjudge_(call);
   run();

@@ -49,6 +49,9 @@ class ToolAsks final : private AdmissionEvents, private SettlementEvents {
   // Each admitted call: made, or given back.
   void settle(bool made, std::function<void()> done);
 
+  // Each call that is admitted, as it is.
+  std::function<void(const Plan&, const Decision&)> on_admitted;
+
   // Forgets what was asked and is not answered yet.
   void stop();
   bool busy() const { return next_ < calls_.size(); }

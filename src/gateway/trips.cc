@@ -69,11 +69,11 @@ std::string warning_of(const Trip& trip) {
                      amount_text(trip.meter, trip.allowed));
 }
 
-void audit_trip(Services& services, AuditEvent event, const Trip& trip, const Entry& entry, const Identity& who,
-                std::string_view tool, const std::string& request_id) {
-  Refusal refusal = refusal_of(trip, entry, who, tool, services.now);
+void audit_trip(Services& services, AuditEvent event, const Trip& trip, const Entry& entry, std::string_view tool,
+                const EventSource& of) {
+  Refusal refusal = refusal_of(trip, entry, of.who, tool, services.now);
   if (event == AuditEvent::kWarned && trip.retry_after == 0) refusal.retry_after_s = -1;  // nobody was told to wait
-  audit_event(services, event, refusal, who, entry.run, request_id, trip.evidence);
+  audit_event(services, event, refusal, of, trip.evidence);
 }
 
 Refusal denial_of(const Identity& who, std::string_view tool) {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "behavior/guard.h"
-#include "gateway/identity.h"
+#include "gateway/publish.h"
 #include "gateway/services.h"
 #include "model/refusal.h"
 
@@ -18,8 +18,8 @@ std::string message_of(const Trip& trip);
 std::string warning_of(const Trip& trip);
 
 // One row of the audit for a trip: kBroken when something was stopped, else as the note says.
-void audit_trip(Services& services, AuditEvent event, const Trip& trip, const Entry& entry, const Identity& who,
-                std::string_view tool, const std::string& request_id);
+void audit_trip(Services& services, AuditEvent event, const Trip& trip, const Entry& entry, std::string_view tool,
+                const EventSource& of);
 // The caller may not use the tool.
 Refusal denial_of(const Identity& who, std::string_view tool);
 

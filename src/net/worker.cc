@@ -109,6 +109,7 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
   services_.learned = &shared_.learned;
   services_.guard = &shared_.guard;
   services_.budgets = &shared_.budgets;
+  services_.events = &shared_.events;
   services_.endpoints = &api_;
   services_.next_id = [this] { return next_id(); };
   shard_ = shared_.decisions.join(api_.desk(), services_, [this](auto work) { loop_.post(std::move(work)); });

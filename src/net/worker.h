@@ -37,6 +37,7 @@ struct WorkerShared {
   const ApiOptions& api;
   DecisionRouter& decisions;
   std::array<std::uint64_t, 2> id_seed;  // random; ids are unique across workers and hard to guess
+  EventFeed& events;                     // this worker's own
 };
 
 class Worker {

@@ -68,6 +68,15 @@ struct RecentRun {
   std::int64_t llm_calls = 0, tool_calls = 0, tokens = 0, usd_micros = 0;
   TimeNs last = 0;
 };
+// How often a limit refused a key within one hour, or in mode shadow would have.
+struct RefusalHour {
+  std::int64_t hour = 0;  // since 1970
+  std::string limit, layer, key;
+  bool shadow = false;
+  std::int64_t count = 0;
+  bool operator==(const RefusalHour&) const = default;
+};
+
 inline constexpr std::size_t kMaxRecentRuns = 200'000;     // the ones used last
 inline constexpr std::size_t kMaxRecentRunRows = 500'000;  // that are read for them, the newest: a start stays quick
 inline constexpr std::size_t kMaxKillSwitches = 10'000;
@@ -184,6 +193,8 @@ class Store {
   // Walks the chain from the first kept row on, in one snapshot of the store. `expected`: a head printed earlier, in
   // hexadecimal.
   Result<AuditVerdict> verify_audit(std::string_view expected = {});
+  // Adds to what is counted already.
+  Result<void> add_refusal_hours(std::span<const RefusalHour> rows);
   // Runs of the newest `most_rows` rows since then, last used first.
   Result<std::vector<RecentRun>> recent_runs(TimeNs since, std::size_t most_rows = kMaxRecentRunRows);
   // Inserts rows and moves the journal positions, in one transaction. A row of a decision hold replaces the one booked

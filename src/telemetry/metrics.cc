@@ -82,7 +82,7 @@ void Histogram::write(std::string& out, std::string_view name, std::string_view 
 Metrics::Family& Metrics::family(std::string_view name, std::string_view help, std::string_view type) {
   auto found = families_.find(name);
   if (found == families_.end()) {
-    found = families_.emplace(std::string(name), Family{std::string(help), std::string(type), {}, {}}).first;
+    found = families_.emplace(std::string(name), Family{std::string(help), std::string(type), false, {}, {}}).first;
   }
   WEIR_CHECK(found->second.type == type);  // one name, one type: anything else is a mistake of ours
   return found->second;
@@ -115,6 +115,13 @@ Counter& Metrics::gauge(std::string_view name, std::string_view help, const Labe
   return *slot;
 }
 
+Counter& Metrics::ratio(std::string_view name, std::string_view help, const Labels& labels) {
+  Counter& out = gauge(name, help, labels);
+  const MutexLock lock(mutex_);
+  family(name, help, "gauge").thousandths = true;
+  return out;
+}
+
 Histogram& Metrics::histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
                               const Labels& labels) {
   const MutexLock lock(mutex_);
@@ -131,7 +138,10 @@ void Metrics::write_prometheus(std::string& out) const {
     append_escaped(out, family.help, false);
     fmt::format_to(std::back_inserter(out), "\n# TYPE {} {}\n", name, family.type);
     for (const auto& [labels, counter] : family.counters) {
-      fmt::format_to(std::back_inserter(out), "{}{} {}\n", name, braced(labels), counter->value());
+      const std::int64_t value = counter->value();
+      fmt::format_to(std::back_inserter(out), "{}{} ", name, braced(labels));
+      family.thousandths ? fmt::format_to(std::back_inserter(out), "{}\n", static_cast<double>(value) / 1000)
+                         : fmt::format_to(std::back_inserter(out), "{}\n", value);
     }
     for (const auto& [labels, histogram] : family.histograms) histogram->write(out, name, labels);
   }

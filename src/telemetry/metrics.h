@@ -53,6 +53,8 @@ class Metrics {
 
   Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Counter& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
+  // A gauge that is given in thousandths and shown as a fraction.
+  Counter& ratio(std::string_view name, std::string_view help, const Labels& labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
                        const Labels& labels = {});
   void write_prometheus(std::string& out) const;
@@ -60,6 +62,7 @@ class Metrics {
  private:
   struct Family {
     std::string help, type;
+    bool thousandths = false;
     std::map<std::string, std::unique_ptr<Counter>> counters;  // by rendered labels
     std::map<std::string, std::unique_ptr<Histogram>> histograms;
   };
