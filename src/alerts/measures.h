@@ -39,8 +39,7 @@ class Measure {
   virtual void each(const AlertInput& input, const EachReading& reading) = 0;
   // Of a subject whose reading was given in this step, or before.
   virtual std::string sentence(const std::string& subject, TimeNs now) = 0;
-  virtual void spent_before(std::string_view /*key*/, std::string_view /*tenant*/, std::int64_t /*usd_micros*/,
-                            TimeNs /*at*/) {}
+  virtual void spent_before(std::string_view /*name*/, std::int64_t /*usd_micros*/, TimeNs /*at*/) {}
 };
 
 std::unique_ptr<Measure> make_measure(const AlertRule& rule, std::string_view zone, std::size_t most_tracked);

@@ -57,10 +57,8 @@ class SpendMeasure final : public Measure {
                        usd(sum == nullptr ? 0 : static_cast<double>(sum->of(now)) / 1e6), duration_words(rule_.within),
                        usd(threshold()));
   }
-  void spent_before(std::string_view key, std::string_view tenant, std::int64_t micros, TimeNs at) override {
-    if (rule_.per == AlertRule::Per::kTenant && tenant.empty()) return;
-    if (rule_.per == AlertRule::Per::kKey && key.empty()) return;
-    add(subject_of(rule_.per, key, tenant), micros, at);
+  void spent_before(std::string_view name, std::int64_t micros, TimeNs at) override {
+    add(subject_of(rule_.per, name, name), micros, at);
   }
 
  private:
@@ -82,7 +80,7 @@ class SpendMeasure final : public Measure {
 class ForecastMeasure final : public Measure {
  public:
   ForecastMeasure(const AlertRule& rule, std::string_view zone, std::size_t most)
-      : rule_(rule), zone_(zone), spent_(most) {}
+      : rule_(rule), zone_(zone), most_(most), spent_(most) {}
 
   void take(const AlertInput& input) override {
     enter_period(input.now);
@@ -104,11 +102,9 @@ class ForecastMeasure final : public Measure {
                        capitalised(subject), usd(static_cast<double>(spent) / 1e6), rule_.period,
                        usd(forecast(spent, now)), usd(threshold()));
   }
-  void spent_before(std::string_view key, std::string_view tenant, std::int64_t micros, TimeNs at) override {
+  void spent_before(std::string_view name, std::int64_t micros, TimeNs at) override {
     enter_period(at);
-    if (rule_.per == AlertRule::Per::kTenant && tenant.empty()) return;
-    if (rule_.per == AlertRule::Per::kKey && key.empty()) return;
-    spent_.touch(subject_of(rule_.per, key, tenant)) += micros;
+    spent_.touch(subject_of(rule_.per, name, name)) += micros;
   }
 
  private:
@@ -125,7 +121,7 @@ class ForecastMeasure final : public Measure {
 
   const AlertRule rule_;
   const std::string zone_;
-  std::size_t most_ = 0;
+  const std::size_t most_;
   Period period_;
   LruMap<std::string, std::int64_t, TextHash> spent_;
 };

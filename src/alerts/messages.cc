@@ -40,10 +40,6 @@ std::string slack_body(std::string_view title, std::string_view sentence) {
 
 }  // namespace
 
-std::string hex_id(std::int64_t id) {
-  return fmt::format("{:016x}", static_cast<std::uint64_t>(id));
-}
-
 std::string alert_json(const Alert& alert) {
   return "{" + alert_members(alert) + "}";
 }

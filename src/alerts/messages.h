@@ -18,7 +18,6 @@ namespace weir {
 inline constexpr std::string_view kSignatureHeader = "X-Weir-Signature";
 inline constexpr std::string_view kAlertIdHeader = "X-Weir-Alert-Id";
 
-std::string hex_id(std::int64_t id);  // 16 digits
 std::string alert_json(const Alert& alert);
 // Members of alert_json() without the braces, for whoever adds more.
 std::string alert_members(const Alert& alert);

@@ -16,7 +16,7 @@ namespace weir {
 inline constexpr DurationNs kFirstPause = 5 * kSecond;
 inline constexpr DurationNs kMaxPause = 30 * kMinute;
 inline constexpr DurationNs kMaxTrying = kDay;
-inline constexpr DurationNs kTryDeadline = 10 * kSecond;
+inline constexpr DurationNs kTryDeadline = 5 * kSecond;
 
 // `tries`: how many have failed, at least 1. `random`: any bits.
 inline TimeNs next_try(std::int64_t tries, TimeNs created_at, TimeNs now, std::uint64_t random) {

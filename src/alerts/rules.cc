@@ -17,12 +17,14 @@ class Watch {
 
   const AlertRule& rule() const { return rule_; }
   Measure& measure() { return *measure_; }
+  bool fresh() const { return fresh_; }  // has seen nothing yet
 
   void restore(const Alert& alert) {
     if (subjects_.size() < AlertRules::kMaxSubjects) subjects_[alert.subject].alert = alert;
   }
 
   void step(const AlertInput& input, EvidenceBook& evidence, std::vector<AlertChange>& out) {
+    fresh_ = false;
     measure_->take(input);
     measure_->each(input, [&](const std::string& subject, const Reading& reading) {
       judge(subject, reading, input.now, evidence, out);
@@ -114,6 +116,7 @@ class Watch {
 
   const AlertRule rule_;
   const std::unique_ptr<Measure> measure_;
+  bool fresh_ = true;
   std::map<std::string, State> subjects_;  // pending and firing
   std::vector<std::string> silent_;
 };
@@ -147,9 +150,9 @@ void AlertRules::use(std::span<const AlertRule> rules, std::string_view zone) {
   }
 }
 
-void AlertRules::spent_before(std::string_view key, std::string_view tenant, std::int64_t usd_micros, TimeNs at) {
+void AlertRules::spent_before(std::string_view rule, std::string_view name, std::int64_t usd_micros, TimeNs at) {
   for (const auto& watch : impl_->watches) {
-    if (watch->rule().when == AlertRule::When::kSpend) watch->measure().spent_before(key, tenant, usd_micros, at);
+    if (watch->rule().name == rule && watch->fresh()) watch->measure().spent_before(name, usd_micros, at);
   }
 }
 

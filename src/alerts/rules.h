@@ -37,8 +37,9 @@ class AlertRules {
 
   // Rules that say what they said before keep what they know; alerts of those that are gone end with the next step.
   void use(std::span<const AlertRule> rules, std::string_view zone);
-  // What was spent before this process began, for rules with `when: spend`: of a key, of its tenant and of everybody.
-  void spent_before(std::string_view key, std::string_view tenant, std::int64_t usd_micros, TimeNs at);
+  // What the ledger says was spent already, for a rule with `when: spend` that is new: of a key, a tenant or, without
+  // name, everybody. Before the next step.
+  void spent_before(std::string_view rule, std::string_view name, std::int64_t usd_micros, TimeNs at);
   // Alerts that were firing when the process before ended.
   void restore(std::span<const Alert> firing);
 

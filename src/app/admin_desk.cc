@@ -3,12 +3,14 @@
 #include <chrono>
 #include <utility>
 
+#include "admin/alerts.h"
 #include "admin/breakers.h"
 #include "admin/keys.h"
 #include "admin/live.h"
 #include "admin/server.h"
 #include "admin/session.h"
 #include "admin/welcome.h"
+#include "app/alert_sender.h"
 #include "app/entropy.h"
 #include "app/policy_file.h"
 
@@ -56,6 +58,7 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
   add_welcome_routes(router_);
   add_key_routes(router_);
   add_breaker_routes(router_);
+  add_alert_routes(router_);
   add_live_routes(router_);
   observer_.add_listener([this](const Second&) { observer_.write_gauges(parts_.metrics); });
 }
@@ -116,6 +119,14 @@ Result<TriedCall> AdminDesk::try_chat(const std::string& body) {
                    .usd = std::string(answer->header("x-weir-cost-usd")),
                    .retry_after_ms = std::string(answer->header("retry-after-ms")),
                    .body = answer->body};
+}
+
+std::vector<TriedTarget> AdminDesk::try_alert_targets(const std::vector<AlertTarget>& targets, TimeNs now) {
+  std::vector<TriedTarget> out;
+  for (SendResult& result : send_tests(targets, now)) {
+    out.push_back({.ok = result.ok, .status = result.status, .detail = std::move(result.detail)});
+  }
+  return out;
 }
 
 Result<Decision> AdminDesk::peek(const Plan& plan, TimeNs now) {

@@ -43,6 +43,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     if (Result<void> done = step(); !done) return std::unexpected(done.error());
   }
   server->start_background();
+  server->alerts_->start();
   server->admin_->start();
   for (auto& worker : server->workers_) worker->start();
   return server;
@@ -249,6 +250,12 @@ Result<void> Server::open_admin() {
   api_.admin = &admin_->work();
   api_.long_work = &admin_->long_work();
   api_.observer = &admin_->observer();
+  auto alerts = AlertDesk::open(
+      {.clock = *clock_, .data = policy_->data, .providers = learned_.providers, .metrics = metrics_, .fail_open = {}});
+  if (!alerts) return std::unexpected(alerts.error());
+  alerts_ = std::move(*alerts);
+  alerts_->use(*policy_);
+  alerts_->watch(admin_->observer());
   return {};
 }
 
@@ -322,6 +329,7 @@ void Server::shut_down() {
   }
   for (auto& worker : workers_) worker->join();
   if (admin_) admin_->stop();
+  if (alerts_) alerts_->stop();
   if (background_) {
     background_->stop();
     background_.reset();
@@ -384,6 +392,7 @@ ReloadOutcome Server::reload(std::string_view why) {
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
   note_policy({});
   if (admin_) admin_->observer().changed("policy", policy_->version);
+  if (alerts_) alerts_->use(*policy_);
   outcome.loaded = true;
   outcome.version = policy_->version;
   return outcome;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/admin_desk.h"
+#include "app/alert_desk.h"
 #include "app/policy_file.h"
 #include "base/mutex.h"
 #include "base/result.h"
@@ -128,6 +129,7 @@ class Server {
   AuditSum audit_sum_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminDesk> admin_;
+  std::unique_ptr<AlertDesk> alerts_;
   ApiOptions api_;
   DecisionRouter decisions_;
   std::unique_ptr<Resolver> resolver_;

@@ -25,6 +25,7 @@ ServerHealth Server::health() {
   }
   out.open_connections = static_cast<std::int64_t>(decisions_.connections.load());
   out.requests_in_flight = metrics_.gauge("weir_requests_in_flight", "Requests between entry and settlement.").value();
+  if (alerts_) out.alerts_firing = alerts_->firing();
   using State = ServerHealth::Provider::State;
   for (const ProviderHealth::ModelState& model : learned_.providers.states(now, kMaxProvidersShown)) {
     const State state = model.opened_at == 0 ? State::kClosed : model.asked_from > 0 ? State::kOpen : State::kHalfOpen;

@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/hash.h"
 #include "base/time.h"
 
 namespace weir {
@@ -23,25 +22,22 @@ struct Alert {
   bool firing() const { return until == 0; }
 };
 
-inline std::int64_t alert_id(std::string_view rule, std::string_view subject, TimeNs since) {
-  const std::uint64_t who = hash_pair(hash64(rule), hash64(subject));
-  const std::uint64_t all = hash_pair(who, static_cast<std::uint64_t>(since) | 1);
-  return static_cast<std::int64_t>(all >> 1 | 1);
-}
+std::int64_t alert_id(std::string_view rule, std::string_view subject, TimeNs since);
+
+std::string hex_id(std::int64_t id);  // 16 digits: how alerts are shown, and how ids of messages begin
 
 struct AlertChange {
   enum class What : std::uint8_t { kBegan, kAgain, kResolved };
   What what = What::kBegan;
   Alert alert;
 };
-inline const char* to_string(AlertChange::What what) {
-  return what == AlertChange::What::kResolved ? "resolved" : what == AlertChange::What::kAgain ? "again" : "firing";
-}
+const char* to_string(AlertChange::What what);
 
 // One message to one target.
 struct AlertMessage {
   std::string id;  // unique: a second one of the same id is the same message
   std::int64_t alert = 0;
+  std::string rule;  // of the alert
   std::string target, body;
   TimeNs created_at = 0;
   std::int64_t tries = 0;
