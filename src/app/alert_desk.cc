@@ -63,44 +63,16 @@ Result<void> AlertDesk::load() {
 }
 
 void AlertDesk::use(const Policy& policy) {
-  Settings fresh{.alerts = policy.alerts,
-                 .zone = policy.zone,
-                 .spent = spent_before(policy, parts_.clock.now()),
-                 .dollar_limits = {}};
+  Settings fresh{.alerts = policy.alerts, .zone = policy.zone, .spent = {}, .dollar_limits = {}};
   for (const LimitRule& rule : policy.limits) {
     if (in_dollars(rule)) fresh.dollar_limits.insert(rule.name);
   }
-  const MutexLock lock(mutex_);
-  settings_ = policy.alerts;
-  fresh_ = std::move(fresh);
-}
-
-// A rule that cannot be told what was spent begins at zero, and says more as it learns.
-std::vector<AlertDesk::Spent> AlertDesk::spent_before(const Policy& policy, TimeNs now) const {
-  std::vector<Spent> out;
-  std::optional<Store> store;
-  for (const AlertRule& rule : policy.alerts.rules) {
-    if (rule.when != AlertRule::When::kSpend) continue;
-    if (!store) {
-      if (auto opened = Store::open(parts_.data, {.read_only = true})) store = std::move(*opened);
-    }
-    if (!store) break;
-    TimeNs since = now - rule.within;
-    if (!rule.period.empty()) {
-      const auto period = calendar_period(rule.period, policy.zone, now);
-      if (!period) continue;
-      since = period->start;
-    }
-    const bool all = rule.per == AlertRule::Per::kGlobal;
-    const auto sums = store->usage_sums(since, rule.per == AlertRule::Per::kKey ? UsageBy::kKey : UsageBy::kTenant);
-    if (!sums) continue;
-    for (const UsageSum& sum : *sums) {
-      if (sum.usd_micros > 0 && (all || !sum.group.empty())) {
-        out.push_back({rule.name, all ? std::string() : sum.group, sum.usd_micros});
-      }
-    }
+  {
+    const MutexLock lock(mutex_);
+    settings_ = policy.alerts;
+    wanted_ = std::move(fresh);
   }
-  return out;
+  if (thread_) thread_->wake();
 }
 
 void AlertDesk::watch(Observer& observer) {
@@ -144,6 +116,7 @@ void AlertDesk::take_settings(TimeNs now) {
   restored_.clear();
   dollar_limits_ = std::move(fresh->dollar_limits);
   watching_ = !fresh->alerts.rules.empty();
+  ready_ = true;
 }
 
 AlertInput AlertDesk::input_of(const Second& second) {
@@ -168,8 +141,7 @@ AlertInput AlertDesk::input_of(const Second& second) {
 
 void AlertDesk::second_over(const Second& second) {
   take_settings((second.second + 1) * kSecond);
-  const bool ending = firing_.load() > 0;
-  if (!watching_ && !ending) return;
+  if (!ready_ || (!watching_ && firing_.load() == 0)) return;
   const std::vector<AlertChange> changes = rules_.step(input_of(second));
   firing_ = static_cast<std::int64_t>(rules_.firing().size());
   for (const AlertChange& change : changes) tell(change);
@@ -206,6 +178,7 @@ bool AlertDesk::tick() {
     const MutexLock lock(mutex_);
     settings = settings_;
   }
+  prepare_settings(now);
   take_results(now);
   if (!write_changes(settings, now)) return false;
   if (sender_ == nullptr) return false;
@@ -215,6 +188,40 @@ bool AlertDesk::tick() {
     next_purge_ = gone.value_or(0) > 0 ? now : now + kHour;
   }
   return false;
+}
+
+// What the ledger knows is read here: it may take seconds, and nobody waits for it. A rule that cannot be told what was
+// spent begins at zero, and learns.
+void AlertDesk::prepare_settings(TimeNs now) {
+  std::optional<Settings> wanted;
+  {
+    const MutexLock lock(mutex_);
+    wanted.swap(wanted_);
+  }
+  if (!wanted) return;
+  for (const AlertRule& rule : wanted->alerts.rules) {
+    const bool known = std::find(prepared_.begin(), prepared_.end(), rule) != prepared_.end();
+    if (rule.when == AlertRule::When::kSpend && !known) read_spent(rule, *wanted, now);
+  }
+  prepared_ = wanted->alerts.rules;
+  const MutexLock lock(mutex_);
+  fresh_ = std::move(wanted);
+}
+
+void AlertDesk::read_spent(const AlertRule& rule, Settings& settings, TimeNs now) {
+  TimeNs since = now - rule.within;
+  if (!rule.period.empty()) {
+    const auto period = calendar_period(rule.period, settings.zone, now);
+    if (!period) return;
+    since = period->start;
+  }
+  const bool all = rule.per == AlertRule::Per::kGlobal;
+  const auto sums = store_.usage_sums(since, rule.per == AlertRule::Per::kKey ? UsageBy::kKey : UsageBy::kTenant);
+  if (!sums) return;
+  for (const UsageSum& sum : *sums) {
+    if (sum.usd_micros == 0 || (!all && sum.group.empty())) continue;
+    settings.spent.push_back({rule.name, all ? std::string() : sum.group, sum.usd_micros});
+  }
 }
 
 // False: the store is busy; nothing is sent that it does not have.

@@ -48,7 +48,7 @@ class AlertDesk {
   AlertDesk(Parts parts, Store store);
   ~AlertDesk();
 
-  void use(const Policy& policy) WEIR_EXCLUDES(mutex_);  // any thread; reads the ledger for rules about spending
+  void use(const Policy& policy) WEIR_EXCLUDES(mutex_);  // any thread; in force within a second or two
   void watch(Observer& observer);
   void start();
   void stop();
@@ -67,7 +67,6 @@ class AlertDesk {
   };
   using Targets = std::vector<AlertTarget>;
 
-  std::vector<Spent> spent_before(const Policy& policy, TimeNs now) const;
   Result<void> load();
   void second_over(const Second& second);
   void take_settings(TimeNs now);
@@ -75,6 +74,8 @@ class AlertDesk {
   void tell(const AlertChange& change);
   // the desk's own thread
   bool tick();
+  void prepare_settings(TimeNs now);
+  void read_spent(const AlertRule& rule, Settings& settings, TimeNs now);
   bool write_changes(const AlertSettings& settings, TimeNs now);
   std::vector<AlertMessage> messages_of(const AlertChange& change, const AlertSettings& settings, TimeNs now) const;
   void take_results(TimeNs now);
@@ -89,11 +90,13 @@ class AlertDesk {
   AlertRules rules_;
   AlertTally tally_;
   std::set<std::string, std::less<>> dollar_limits_;
+  bool ready_ = false;     // settings were taken
   bool watching_ = false;  // there are rules
   std::vector<Alert> restored_;
 
   mutable Mutex mutex_;
-  std::optional<Settings> fresh_ WEIR_GUARDED_BY(mutex_);  // not yet taken by the observer's thread
+  std::optional<Settings> wanted_ WEIR_GUARDED_BY(mutex_);  // what was spent is not read yet
+  std::optional<Settings> fresh_ WEIR_GUARDED_BY(mutex_);   // not yet taken by the observer's thread
   AlertSettings settings_ WEIR_GUARDED_BY(mutex_);
   std::vector<AlertChange> changes_ WEIR_GUARDED_BY(mutex_);
   std::vector<AlertSender::Done> results_ WEIR_GUARDED_BY(mutex_);
@@ -102,6 +105,7 @@ class AlertDesk {
   Store store_;
   std::map<std::string, AlertMessage> waiting_;  // by id; the store has them all
   std::vector<AlertMessage> unsaved_;            // outcomes that the store could not take yet
+  std::vector<AlertRule> prepared_;              // rules that were told what was spent
   std::uint64_t random_ = 0;
   TimeNs next_purge_ = 0;
 

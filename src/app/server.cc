@@ -250,13 +250,7 @@ Result<void> Server::open_admin() {
   api_.admin = &admin_->work();
   api_.long_work = &admin_->long_work();
   api_.observer = &admin_->observer();
-  auto alerts = AlertDesk::open(
-      {.clock = *clock_, .data = policy_->data, .providers = learned_.providers, .metrics = metrics_, .fail_open = {}});
-  if (!alerts) return std::unexpected(alerts.error());
-  alerts_ = std::move(*alerts);
-  alerts_->use(*policy_);
-  alerts_->watch(admin_->observer());
-  return {};
+  return open_alerts();
 }
 
 void Server::make_guard() {

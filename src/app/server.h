@@ -75,6 +75,7 @@ class Server {
   ReloadOutcome reload(std::string_view why) WEIR_EXCLUDES(policy_mutex_);
   void note_policy(const std::string& refused);  // "": loaded
   Result<void> open_admin() WEIR_UNCHECKED_LOCKING;
+  Result<void> open_alerts() WEIR_UNCHECKED_LOCKING;  // server_health.cc
   void start_background() WEIR_UNCHECKED_LOCKING;
   bool tick();
   void note_faults();

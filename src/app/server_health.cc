@@ -46,6 +46,16 @@ ServerHealth Server::health() {
   return out;
 }
 
+Result<void> Server::open_alerts() {
+  auto alerts = AlertDesk::open(
+      {.clock = *clock_, .data = policy_->data, .providers = learned_.providers, .metrics = metrics_, .fail_open = {}});
+  if (!alerts) return std::unexpected(alerts.error());
+  alerts_ = std::move(*alerts);
+  alerts_->use(*policy_);
+  alerts_->watch(admin_->observer());
+  return {};
+}
+
 void Server::add_problems(ServerHealth& health) const {
   const auto add = [&](const char* what, const Fault& fault, std::string_view means, std::string remedy) {
     if (fault.reason.empty()) return;
