@@ -87,6 +87,13 @@ struct TriedCall {
   std::string body;
 };
 
+// What became of a test message to an alert target.
+struct TriedTarget {
+  bool ok = false;
+  int status = 0;  // 0: no answer
+  std::string detail;
+};
+
 class AdminHost {
  public:
   virtual ~AdminHost() = default;
@@ -118,6 +125,8 @@ class AdminHost {
   virtual std::string demo_key() const = 0;  // empty unless this process made it
   // POST /v1/chat/completions at the data listener with the demo key. Blocks: for the thread of long work.
   virtual Result<TriedCall> try_chat(const std::string& body) = 0;
+  // In the order of the targets. Blocks likewise.
+  virtual std::vector<TriedTarget> try_alert_targets(const std::vector<AlertTarget>& targets, TimeNs now) = 0;
 };
 
 }  // namespace weir

@@ -46,6 +46,7 @@ void Observer::step(TimeNs now) {
     if (now / kSecond > series_.second()) over = close_second(now);
   }
   if (watched) watchers_.show(shown_, now);
+  for (const auto& listener : event_listeners_) listener(shown_);
   if (over) {
     over->in_flight = options_.in_flight();
     per_second_.store(over->total.requests, std::memory_order_relaxed);

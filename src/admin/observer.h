@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,10 @@ class Observer {
   // Called once for every second that is over, on the thread of step().
   void add_listener(std::function<void(const Second&)> listener) { listeners_.push_back(std::move(listener)); }
 
+  // Called with everything that was taken, ten times a second, on the same thread and before add_listener()'s.
+  using Events = std::span<const DecisionEvent* const>;
+  void add_event_listener(std::function<void(Events)> listener) { event_listeners_.push_back(std::move(listener)); }
+
   void step(TimeNs now) WEIR_EXCLUDES(mutex_);
 
   // --- any thread
@@ -85,6 +90,7 @@ class Observer {
   const Options options_;
   std::vector<std::unique_ptr<Feed>> feeds_;
   std::vector<std::function<void(const Second&)>> listeners_;
+  std::vector<std::function<void(Events)>> event_listeners_;
   Watchers watchers_;
   TimeNs keep_at_ = 0;
   std::uint64_t dropped_before_ = 0;

@@ -57,11 +57,17 @@ class FakeAdminHost final : public AdminHost {
     return answer_of_try;
   }
 
+  std::vector<TriedTarget> try_alert_targets(const std::vector<AlertTarget>& targets, TimeNs) override {
+    for (const AlertTarget& target : targets) tried.push_back(target.name);
+    return std::vector<TriedTarget>(targets.size(), answer_of_target);
+  }
+
   AdminAccess own_access{Secret("the-admin-token"), "secret"};
   bool entropy_fails = false;
   ServerHealth health_now;
   std::string demo;
   std::vector<std::string> tried;
+  TriedTarget answer_of_target{.ok = true, .status = 200, .detail = "hooks.example answered 200"};
   Result<TriedCall> answer_of_try = TriedCall{.status = 200};
   Observer observed;
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "admin/alerts.h"
 #include "admin/audit.h"
 #include "admin/breakers.h"
 #include "admin/keys.h"
@@ -19,6 +20,7 @@
 #include "admin/usage.h"
 #include "admin/welcome.h"
 #include "admin/what_if.h"
+#include "app/alert_sender.h"
 #include "app/entropy.h"
 #include "app/policy_file.h"
 #include "app/policy_source.h"
@@ -75,6 +77,7 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
   add_tenant_routes(router_);
   add_policy_routes(router_);
   add_what_if_routes(router_);
+  add_alert_routes(router_);
   add_live_routes(router_);
   observer_.add_listener([this](const Second&) { observer_.write_gauges(parts_.metrics); });
 }
@@ -143,6 +146,14 @@ Result<TriedCall> AdminDesk::try_chat(const std::string& body) {
 
 const Environment& AdminDesk::environment() const {
   return process_environment();
+}
+
+std::vector<TriedTarget> AdminDesk::try_alert_targets(const std::vector<AlertTarget>& targets, TimeNs now) {
+  std::vector<TriedTarget> out;
+  for (SendResult& result : send_tests(targets, now)) {
+    out.push_back({.ok = result.ok, .status = result.status, .detail = std::move(result.detail)});
+  }
+  return out;
 }
 
 Result<Decision> AdminDesk::peek(const Plan& plan, TimeNs now) {

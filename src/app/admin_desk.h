@@ -75,6 +75,7 @@ class AdminDesk final : public AdminHost {
   ServerHealth health() override { return parts_.health(); }
   std::string demo_key() const override { return parts_.demo_key; }
   Result<TriedCall> try_chat(const std::string& body) override;
+  std::vector<TriedTarget> try_alert_targets(const std::vector<AlertTarget>& targets, TimeNs now) override;
 
   Parts parts_;
   KeyHasher key_hasher_;

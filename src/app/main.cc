@@ -4,6 +4,7 @@
 #include <array>
 #include <iostream>
 
+#include "app/command_alerts.h"
 #include "app/command_audit.h"
 #include "app/command_check.h"
 #include "app/command_init.h"
@@ -22,9 +23,9 @@
 
 namespace {
 
-constexpr std::array<std::string_view, 15> kCommands = {"serve",   "init", "check",  "explain", "schema",
-                                                        "version", "keys", "tokens", "usage",   "audit",
-                                                        "report",  "kill", "unkill", "replay",  "recommend"};
+constexpr std::array<std::string_view, 16> kCommands = {"serve",  "init",   "check",     "explain", "schema", "version",
+                                                        "keys",   "tokens", "usage",     "audit",   "report", "kill",
+                                                        "unkill", "replay", "recommend", "alerts"};
 
 bool is_command(std::string_view name) {
   return std::find(kCommands.begin(), kCommands.end(), name) != kCommands.end();
@@ -34,10 +35,6 @@ int unknown_command(std::string_view name) {
   using weir::kExitCouldNotRun;
   using weir::nearest_word;
   using weir::report;
-  constexpr std::array<std::string_view, 1> kLater = {"alerts"};
-  if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
-    return report(std::cerr, kExitCouldNotRun, "`" + std::string(name) + "` is not available in this version");
-  }
   const auto near = nearest_word(name, kCommands);
   return report(std::cerr, kExitCouldNotRun,
                 "no command `" + std::string(name) + "`" +
@@ -72,6 +69,7 @@ int main(int argc, char** argv) {
   add_kill_commands(app, exit_code, context);
   add_replay_command(app, exit_code, context);
   add_recommend_command(app, exit_code, context);
+  add_alerts_commands(app, exit_code, context);
   app.set_version_flag("--version", "weir " WEIR_VERSION);
   if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) return unknown_command(argv[1]);
   try {

@@ -41,6 +41,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     if (Result<void> done = step(); !done) return std::unexpected(done.error());
   }
   server->start_background();
+  server->alerts_->start();
   server->admin_->start();
   for (auto& worker : server->workers_) worker->start();
   return server;
@@ -222,7 +223,7 @@ Result<void> Server::open_admin() {
   api_.admin = &admin_->work();
   api_.long_work = &admin_->long_work();
   api_.observer = &admin_->observer();
-  return {};
+  return open_alerts();
 }
 
 void Server::make_guard() {
@@ -295,6 +296,7 @@ void Server::shut_down() {
   }
   for (auto& worker : workers_) worker->join();
   if (admin_) admin_->stop();
+  if (alerts_) alerts_->stop();
   if (background_) {
     background_->stop();
     background_.reset();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/admin_desk.h"
+#include "app/alert_desk.h"
 #include "app/policy_file.h"
 #include "app/policy_source.h"
 #include "base/mutex.h"
@@ -83,6 +84,7 @@ class Server {
   ReloadOutcome reload_locked(std::string_view why, const PolicyState* known) WEIR_REQUIRES(policy_mutex_);
   void note_policy(const std::string& refused);  // "": loaded
   Result<void> open_admin() WEIR_UNCHECKED_LOCKING;
+  Result<void> open_alerts() WEIR_UNCHECKED_LOCKING;  // server_health.cc
   void start_background() WEIR_UNCHECKED_LOCKING;
   bool tick();
   void note_faults();
@@ -140,6 +142,7 @@ class Server {
   AuditSum audit_sum_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminDesk> admin_;
+  std::unique_ptr<AlertDesk> alerts_;
   ApiOptions api_;
   DecisionRouter decisions_;
   std::unique_ptr<Resolver> resolver_;

@@ -25,6 +25,7 @@ ServerHealth Server::health() {
   }
   out.open_connections = static_cast<std::int64_t>(decisions_.connections.load());
   out.requests_in_flight = metrics_.gauge("weir_requests_in_flight", "Requests between entry and settlement.").value();
+  if (alerts_) out.alerts_firing = alerts_->firing();
   using State = ServerHealth::Provider::State;
   for (const ProviderHealth::ModelState& model : learned_.providers.states(now, kMaxProvidersShown)) {
     const State state = model.opened_at == 0 ? State::kClosed : model.asked_from > 0 ? State::kOpen : State::kHalfOpen;
@@ -74,6 +75,16 @@ void Server::add_overrides(ServerHealth& health) const {
          .detail = each.why + " It is left out; all others hold.",
          .remedy = "Take it away or set it anew on the policy screen, or give the file back what it refers to."});
   }
+}
+
+Result<void> Server::open_alerts() {
+  auto alerts = AlertDesk::open(
+      {.clock = *clock_, .data = policy_->data, .providers = learned_.providers, .metrics = metrics_, .fail_open = {}});
+  if (!alerts) return std::unexpected(alerts.error());
+  alerts_ = std::move(*alerts);
+  alerts_->use(*policy_);
+  alerts_->watch(admin_->observer());
+  return {};
 }
 
 void Server::add_problems(ServerHealth& health) const {

@@ -141,6 +141,7 @@ ReloadOutcome Server::reload_locked(std::string_view why, const PolicyState* kno
             {{"file", config_path_}, {"version", policy_->version}, {"why", why}});
   note_policy({});
   if (admin_) admin_->observer().changed("policy", policy_->version);
+  if (alerts_) alerts_->use(*policy_);
   outcome.loaded = true;
   outcome.version = policy_->version;
   return outcome;

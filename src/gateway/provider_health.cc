@@ -67,8 +67,9 @@ struct Model {
   TimeNs blocked_until = 0;  // by a Retry-After
 };
 
-struct RetryBudget {
+struct ProviderRecord {
   std::int64_t hundredths = kMaxRetryCredit;
+  std::int64_t answered = 0, failed = 0;  // attempts that ended
 };
 
 }  // namespace
@@ -76,7 +77,7 @@ struct RetryBudget {
 struct ProviderHealth::Impl {
   mutable Mutex mutex;
   LruMap<std::string, Model, TextHash> models WEIR_GUARDED_BY(mutex){kMaxModels};
-  LruMap<std::string, RetryBudget, TextHash> retries WEIR_GUARDED_BY(mutex){kMaxModels};
+  LruMap<std::string, ProviderRecord, TextHash> retries WEIR_GUARDED_BY(mutex){kMaxModels};
   std::string name WEIR_GUARDED_BY(mutex);  // of the model looked for
   TimeNs latest WEIR_GUARDED_BY(mutex) = 0;
 
@@ -118,7 +119,7 @@ void ProviderHealth::sent(std::string_view provider, std::string_view model, std
   const MutexLock lock(impl_->mutex);
   impl_->advance(now);
   if (!retry) {
-    RetryBudget& budget = impl_->retries.touch(provider);
+    ProviderRecord& budget = impl_->retries.touch(provider);
     budget.hundredths = std::min(budget.hundredths + kRetryPercent, kMaxRetryCredit);
   }
   if (Model* const known = impl_->models.use(impl_->name_of(provider, model))) {
@@ -142,6 +143,9 @@ void ProviderHealth::answered(std::string_view provider, std::string_view model,
   }
   Model& known = impl_->models.touch(impl_->name_of(provider, model));
   const bool failed = answer == Answer::kFailed;
+  ProviderRecord& all = impl_->retries.touch(provider);
+  ++all.answered;
+  if (failed) ++all.failed;
   if (known.opened_at == 0) {
     known.share.add(failed, now);
     if (known.share.too_high(now)) known.opened_at = std::max<TimeNs>(now, 1);
@@ -169,7 +173,7 @@ void ProviderHealth::learn(std::string_view provider, std::string_view model, co
 bool ProviderHealth::take_retry(std::string_view provider, TimeNs now) {
   const MutexLock lock(impl_->mutex);
   impl_->advance(now);
-  RetryBudget& budget = impl_->retries.touch(provider);
+  ProviderRecord& budget = impl_->retries.touch(provider);
   if (budget.hundredths < kRetryCost) return false;
   budget.hundredths -= kRetryCost;
   return true;
@@ -199,6 +203,15 @@ std::vector<ProviderHealth::ModelState> ProviderHealth::states(TimeNs now, std::
   }
   std::stable_partition(all.begin(), all.end(), [](const ModelState& state) { return state.opened_at != 0; });
   if (all.size() > most) all.resize(most);
+  return all;
+}
+
+std::vector<ProviderHealth::Answers> ProviderHealth::answers() const {
+  const MutexLock lock(impl_->mutex);
+  std::vector<Answers> all;
+  for (const auto& [provider, known] : impl_->retries) {
+    if (known.answered > 0) all.push_back({provider, known.answered, known.failed});
+  }
   return all;
 }
 

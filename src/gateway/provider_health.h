@@ -65,6 +65,13 @@ class ProviderHealth {
   };
   std::vector<ModelState> states(TimeNs now, std::size_t most) const;
 
+  // Attempts that ended, since the start, by provider.
+  struct Answers {
+    std::string provider;
+    std::int64_t answered = 0, failed = 0;
+  };
+  std::vector<Answers> answers() const;
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

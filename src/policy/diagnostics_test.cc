@@ -210,8 +210,7 @@ INSTANTIATE_TEST_SUITE_P(
               "2:116: error: `hard` must be", ""}));
 
 INSTANTIATE_TEST_SUITE_P(NotAvailable, WrongFile,
-                         testing::Values(Wrong{"alerts: {}", "1:1: error: `alerts` is not available", ""},
-                                         Wrong{"guards: {}", "1:1: error: `guards` is not available", ""},
+                         testing::Values(Wrong{"guards: {}", "1:1: error: `guards` is not available", ""},
                                          Wrong{"cache: {}", "1:1: error: `cache` is not available", ""},
                                          Wrong{"edge: {}", "1:1: error: `edge` is not available", ""},
                                          Wrong{"plans: {}", "1:1: error: `plans` is not available", ""},

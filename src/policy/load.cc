@@ -51,6 +51,7 @@ class PolicyLoader {
     std::vector<LimitSource> sources;
     const bool own_limits = root.get("limits") != nullptr;
     load_limits(own_limits ? root : defaults, policy, !own_limits, sources);
+    load_alerts(root, policy);
     root.finish();
     check_limits(policy, sources, reporter_);
     check_ladders(policy, sources, reporter_);

@@ -49,6 +49,9 @@ void load_limits(Section& root, Policy& policy, bool built_in, std::vector<Limit
 // What only the whole policy can tell: limits that match nothing, colliding names, missing tiers.
 void check_limits(Policy& policy, const std::vector<LimitSource>& sources, Reporter& reporter);
 
+// `alerts`, after the limits that its rules name.
+void load_alerts(Section& root, Policy& policy);
+
 // Ladders against the models: what they change must be callable. A built-in ladder loses what is not.
 void check_ladders(Policy& policy, const std::vector<LimitSource>& sources, Reporter& reporter);
 

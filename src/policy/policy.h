@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/time.h"
+#include "model/alert_rules.h"
 #include "model/attributes.h"
 #include "model/behavior_rules.h"
 #include "pricing/price_book.h"
@@ -237,6 +238,7 @@ struct Policy {
   Bounds bounds;
   AuthFailures auth_failures;
   BehaviorRules behavior;
+  AlertSettings alerts;
   bool strict_durability = false;
   bool anonymous_allowed = false;
   std::vector<Cidr> trusted_proxies;

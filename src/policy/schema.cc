@@ -136,6 +136,8 @@ std::string value_schema(const KeySpec& spec) {
 std::string_view required_keys(std::string_view section) {
   if (section == "limit") return R"(["name","per","meter","allow"])";
   if (section == "rung") return R"(["at"])";
+  if (section == "alert target") return R"(["url"])";
+  if (section == "alert rule") return R"(["when"])";
   if (section == "model") return R"(["provider"])";
   if (section == "escalate") return R"(["throttles","within","action"])";
   if (section == "upstream") return R"(["path","kind","url"])";

@@ -20,6 +20,7 @@
 
 #include "base/result.h"
 #include "model/admin_token.h"
+#include "model/alert.h"
 #include "model/consumer.h"
 #include "model/decision.h"
 #include "model/kill_switch.h"
@@ -146,6 +147,13 @@ struct StoredAdminToken {
 };
 inline constexpr std::size_t kMaxAdminTokens = 200;
 
+enum class AlertsOf : std::uint8_t { kFiring, kResolved, kAll };
+struct StoredAlert {
+  Alert alert;                         // without what only `members` says
+  std::string members;                 // of its JSON, as they were given
+  std::vector<AlertMessage> messages;  // oldest first; without bodies
+};
+
 // How far the ledger has read a journal segment.
 struct DrainPosition {
   std::uint64_t sequence = 0;
@@ -205,6 +213,16 @@ class Store {
   Result<void> create_admin_token(const AdminToken& token, const KeyHash& hash, const Change& change);
   Result<bool> revoke_admin_token(std::string_view name, const Change& change);  // false if there is none
   Result<std::vector<StoredAdminToken>> admin_tokens();                          // by name
+
+  // --- alerts -------------------------------------------------------------------------------------------------------
+  // Writes the alert as it is now, and messages that tell of it. One whose id is there already is not written again.
+  Result<void> put_alert(const Alert& alert, std::string_view members, std::span<const AlertMessage> messages);
+  Result<std::vector<StoredAlert>> alerts(AlertsOf which, std::size_t most);  // last begun first
+  // What is not done yet, oldest first, with the rule of each.
+  Result<std::vector<AlertMessage>> waiting_alert_messages(std::size_t most);
+  Result<void> update_alert_message(const AlertMessage& message);  // tries, next_at, done_at, result
+  // Deletes at most `most` alerts that ended before, with their messages; how many went.
+  Result<std::size_t> purge_alerts(TimeNs before, std::size_t most);
 
   // --- the server ---------------------------------------------------------------------------------------------------
   // An audit row of what was done that changes no table: {attribute: name}.

@@ -1,0 +1,192 @@
+#include "alerts/rules.h"
+
+#include <algorithm>
+#include <map>
+
+#include "alerts/measures.h"
+#include "alerts/words.h"
+
+namespace weir {
+namespace {
+
+// One rule and what is known for it.
+class Watch {
+ public:
+  Watch(const AlertRule& rule, std::string_view zone, std::size_t most_tracked)
+      : rule_(rule), measure_(make_measure(rule, zone, most_tracked)) {}
+
+  const AlertRule& rule() const { return rule_; }
+  Measure& measure() { return *measure_; }
+  bool fresh() const { return fresh_; }  // has seen nothing yet
+
+  void restore(const Alert& alert) {
+    if (subjects_.size() < AlertRules::kMaxSubjects) subjects_[alert.subject].alert = alert;
+  }
+
+  void step(const AlertInput& input, EvidenceBook& evidence, std::vector<AlertChange>& out) {
+    fresh_ = false;
+    measure_->take(input);
+    measure_->each(input, [&](const std::string& subject, const Reading& reading) {
+      judge(subject, reading, input.now, evidence, out);
+    });
+    // Whoever is not spoken of any more is below.
+    for (auto& [subject, state] : subjects_) {
+      if (state.judged_at != input.now) silent_.push_back(subject);
+    }
+    for (const std::string& subject : silent_) judge(subject, Reading{}, input.now, evidence, out);
+    silent_.clear();
+  }
+
+  void end_all(TimeNs now, std::vector<AlertChange>& out) {
+    for (auto& [subject, state] : subjects_) {
+      if (state.alert.since != 0) end(state.alert, now, out);
+    }
+    subjects_.clear();
+  }
+
+  void firing(std::vector<Alert>& out) const {
+    for (const auto& [subject, state] : subjects_) {
+      if (state.alert.since != 0) out.push_back(state.alert);
+    }
+  }
+
+ private:
+  struct State {
+    TimeNs holds_since = 0, below_since = 0, judged_at = 0;
+    Alert alert;  // since 0: not firing
+  };
+
+  void judge(const std::string& subject, const Reading& reading, TimeNs now, EvidenceBook& evidence,
+             std::vector<AlertChange>& out) {
+    auto found = subjects_.find(subject);
+    const bool holds = reading.value >= reading.threshold && reading.threshold > 0;
+    if (found == subjects_.end()) {
+      if (!holds || subjects_.size() >= AlertRules::kMaxSubjects) return;
+      found = subjects_.emplace(subject, State{}).first;
+    }
+    State& state = found->second;
+    state.judged_at = now;
+    if (state.alert.since == 0) {
+      if (!holds) {
+        subjects_.erase(found);
+        return;
+      }
+      if (state.holds_since == 0) state.holds_since = now;
+      if (now - state.holds_since < rule_.hold) return;
+      state.alert.id = alert_id(rule_.name, subject, now);
+      state.alert.rule = rule_.name;
+      state.alert.subject = subject;
+      state.alert.since = now;
+      say(state.alert, AlertChange::What::kBegan, reading, now, evidence, out);
+      return;
+    }
+    const bool below = reading.threshold <= 0 || reading.value * 100 < reading.threshold * AlertRules::kClearPercent;
+    if (below) {
+      if (state.below_since == 0) state.below_since = now;
+      if (now - state.below_since < std::max(rule_.hold, AlertRules::kQuiet)) return;
+      end(state.alert, now, out);
+      subjects_.erase(found);
+      return;
+    }
+    state.below_since = 0;
+    if (rule_.every > 0 && now - state.alert.told_at >= rule_.every && holds) {
+      say(state.alert, AlertChange::What::kAgain, reading, now, evidence, out);
+    }
+  }
+
+  void say(Alert& alert, AlertChange::What what, const Reading& reading, TimeNs now, EvidenceBook& evidence,
+           std::vector<AlertChange>& out) {
+    alert.told_at = now;
+    alert.value = reading.value;
+    alert.threshold = reading.threshold;
+    alert.sentence = measure_->sentence(alert.subject, now);
+    if (rule_.when == AlertRule::When::kSpike) {
+      Cause cause = evidence.cause(alert.subject, rule_, now);
+      alert.cause = std::move(cause.word);
+      alert.sentence += " Likely cause: " + alert.cause + "; " + cause.evidence + ".";
+    }
+    out.push_back({what, alert});
+  }
+
+  static void end(Alert& alert, TimeNs now, std::vector<AlertChange>& out) {
+    alert.until = alert.told_at = now;
+    alert.sentence = over_words(alert);
+    out.push_back({AlertChange::What::kResolved, alert});
+  }
+
+  const AlertRule rule_;
+  const std::unique_ptr<Measure> measure_;
+  bool fresh_ = true;
+  std::map<std::string, State> subjects_;  // pending and firing
+  std::vector<std::string> silent_;
+};
+
+}  // namespace
+
+struct AlertRules::Impl {
+  std::vector<std::unique_ptr<Watch>> watches;
+  std::vector<std::unique_ptr<Watch>> gone;  // until the next step
+  std::vector<Alert> orphans;                // restored, of rules that are not there any more
+  std::string zone;
+  EvidenceBook evidence{kMaxKeys};
+};
+
+AlertRules::AlertRules() : impl_(std::make_unique<Impl>()) {}
+AlertRules::~AlertRules() = default;
+
+void AlertRules::use(std::span<const AlertRule> rules, std::string_view zone) {
+  std::vector<std::unique_ptr<Watch>> before = std::exchange(impl_->watches, {});
+  const std::size_t most_tracked = kMaxTracked / std::max<std::size_t>(rules.size(), 1);
+  for (const AlertRule& rule : rules) {
+    const auto known = std::find_if(before.begin(), before.end(), [&](const auto& watch) {
+      return watch != nullptr && watch->rule() == rule && impl_->zone == zone;
+    });
+    impl_->watches.push_back(known != before.end() ? std::move(*known)
+                                                   : std::make_unique<Watch>(rule, zone, most_tracked));
+  }
+  impl_->zone = zone;
+  for (auto& watch : before) {
+    if (watch != nullptr) impl_->gone.push_back(std::move(watch));
+  }
+}
+
+void AlertRules::spent_before(std::string_view rule, std::string_view name, std::int64_t usd_micros, TimeNs at) {
+  for (const auto& watch : impl_->watches) {
+    if (watch->rule().name == rule && watch->fresh()) watch->measure().spent_before(name, usd_micros, at);
+  }
+}
+
+void AlertRules::restore(std::span<const Alert> firing) {
+  for (const Alert& alert : firing) {
+    const auto watch = std::find_if(impl_->watches.begin(), impl_->watches.end(),
+                                    [&](const auto& each) { return each->rule().name == alert.rule; });
+    if (watch != impl_->watches.end()) {
+      (*watch)->restore(alert);
+    } else {
+      impl_->orphans.push_back(alert);
+    }
+  }
+}
+
+std::vector<AlertChange> AlertRules::step(const AlertInput& input) {
+  std::vector<AlertChange> out;
+  for (auto& watch : impl_->gone) watch->end_all(input.now, out);
+  impl_->gone.clear();
+  for (Alert& alert : impl_->orphans) {
+    alert.until = alert.told_at = input.now;
+    alert.sentence = over_words(alert);
+    out.push_back({AlertChange::What::kResolved, alert});
+  }
+  impl_->orphans.clear();
+  impl_->evidence.take(input);
+  for (auto& watch : impl_->watches) watch->step(input, impl_->evidence, out);
+  return out;
+}
+
+std::vector<Alert> AlertRules::firing() const {
+  std::vector<Alert> out;
+  for (const auto& watch : impl_->watches) watch->firing(out);
+  return out;
+}
+
+}  // namespace weir

@@ -1,0 +1,55 @@
+// The alert rules of weir.yaml over the seconds: begins, repeats and ends alerts.
+//
+//   AlertRules rules;
+//   rules.use(policy.alerts.rules, policy.zone, now);
+//   for (const AlertChange& change : rules.step(input)) tell(change);      // once a second
+//
+// There is one alert per rule and subject. It begins when the rule has held for `for`, and ends when its value was
+// below kClearPercent of the threshold for as long, at least kQuiet. Pure and of one thread. Limits: kMaxSubjects
+// alerts of a rule at once, kMaxTracked subjects with sums or baselines over all rules, kMaxKeys keys with evidence; of
+// sums and evidence what was used least recently makes room.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alerts/input.h"
+#include "model/alert.h"
+#include "model/alert_rules.h"
+
+namespace weir {
+
+class AlertRules {
+ public:
+  static constexpr std::size_t kMaxSubjects = 1'000;
+  static constexpr std::size_t kMaxTracked = 20'000;
+  static constexpr std::size_t kMaxKeys = 2'000;
+  static constexpr DurationNs kQuiet = 10 * kSecond;
+  static constexpr std::int64_t kClearPercent = 90;
+
+  AlertRules();
+  ~AlertRules();
+  AlertRules(const AlertRules&) = delete;
+  AlertRules& operator=(const AlertRules&) = delete;
+
+  // Rules that say what they said before keep what they know; alerts of those that are gone end with the next step.
+  void use(std::span<const AlertRule> rules, std::string_view zone);
+  // What the ledger says was spent already, for a rule with `when: spend` that is new: of a key, a tenant or, without
+  // name, everybody. Before the next step.
+  void spent_before(std::string_view rule, std::string_view name, std::int64_t usd_micros, TimeNs at);
+  // Alerts that were firing when the process before ended.
+  void restore(std::span<const Alert> firing);
+
+  std::vector<AlertChange> step(const AlertInput& input);
+
+  std::vector<Alert> firing() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir

@@ -1,0 +1,161 @@
+// Alerts of a real server, to webhooks of ours: signed, sent again after an error, a hang and a restart, taken once.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import http from 'node:http';
+import { after, before, test } from 'node:test';
+import { ask, eventually, lines, startWeir } from '../support/weir.mjs';
+
+const kSecret = 'a secret of these tests';
+
+// Takes messages; `answer(message)` gives a status, or nothing at all: it hangs.
+async function startHook(answer = () => 200) {
+  const hook = { tries: [], answer };
+  const server = http.createServer((request, response) => {
+    let body = '';
+    request.on('data', (part) => { body += part; });
+    request.on('end', () => {
+      const message = { body, json: JSON.parse(body), headers: request.headers, id: request.headers['x-weir-alert-id'] };
+      hook.tries.push(message);
+      const status = hook.answer(message);
+      if (status) {
+        message.taken = status < 300;
+        response.writeHead(status).end('thanks');
+      }
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  hook.url = `http://127.0.0.1:${server.address().port}/secret-path`;
+  hook.taken = (event) => hook.tries.filter(({ taken, json }) => taken && (!event || json.event === event));
+  hook.close = () => { server.closeAllConnections(); server.close(); };
+  return hook;
+}
+
+function assertSigned({ headers, body, id }) {
+  const { t, v1 } = /^t=(?<t>\d+),v1=(?<v1>[0-9a-f]{64})$/.exec(headers['x-weir-signature']).groups;
+  assert.equal(v1, createHmac('sha256', kSecret).update(`${id}.${t}.${body}`).digest('hex'));
+  assert.ok(Math.abs(Date.now() / 1000 - Number(t)) < 60);
+}
+
+let weir, hook, slack, stuck, ann, bob;
+before(async () => {
+  [hook, slack, stuck] = await Promise.all([startHook(), startHook(), startHook(() => undefined)]);
+  weir = await startWeir({
+    providers: { sim: { simulate: { output_tokens: '5..5', first_byte: '1ms', tokens_per_second: 0 } } },
+    models: { '*': { provider: 'sim', price: { input: 1, output: 1 } } },
+    limits: [{ name: 'few', per: 'key', meter: 'requests', allow: '10/1h', match: { tier: 'small' } }],
+    tiers: { small: {}, free: {} },
+    breaker: { unlinked: { repeats: 20, failed: 0 } },
+    alerts: {
+      targets: {
+        ops: { url: hook.url, secret: kSecret },
+        chat: { url: slack.url, kind: 'slack' },
+        hangs: { url: stuck.url, secret: kSecret },
+      },
+      rules: [
+        { name: 'near', when: 'usage', limit: 'few', above: '80%' },
+        { name: 'jump', when: 'spike', meter: 'requests', factor: 3, min: 15, within: '2s', warmup: '3s', to: ['ops'] },
+      ],
+    },
+  });
+  ann = await weir.createKey('ann', { tier: 'small' });
+  bob = await weir.createKey('bob', { tier: 'free' });
+});
+after(async () => {
+  await weir?.stop();
+  for (const each of [hook, slack, stuck]) each?.close();
+});
+
+const admin = (path, options = {}) => ask(`${weir.admin}/admin/v1${path}`,
+  { ...options, headers: { authorization: `Bearer ${weir.adminToken}`, ...options.headers } });
+const chat = (key, content) => ask(`${weir.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${key}` },
+  body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content }] }) });
+
+test('`weir alerts test` says which targets a message reaches, and exits 1 if one is not reached', async () => {
+  const reached = await weir.command('alerts', 'test', '--json', '--target', 'ops');
+  assert.equal(reached.code, 0, reached.stderr);
+  assert.deepEqual(lines(reached.stdout).map(({ target, ok, status }) => [target, ok, status]), [['ops', true, 200]]);
+  assert.equal(hook.tries.at(-1).json.type, 'test');
+  assertSigned(hook.tries.at(-1));
+  const all = await weir.command('alerts', 'test', '--json');
+  assert.equal(all.code, 1);
+  assert.deepEqual(lines(all.stdout).map(({ target, ok, status }) => [target, ok, status]),
+    [['chat', true, 200], ['hangs', false, null], ['ops', true, 200]]);
+  assert.match(lines(all.stdout)[1].detail, /no answer within 5000 ms/);
+  const unknown = await weir.command('alerts', 'test', '--target', 'opps');
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /did you mean `ops`/);
+  assert.ok(!(all.stdout + all.stderr).includes('secret-path'));
+});
+
+test('a limit near its amount is told once, signed, after an error and to Slack; a target that hangs delays nobody', async () => {
+  let errors = 1;
+  hook.tries.length = 0;
+  hook.answer = () => (errors-- > 0 ? 500 : 200);
+  for (let i = 0; i < 9; ++i) await chat(ann, `question ${i}`);
+  await eventually(() => slack.tries.length > 0, 'Slack is told');
+  assert.match(slack.tries.find(({ json }) => !json.text.includes('test')).json.text, /^Alert: near: Limit few of key ann is used to 80% \(8 of 10\)/);
+  assert.equal(slack.tries.at(-1).headers['x-weir-signature'], undefined);
+  await eventually(() => hook.taken('firing').length === 1, 'the message is sent again after an error');
+  assert.equal(hook.tries.length, 2);
+  assert.equal(hook.tries[0].id, hook.tries[1].id);
+  hook.tries.forEach(assertSigned);
+  const { subject, rule, state, sentence } = hook.taken()[0].json;
+  assert.deepEqual([rule, subject, state], ['near', 'few of key ann', 'firing']);
+  assert.match(sentence, /80%/);
+  assert.ok(stuck.tries.length >= 1);
+
+  const started = Date.now();
+  for (let i = 0; i < 10; ++i) assert.equal((await chat(bob, `while it hangs ${i}`)).status, 200);
+  assert.ok(Date.now() - started < 2000, 'requests do not wait for webhooks');
+});
+
+test('GET /alerts has rules in words, the alert with what was sent, and targets without their addresses', async () => {
+  const { status, text } = await admin('/alerts');
+  assert.equal(status, 200, text);
+  const { rules, alerts, targets } = JSON.parse(text);
+  assert.deepEqual(rules.map(({ name, when }) => [name, when]), [['near', 'usage'], ['jump', 'spike']]);
+  assert.equal(rules[0].words, 'limit few is used to 80%');
+  const alert = alerts.find((each) => each.rule === 'near');
+  assert.equal(alert.state, 'firing');
+  assert.equal(alert.until, null);
+  assert.deepEqual(Object.fromEntries(alert.sent.map(({ target, ok }) => [target, ok])), { ops: true, chat: true, hangs: null });
+  const hangs = targets.find(({ name }) => name === 'hangs');
+  assert.equal(hangs.waiting >= 1, true);
+  assert.ok(!text.includes('secret-path') && !text.includes(kSecret));
+  assert.equal((await admin('/alerts?state=often')).status, 400);
+  assert.deepEqual(JSON.parse((await admin('/alerts?state=resolved')).text).alerts.filter(({ rule }) => rule === 'near'), []);
+  const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const tried = await admin('/alerts/test', { ...post, body: '{"target":"ops"}' });
+  assert.equal(JSON.parse(tried.text).results[0].ok, true, tried.text);
+  assert.equal((await admin('/alerts/test', { ...post, body: '{"target":"nobody"}' })).status, 404);
+  assert.ok(await weir.metric(/^weir_alerts_sent_total\{.*result="sent"/) >= 2);
+  assert.ok(await weir.metric(/^weir_alerts_sent_total\{.*result="failed"/) >= 1);
+  const listed = await weir.command('alerts', 'list', '--json', '--state', 'firing');
+  assert.ok(lines(listed.stdout).some(({ rule }) => rule === 'near'), listed.stderr);
+});
+
+test('a runaway loop is a spike whose cause is a loop', async () => {
+  hook.tries.length = 0;
+  let asked = 0;
+  await eventually(async () => (await chat(bob, `one a second ${asked}`)).status === 200 && ++asked >= 6, 'a baseline', 20_000, 1000);
+  for (let i = 0; i < 60; ++i) await chat(bob, 'the same again');
+  const told = await eventually(() => hook.tries.find(({ json }) => json.rule === 'jump' && json.event === 'firing'), 'the spike is told');
+  assert.equal(told.json.subject, 'key bob');
+  assert.equal(told.json.cause, 'loop', told.json.sentence);
+  assert.match(told.json.sentence, /Likely cause: loop/);
+});
+
+test('what a target did not take survives a kill, and is taken once; what is over is said', async () => {
+  const before = stuck.tries.length;
+  const ids = new Set(stuck.tries.filter(({ json }) => json.rule === 'near').map(({ id }) => id));
+  assert.equal(ids.size, 1);
+  await weir.kill();
+  stuck.answer = () => 200;
+  await weir.start();
+  await eventually(() => stuck.taken('firing').length === 1, 'sent again after the restart', 40_000);
+  assert.ok(stuck.tries.length > before);
+  assert.ok(ids.has(stuck.taken('firing')[0].id));
+  await eventually(() => stuck.taken('resolved').length === 1, 'the alert is over: nobody is near the amount any more', 40_000);
+  assert.equal(hook.taken('firing').filter(({ json }) => json.rule === 'near').length, 0, 'nothing is told twice');
+  assert.match(stuck.taken('resolved')[0].json.sentence, /^Over after/);
+});
