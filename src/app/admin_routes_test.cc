@@ -24,6 +24,7 @@ TEST(AdminRoutes, AreThoseOfTheDocumentAndNeedTheRoleThatItSays) {
   ASSERT_TRUE(Store::open(dir.path(), {.create = true}));
   const Clock clock;
   AdminAccess access{Secret("token")};
+  Metrics metrics;
   auto desk = AdminDesk::open({.clock = clock,
                                .counters = *world.services.counters,
                                .guard = *world.services.guard,
@@ -33,10 +34,14 @@ TEST(AdminRoutes, AreThoseOfTheDocumentAndNeedTheRoleThatItSays) {
                                .consumers = [&] { return world.services.consumers; },
                                .reload = [](std::string_view) { return ReloadOutcome{}; },
                                .records_changed = [] {},
+                               .policy_state = [] { return std::make_shared<const PolicyState>(); },
+                               .overrides_changed = [] { return ReloadOutcome{}; },
                                .access = access,
                                .key_secret = "secret",
                                .demo_key = {},
-                               .health = [] { return ServerHealth{}; }});
+                               .health = [] { return ServerHealth{}; },
+                               .in_flight = [] { return 0; },
+                               .metrics = metrics});
   ASSERT_TRUE(desk) << desk.error().message;
   std::set<std::string> routes, documented;
   for (const AdminRoute& route : (*desk)->router().routes()) {
