@@ -58,6 +58,28 @@ test('a run is a tree: branches close and open by keyboard, and add up what is b
   await view.close();
 });
 
+test('calls that name each other as parents, or nobody, and a thousand of them are all shown', async () => {
+  const run = await (await fetch(`${dashboard.url}/admin/v1/runs/run-3e8`, { headers: { authorization: 'Bearer fake-admin' } })).json();
+  const one = (node, parent, i) => ({ ...run.calls[0], request_id: `r${i}`, node, parent, agent: `agent-${node}` });
+  const circle = [one('a', 'c', 1), one('b', 'a', 2), one('c', 'b', 3), one('lost', 'gone', 4), one('own', 'own', 5)];
+  dashboard.state.answers.set('/runs/odd', { body: { ...run, run: 'odd', calls: circle } });
+  dashboard.state.answers.set('/runs/large', { body: { ...run, run: 'large', calls: Array.from({ length: 1000 }, (_, i) => one(`n${i}`, i ? `n${i - 1}` : null, i)) } });
+  const view = await browser.view(dashboard, {});
+  const rows = view.page.getByRole('region', { name: 'Calls as a tree' }).locator('tbody tr');
+  await view.open('agents/odd');
+  await view.page.getByRole('heading', { name: 'Run odd' }).waitFor();
+  await view.page.getByRole('button', { name: 'Open all' }).or(rows.first()).first().waitFor();
+  assert.equal(await rows.count(), 5);
+  await view.open('agents/large');
+  await view.page.getByRole('heading', { name: 'Run large' }).waitFor();
+  await view.page.getByRole('button', { name: 'Open all' }).click();
+  await view.page.getByText('700 more rows').waitFor();
+  await view.page.getByRole('button', { name: 'Show more' }).click();
+  await view.page.getByText('400 more rows').waitFor();
+  assert.equal(await rows.count(), 600);
+  await view.close();
+});
+
 test('runs are filtered by flag, state, agent and consumer, and the address keeps it', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;
