@@ -327,6 +327,22 @@ TEST_F(WhatIf, WhatWasRefusedIsAskedAgain) {
   EXPECT_NE(result->note.find("1 refused requests are left out"), std::string::npos);
 }
 
+TEST_F(WhatIf, RequestsHoldWhatTheyHeld) {
+  std::vector<UsageRow> quick;
+  for (int i = 0; i < 4; ++i) {
+    quick.push_back(used(stage::kNoon - kHour + i * kMillisecond, 20));
+    quick.back().reserved_tokens = 30;
+  }
+  ASSERT_TRUE(store.book(quick, {}, {}));
+  const LoadedPolicy tight = load(
+      stage::policy_with("  - { name: tokens, per: caller, meter: tokens, allow: 150/1m }", "  - { name: tokens,"));
+  const auto rules = host.rules();
+  const auto result = run_what_if(store, {{rules, &rules->policy()}, tight.policy, stage::kNoon - kDay, stage::kNoon},
+                                  [](double) { return true; });
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->draft.refused, 0) << "4 at once held 120 of 150";
+}
+
 TEST_F(WhatIf, ItIsBoundedAndCanBeGivenUp) {
   book(600);
   const auto rules = host.rules();

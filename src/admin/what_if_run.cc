@@ -39,7 +39,7 @@ bool counts_tokens(const Policy& policy, std::string_view limit) {
 // What a key asked for last stands in for what a refusal does not record.
 struct Typical {
   std::string tenant, user, tier, kind, model, route;
-  std::int64_t input = 0, cached = 0, output = 0;
+  std::int64_t input = 0, cached = 0, output = 0, held = 0;  // held: of the output, at admission
 };
 
 class WhatIf {
@@ -107,9 +107,11 @@ class WhatIf {
   }
 
   Result<void> admitted(const UsageRow& row) {
-    Typical typical{row.tenant,        row.user,  row.tier,          row.kind,
-                    row.model,         row.route, row.usage.input(), row.usage.cache_read,
-                    row.usage.output()};
+    Typical typical{row.tenant,         row.user,
+                    row.tier,           row.kind,
+                    row.model,          row.route,
+                    row.usage.input(),  row.usage.cache_read,
+                    row.usage.output(), std::max<std::int64_t>(0, row.reserved_tokens - row.usage.input())};
     const auto done = replay(row.time, row.key, row.user, row.run, row.agent, row.conversation, typical);
     if (typical_.size() < kMaxWhatIfKeys || typical_.contains(row.key)) typical_[row.key] = std::move(typical);
     return done;
@@ -150,6 +152,7 @@ class WhatIf {
     row.input_tokens = std::clamp<std::int64_t>(typical.input, 0, kMaxRowTokens);
     row.cached_tokens = std::clamp<std::int64_t>(typical.cached, 0, row.input_tokens);
     row.output_tokens = std::clamp<std::int64_t>(typical.output, 0, kMaxRowOutput);
+    row.output_held = std::clamp<std::int64_t>(typical.held, 0, kMaxRowOutput);
     if (auto done = current_.add(row); !done) return fail("the policy in force: " + done.error().message);
     if (auto done = draft_.add(row); !done) return fail("the draft: " + done.error().message);
     if (now_.refused != then_.refused) {

@@ -211,7 +211,7 @@ Result<void> Replay::State::add(const TraceRow& row) {
   ++summary_.rows;
   request_.read(row);
   output_ = row.output_tokens;
-  ceiling_ = std::max(options_.max_tokens, output_);
+  ceiling_ = std::max(row.output_held >= 0 ? row.output_held : options_.max_tokens, output_);
   hold_output(row);
   const auto planned = plan();
   if (!planned) return std::unexpected(planned.error());

@@ -43,6 +43,7 @@ struct TraceRow {
   std::int64_t input_tokens = 0;
   std::int64_t cached_tokens = 0;  // of the input; ledger only
   std::int64_t output_tokens = 0;
+  std::int64_t output_held = -1;  // when it was admitted; negative: the trace does not say
 };
 
 // Virtual because the two formats share nothing but their rows.
