@@ -119,7 +119,7 @@ test('a limit near its amount is told once, signed, after an error and to Slack;
 
   const during = await median();
   t.diagnostic(`a request takes ${calm.toFixed(1)} ms, while a webhook hangs ${during.toFixed(1)} ms`);
-  assert.ok(during < 5 * calm + 100, 'requests do not wait for webhooks');
+  assert.ok(during < 5 * calm + 1000, 'a request that waited for the webhook would take its 5 s');
 });
 
 test('GET /alerts has rules in words, the alert with what was sent, and targets without their addresses', async () => {
