@@ -27,7 +27,7 @@ TEST(AlertMessagesTest, AWebhookGetsTheAlert) {
   EXPECT_EQ(message_body(AlertTarget::Kind::kWebhook, change()),
             R"({"type":"alert","event":"firing","id":")" + hex_id(change().alert.id) +
                 R"(","rule":"budget","subject":"spend of key <!channel> & co","state":"firing",)"
-                R"("since":"2026-11-18T08:26:40.000Z","until":null,"value":85.5,"threshold":80,"cause":null,)"
+                R"("since":"2026-11-18T11:06:40.000Z","until":null,"value":85.5,"threshold":80,"cause":null,)"
                 R"("sentence":"Key <!channel> & co is at 85%."})");
 }
 
