@@ -135,6 +135,9 @@ void Exchange::deny_tool() {
 // What limits and ledger know of it.
 void Exchange::name_agent() {
   row_.run = entry_.run;
+  row_.node = short_node(entry_.token.node);
+  row_.parent = short_node(entry_.parent);
+  row_.depth = entry_.depth;
   const std::int64_t runs = entry_.begins ? 1 : 0;
   costs_.set(MeterKind::kRuns, runs, runs);
   depth_ = std::to_string(entry_.depth);
