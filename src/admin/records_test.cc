@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "admin/audit.h"
+#include "admin/runs.h"
 #include "admin/spend.h"
 #include "admin/test_host.h"
 #include "admin/usage.h"
@@ -18,6 +19,7 @@ class AdminRecords : public testing::Test {
     add_usage_routes(router);
     add_audit_routes(router);
     add_spend_routes(router);
+    add_run_routes(router);
   }
   static UsageRow row(TimeNs time, std::string key, std::int64_t usd_micros) {
     UsageRow out{.time = time, .request_id = "req_" + std::to_string(kNow - time)};
@@ -84,6 +86,30 @@ TEST_F(AdminRecords, AuditRowsExplainThemselves) {
   EXPECT_EQ(body("audit", "event=broken"), R"({"rows":[],"next":null})");
 }
 
+TEST_F(AdminRecords, ARunIsATreeOfItsRequestsWithItsEvidence) {
+  UsageRow root = row(kNow - 2 * kSecond, "ann", 20), child = row(kNow - kSecond, "ann", 3);
+  root.run = child.run = "nightly";
+  root.agent = "planner", root.node = 0xabc, root.model = child.model = "m";
+  child.agent = "<b>", child.node = 0xdef, child.parent = 0xabc, child.depth = 1, child.tools = "search*2";
+  AuditRow broken{.time = kNow - 1, .key = "ann", .event = AuditEvent::kBroken, .layer = "breaker", .limit = "repeats"};
+  broken.run = "nightly", broken.evidence = "The same call came 5 times";
+  ASSERT_TRUE(store.book({{root, child}}, {{broken}}, {}));
+  const std::string run =
+      R"({"run":"nightly","key":"ann","tenant":"","user":"","agent":"planner","live":true,"first":"2026-11-18T11:06:38.000Z",)"
+      R"("last":"2026-11-18T11:06:39.000Z","llm_calls":2,"tool_calls":0,"tokens":10,"usd_micros":23,"requests":2,"depth":1,)"
+      R"("flags":["repeats"])";
+  EXPECT_EQ(body("runs"), R"({"runs":[)" + run + R"(}],"next":null})");
+  EXPECT_EQ(body("runs", "flagged=true&state=live&agent=planner"), R"({"runs":[)" + run + R"(}],"next":null})");
+  EXPECT_EQ(body("runs", "state=ended"), R"({"runs":[],"next":null})");
+  const std::string tree = body("runs/nightly");
+  EXPECT_TRUE(tree.starts_with(run + R"(,"calls":[{"time":)")) << tree;
+  EXPECT_NE(tree.find(R"("agent":"planner","node":"00000abc","parent":null,"depth":0,)"), std::string::npos) << tree;
+  EXPECT_NE(tree.find(R"("agent":"<b>","node":"00000def","parent":"00000abc","depth":1,)"), std::string::npos) << tree;
+  EXPECT_NE(tree.find(R"("evidence":[{"time":"2026-11-18T11:06:39.999Z")"), std::string::npos) << tree;
+  EXPECT_NE(tree.find("The same call came 5 times"), std::string::npos) << tree;
+  EXPECT_EQ(ask("runs/other").status, 404);
+}
+
 TEST_F(AdminRecords, TheForecastIsOfThePeriodThatRuns) {
   std::vector<UsageRow> rows;
   for (TimeNs at = kNow / kHour * kHour - 48 * kHour; at <= kNow; at += kHour) rows.push_back(row(at, "ann", 100));
@@ -100,6 +126,10 @@ TEST_F(AdminRecords, TheForecastIsOfThePeriodThatRuns) {
 
 TEST_F(AdminRecords, BadQuestionsAreToldWhatIsWrong) {
   for (const auto& [path, query] : std::vector<std::pair<std::string, std::string>>{
+           {"runs", "state=asleep"},
+           {"runs", "flagged=1"},
+           {"runs", "cursor=u1.1"},
+           {"runs/r", "since=500d"},
            {"usage", "nonsense=1"},
            {"usage", "page_size=0"},
            {"usage", "page_size=1001"},

@@ -194,6 +194,7 @@ void DecisionDesk::expired(Services& services, Hash128 id) {
   no_longer_open(*entry);
   entry->answer = settle_answer(row, hold.estimate, false);
   services.metrics->usage(row.model, row.usage, row.usd_micros);
+  services.metrics->settlements.add(to_string(row.settled));
   publish_settled(services, services.rules, row);
   services.journal->settle_hold(
       row,

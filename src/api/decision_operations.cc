@@ -192,6 +192,7 @@ void DecisionDesk::Close::on_settled(CountersStatus, Outcome, std::span<const Ef
   row.tool_calls = static_cast<std::int32_t>(std::min<std::int64_t>(used_.tool_calls.value_or(0), INT32_MAX));
   if (!cancelled && entry.state != Entry::State::kExpired)
     services_.metrics->usage(row.model, row.usage, row.usd_micros);
+  services_.metrics->settlements.add(to_string(row.settled));
   publish_settled(services_, services_.rules, row);
   entry.answer = settle_answer(row, used_, late);
   services_.journal->settle_hold(

@@ -12,6 +12,7 @@
 #include "admin/limits.h"
 #include "admin/live.h"
 #include "admin/policy.h"
+#include "admin/runs.h"
 #include "admin/server.h"
 #include "admin/session.h"
 #include "admin/spend.h"
@@ -69,6 +70,7 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
   add_welcome_routes(router_);
   add_key_routes(router_);
   add_breaker_routes(router_);
+  add_run_routes(router_);
   add_usage_routes(router_);
   add_audit_routes(router_);
   add_spend_routes(router_);

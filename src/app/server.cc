@@ -486,6 +486,16 @@ void Server::refresh_gauges() {
   }
   metrics_.gauge("weir_provider_breakers_open", "Models of providers whose breaker is open.")
       .set(static_cast<std::int64_t>(learned_.providers.open_breakers(clock_->now())));
+  constexpr std::size_t kMaxShown = 200;
+  const auto state_of = [](const ProviderHealth::ModelState& model) {
+    return model.opened_at == 0 ? 0 : model.asked_from > 0 ? 2 : 1;
+  };
+  for (const ProviderHealth::ModelState& model : learned_.providers.states(clock_->now(), kMaxShown)) {
+    metrics_
+        .gauge("weir_breaker_state", "Of a provider's model: 0 closed, 1 half-open, 2 open.",
+               {{"provider", model.provider}, {"model", metrics_.bounded("breaker_model", model.model, kMaxShown)}})
+        .set(state_of(model));
+  }
   metrics_.gauge("weir_ready", "1 while /readyz answers 200.").set(why_not_ready().empty() ? 1 : 0);
   metrics_.gauge("weir_config_info", "The policy in force.", {{"version", current_policy()->version}}).set(1);
 }

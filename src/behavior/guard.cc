@@ -311,6 +311,17 @@ void Guard::restore(Hash128 owner, std::string_view name, const RunUse& used, st
   stripe.runs.touch(*run, last);
 }
 
+bool Guard::is_live(Hash128 owner, std::string_view name, const BehaviorRules& rules, TimeNs now) const {
+  const auto alive = [&](const Hash128& id) {
+    Impl::Stripe& stripe = *impl_->stripes[impl_->stripe_of_id(id)];
+    const MutexLock lock(stripe.mutex);
+    const Run* run = stripe.runs.find(id);
+    return run != nullptr && run->owner->id == owner && !run->is_over(now, rules.runs.idle);
+  };
+  if (const auto given = run_id_from(name); given && alive(*given)) return true;
+  return alive(impl_->named_id(owner, name));
+}
+
 Guard::Stats Guard::stats() const {
   Stats out;
   for (const auto& stripe : impl_->stripes) {

@@ -92,7 +92,8 @@ struct Entry {
   std::string run;   // the run's name: as asserted, or "run_" and 32 hex digits; empty: none
   std::string task;  // as asserted, or "t_" and 16 hex digits of AgentFacts::task; empty: none
   int depth = 0;
-  Lineage token;        // to sign for the answer
+  Lineage token;             // to sign for the answer
+  std::uint64_t parent = 0;  // node of the lineage token it showed; 0: none
   bool begins = false;  // no earlier request of this run is known, or it is one that its owner's runs beyond its cap
                         // share: costs 1 of meter `runs`
   bool bad_lineage = false;
@@ -196,6 +197,9 @@ class Guard {
   // What a process before knew of a run that may go on (from the ledger): counted, not judged.
   void restore(Hash128 owner, std::string_view run, const RunUse& used, std::int64_t llm_calls, std::int64_t tool_calls,
                TimeNs last);
+
+  // This owner's run of that name has requests in flight, or could go on. Takes one lock for one look.
+  bool is_live(Hash128 owner, std::string_view run, const BehaviorRules& rules, TimeNs now) const;
 
   struct Stats {
     std::size_t runs = 0, links = 0, callers = 0, profiles = 0, bytes = 0;

@@ -329,6 +329,7 @@ void Guard::Impl::enter_run(Visit& visit, const std::optional<Lineage>& lineage)
   entry.depth = static_cast<int>(visit.target.depth);
   const std::uint64_t node = next_id.fetch_add(1, std::memory_order_relaxed);
   entry.token = {.run = run.id, .node = hash_pair(options.seed, node), .depth = visit.target.depth};
+  entry.parent = lineage ? lineage->node : 0;
   entry.begins = !run.has(Run::kBegun) || run.has(Run::kOverflow);
   if (run.llm_calls == 0 && (run.profile == 0 || visit.arrival.kind == Arrival::Kind::kModel)) {
     run.profile = Profiles::key(run.owner->id, visit.arrival.agent, entry.task).task;

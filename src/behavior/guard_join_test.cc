@@ -405,5 +405,34 @@ RC_GTEST_PROP(Joining, IdsAndNamesNeverCrossOwners, ()) {
   for (const auto& [run, owners] : owners_of) RC_ASSERT(owners.size() == 1u);
 }
 
+TEST(Joining, ARunIsLiveWhileItCouldGoOnAndOnlyToItsOwner) {
+  TestAgent agent;
+  Entry named = agent.admit(agent.model("nightly"));
+  Entry own = agent.admit(agent.model());
+  agent.leave(own);
+  const auto live = [&](std::string_view run) { return agent.guard.is_live(agent.owner, run, agent.rules, agent.now); };
+  EXPECT_TRUE(live("nightly"));
+  EXPECT_TRUE(live(own.run));
+  EXPECT_FALSE(live("other"));
+  EXPECT_FALSE(agent.guard.is_live({1, 2}, own.run, agent.rules, agent.now));
+  agent.now += agent.rules.runs.idle + 1;
+  EXPECT_TRUE(live("nightly")) << "a request is in flight";
+  EXPECT_FALSE(live(own.run));
+  agent.leave(named);
+}
+
+TEST(Joining, AChildKnowsTheNodeThatItCameFrom) {
+  TestAgent agent;
+  Entry root = agent.admit(agent.model());
+  EXPECT_EQ(root.parent, 0u);
+  const std::string token = agent.guard.sign(root, Guard::lineage_scope("acme", "key-a"));
+  Arrival arrival = agent.model();
+  arrival.lineage = token;
+  Entry child = agent.admit(arrival);
+  EXPECT_EQ(child.run, root.run);
+  EXPECT_EQ(child.parent, root.token.node);
+  EXPECT_EQ(child.depth, 1);
+}
+
 }  // namespace
 }  // namespace weir

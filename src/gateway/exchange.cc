@@ -36,10 +36,13 @@ Exchange::Exchange(Services& services, ClientSide& client, ExchangeRequest reque
       client_(&client),
       request_(std::move(request)),
       rules_(request_.rules),
+      arrived_(services.now),
       reservation_(request_.id) {}
 
 Exchange::~Exchange() {
   leave_run();
+  measure_reserved(0);
+  if (streaming_) services_.metrics->active_streams.add(-1);
   services_.buffers->used.fetch_sub(static_cast<std::int64_t>(request_.body.capacity()), std::memory_order_relaxed);
   services_.journal->forget(*this);
   services_.counters->forget(static_cast<AdmissionEvents*>(this));
@@ -330,6 +333,7 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
 
 void Exchange::open_record(std::span<const Effect> effects) {
   services_.journal->open(request_.id, row_, effects);
+  measure_reserved(row_.reserved_tokens);
   count_reported_calls();
   phase_ = Phase::kOpening;
   if (client_ == nullptr) {
@@ -373,6 +377,7 @@ void Exchange::refuse(const Decision& decision) {
 void Exchange::refuse_with(const Plan& plan, const Decision& decision, const Refusal& refusal) {
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
   note_refusal(AuditEvent::kRefused, refusal, &plan, &decision);
+  measure_decision();
   // Whoever comes back to see whether a place is free again does no wrong.
   give_back_place(refusal.window.empty() ? 0 : decision.retry_after);
   end_probe();
@@ -419,7 +424,10 @@ void Exchange::on_written(bool ok) {
     settle(Settled::kNone, {});
     return;
   }
-  if (attempts_.made() == 0) services_.metrics->request(request_.target.route, "allow", "forward");
+  if (attempts_.made() == 0) {
+    services_.metrics->request(request_.target.route, "allow", "forward");
+    measure_decision();
+  }
   forward(false);
 }
 

@@ -201,6 +201,13 @@ class Exchange final : private AdmissionEvents,
   void on_readmission(const Decision& decision, std::span<const Effect> effects);
   void report(ProviderHealth::Answer answer);
 
+  // exchange_measure.cc: for the metrics
+  void measure_decision();
+  void measure_reserved(std::int64_t tokens);
+  void measure_chunk();
+  void measure_end(Settled how, const Usage& usage);
+  void measure_fail_open();
+
   // exchange_relay.cc: the answer
   void on_body(std::string_view bytes) override;
   void on_text(std::string_view text) override;
@@ -276,6 +283,7 @@ class Exchange final : private AdmissionEvents,
   ExchangeRequest request_;
   std::shared_ptr<const Ruleset> rules_;
   Phase phase_ = Phase::kPeeking;
+  const TimeNs arrived_;
   Mode mode_ = Mode::kBuffer;
 
   // facts and plan
@@ -354,6 +362,10 @@ class Exchange final : private AdmissionEvents,
   Framing framing_ = Framing::kSse;
   std::optional<OutputCounter> counter_;
   TimeNs sent_at_ = 0;
+  TimeNs chunk_at_ = 0;  // when the last piece of a stream came
+  const GenAiMetrics::Series* series_ = nullptr;
+  bool streaming_ = false;           // counted in active_streams
+  std::int64_t shown_reserved_ = 0;  // counted in reserved_tokens
   TimeNs total_deadline_ = 0;
   bool head_seen_ = false;
   bool upstream_paused_ = false;

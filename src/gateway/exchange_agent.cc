@@ -120,6 +120,7 @@ void Exchange::deny_tool() {
   const Refusal refusal = denial_of(request_.identity, executed_->name);
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
   note_refusal(AuditEvent::kRefused, refusal);
+  measure_decision();
   give_back_place(0);
   if (client_) {
     client_->reply(
@@ -135,6 +136,9 @@ void Exchange::deny_tool() {
 // What limits and ledger know of it.
 void Exchange::name_agent() {
   row_.run = entry_.run;
+  row_.node = short_node(entry_.token.node);
+  row_.parent = short_node(entry_.parent);
+  row_.depth = entry_.depth;
   const std::int64_t runs = entry_.begins ? 1 : 0;
   costs_.set(MeterKind::kRuns, runs, runs);
   depth_ = std::to_string(entry_.depth);
@@ -165,6 +169,8 @@ void Exchange::refuse_trip(const Trip& trip) {
   Refusal refusal = refusal_of(trip, entry_, request_.identity, tool, services_.now);
   if (asks_too_much(trip)) refusal.retry_after_s = -1, refusal.reset_at = 0;
   services_.metrics->request(request_.target.route, "refuse", refusal.layer);
+  services_.metrics->refusal(refusal.layer, refusal.limit, tool);
+  measure_decision();
   audit_trip(services_, AuditEvent::kBroken, trip, entry_, tool, source());
   give_back_place(trip.retry_after == kNever ? 0 : trip.retry_after);
   end_probe();
@@ -280,6 +286,7 @@ void Exchange::release_answered_calls() {
 
 void Exchange::count_call(std::string_view tool) {
   ++row_.tool_calls;
+  services_.metrics->tool_calls.add(tool, "allow");
   add_tool(row_.tools, tool);
 }
 

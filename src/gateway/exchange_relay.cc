@@ -71,6 +71,7 @@ void Exchange::on_answer_head() {
         std::any_of(meters.begin(), meters.end(), [](const MeterSource& m) { return !m.response_json.empty(); });
     mode_ = reads_json && request_.head->method != "HEAD" && is_json(head.headers) ? Mode::kBuffer : Mode::kPass;
   }
+  if (mode_ == Mode::kStream && !std::exchange(streaming_, true)) services_.metrics->active_streams.add(1);
   if (mode_ != Mode::kBuffer) begin_client_answer();
   if (mcp_ && mode_ == Mode::kStream) send_answer(mcp_->refusal_events());
 }
@@ -82,6 +83,7 @@ void Exchange::on_body(std::string_view bytes) {
   bytes_out_ += static_cast<std::int64_t>(bytes.size());
   if (inflate_) read_copy(bytes);
   if (mode_ == Mode::kStream) {
+    measure_chunk();
     if (mcp_) {
       relay_mcp(bytes);
     } else if (topping_up_ || judging_) {
@@ -242,6 +244,7 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
     services_.metrics->top_ups.add(1);
     output_reserved_ += asked_;
     row_.reserved_tokens += asked_;
+    measure_reserved(row_.reserved_tokens);
     // Written before what it covers is sent: a crash forgets nothing that a client was given.
     services_.journal->top_up_held(request_.id, asked_, call_->usd(more), effects);
   }
@@ -261,6 +264,7 @@ void Exchange::on_topped_up(CountersStatus status, const Decision& decision, std
                 .request_id = request_.request_id});
     return;
   }
+  if (status != CountersStatus::kOk) measure_fail_open();
   if (relaying_) return;  // relay() goes on
   if (!let_go()) return;
   if (!upstream_paused_ && upstream_) upstream_->want_read(true);
@@ -299,6 +303,7 @@ void Exchange::cut_stream(const Decision& decision, std::int64_t wanted) {
 void Exchange::cut_by_run() {
   Refusal refusal{.limit = "runs", .layer = "breaker", .per = {{"run", entry_.run}}, .meter = "tokens"};
   services_.metrics->request(request_.target.route, "cut", refusal.layer);
+  services_.metrics->refusal(refusal.layer, refusal.limit, {});
   reached("stream.cut-by-run");
   services_.metrics->streams_cut.add(1);
   note_refusal(AuditEvent::kBroken, refusal);

@@ -151,6 +151,7 @@ void Exchange::settle(Settled how, const Usage& usage) {
   row_.usage = all;
   row_.usd_micros = (call_ ? call_->usd(usage) : 0) + spent_usd_;
   if (row_.settled != Settled::kNone) services_.metrics->usage(row_.model, all, row_.usd_micros);
+  measure_end(row_.settled, usage);
   if (lost_place_) {
     reached("settle.without-a-reservation");
     close_row({});

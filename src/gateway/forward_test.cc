@@ -44,6 +44,19 @@ TEST(UpstreamHeadTest, KeepsWhatBelongsToTheCallAndNothingOfTheConnection) {
             "secret\r\ncontent-length: 5\r\n\r\n");
 }
 
+TEST(UpstreamHeadTest, TraceContextPassesAsItCameAndIsNotInvented) {
+  for (const Headers& client :
+       {Headers{{{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+                 {"tracestate", "a=1"},
+                 {"tracestate", "b=2, c=3"}}},
+        Headers{{{"traceparent", "not a trace"}}}, Headers{{{"tracestate", "a=1"}}}, Headers{}}) {
+    std::string fields;
+    for (const Header& field : client.fields) fields += field.name + ": " + field.value + "\r\n";
+    const UpstreamHead head{.method = "GET", .target = "/", .host = "p"};
+    EXPECT_EQ(build_upstream_head(head, client), "GET / HTTP/1.1\r\nhost: p\r\n" + fields + "\r\n");
+  }
+}
+
 TEST(UpstreamHeadTest, ContentCodingIsOnlyAskedForWhenNobodyMustRead) {
   const Headers client{{{"accept-encoding", "gzip"}, {"range", "bytes=0-1"}}};
   UpstreamHead head{.method = "GET", .target = "/", .host = "p"};

@@ -166,6 +166,8 @@ class World final : private Dialer {
     EXPECT_TRUE(services.live.empty());
     EXPECT_EQ(limiter.stats().open_reservations, 0u);
     EXPECT_EQ(book.requests_in_flight.value(), 0);
+    EXPECT_EQ(book.reserved_tokens.value(), 0);
+    EXPECT_EQ(book.active_streams.value(), 0);
     EXPECT_EQ(counters.waiting(), 0u);
     for (const auto& call : dialed) EXPECT_TRUE(call->released);
     for (const Outcome outcome : counters.outcomes) EXPECT_EQ(outcome, Outcome::kDone);

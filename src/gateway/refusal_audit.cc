@@ -65,6 +65,7 @@ void audit_event(Services& services, AuditEvent event, const Refusal& refusal, c
 
 void audit_note(Services& services, AuditRow row) {
   if (row.time == 0) row.time = services.now;
+  if (row.event == AuditEvent::kRefused) services.metrics->refusal(row.layer, row.limit, row.tool);
   if (row.config_version.empty()) row.config_version = services.rules->policy().version;
   std::vector<AuditRow> rows;
   services.audit_sum->add(std::move(row), services.now, rows);

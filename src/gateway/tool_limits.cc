@@ -130,6 +130,9 @@ void ToolLimits::judge(CountersStatus status, const Decision& decision) {
     answer_.admitted = std::none_of(plan_.limits().begin(), plan_.limits().end(), [](const PlannedLimit& limit) {
       return !limit.rule->shadow && limit.rule->fail == FailMode::kClosed;
     });
+    if (answer_.admitted) {
+      for (const PlannedLimit& limit : plan_.limits()) services_.metrics->fail_open.add(limit.rule->name);
+    }
     return;
   }
   answer_.admitted = decision.admitted;

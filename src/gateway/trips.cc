@@ -72,6 +72,8 @@ std::string warning_of(const Trip& trip) {
 void audit_trip(Services& services, AuditEvent event, const Trip& trip, const Entry& entry, std::string_view tool,
                 const EventSource& of) {
   Refusal refusal = refusal_of(trip, entry, of.who, tool, services.now);
+  const bool stirred = event == AuditEvent::kWarned || event == AuditEvent::kBroken;
+  if (stirred && trip.guard != "killed") services.metrics->anomalies.add(trip.guard);
   if (event == AuditEvent::kWarned && trip.retry_after == 0) refusal.retry_after_s = -1;  // nobody was told to wait
   audit_event(services, event, refusal, of, trip.evidence);
 }

@@ -14,13 +14,15 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "records are written in the machine's byte order");
 
 constexpr std::size_t kVarint = 10;                    // longest
-constexpr std::size_t kRowNumbers = 8 + 15 * kVarint;  // bytes of a row without its texts, at most
+constexpr std::size_t kRowNumbers = 8 + 18 * kVarint;  // bytes of a row without its texts, at most
 constexpr std::size_t kEffectBytes = 16 + 8 + 3 * kVarint + 5;
 constexpr std::uint32_t kMaxStatus = 999;
 // Beside `settled`: the numbers that rows did not have at first follow. Rows without them are as they always were, so
-// that old journals can be read, and most new ones by old versions.
+// that old journals can be read.
 constexpr std::uint32_t kMoreNumbers = 0x10;
-constexpr std::uint32_t kTools = 0x20;  // likewise the names of tools, last
+constexpr std::uint32_t kTools = 0x20;  // likewise the names of tools
+constexpr std::uint32_t kPlace = 0x40;  // likewise node, parent and depth, last
+constexpr std::uint32_t kRowFlags = kMoreNumbers | kTools | kPlace;
 
 // Writes into memory that is known to be large enough.
 class Out {
@@ -175,12 +177,17 @@ void put_row(Out& out, const UsageRow& row) {
   out.varint(static_cast<std::uint64_t>(std::clamp(row.status, 0, static_cast<std::int32_t>(kMaxStatus))));
   out.varint(static_cast<std::uint64_t>(std::max(row.tool_calls, 0)));
   out.varint(static_cast<std::uint64_t>(std::max(row.attempts, 0)));
+  const bool has_place = row.node != 0 || row.parent != 0 || row.depth != 0;
   bool more = false;
   for_each_later_number(row, [&](std::int64_t number) { more = more || number != 0; });
   out.byte(static_cast<std::uint8_t>(static_cast<std::uint32_t>(row.settled) | (more ? kMoreNumbers : 0) |
-                                     (row.tools.empty() ? 0 : kTools)));
+                                     (row.tools.empty() ? 0 : kTools) | (has_place ? kPlace : 0)));
   if (more) for_each_later_number(row, [&](std::int64_t number) { out.zigzag(number); });
   if (!row.tools.empty()) out.text(row.tools);
+  if (!has_place) return;
+  out.varint(row.node);
+  out.varint(row.parent);
+  out.varint(static_cast<std::uint64_t>(std::max(row.depth, 0)));
 }
 
 void get_row(In& in, UsageRow& row) {
@@ -191,13 +198,17 @@ void get_row(In& in, UsageRow& row) {
   row.status = static_cast<std::int32_t>(in.small(kMaxStatus));
   row.tool_calls = static_cast<std::int32_t>(in.small(kMaxCount));
   row.attempts = static_cast<std::int32_t>(in.small(kMaxCount));
-  const std::uint32_t settled = in.small(static_cast<std::uint32_t>(Settled::kExpired) | kMoreNumbers | kTools);
-  row.settled = static_cast<Settled>(
-      in.at_most(settled & ~(kMoreNumbers | kTools), static_cast<std::uint32_t>(Settled::kExpired)));
+  const std::uint32_t settled = in.small(static_cast<std::uint32_t>(Settled::kExpired) | kRowFlags);
+  row.settled = static_cast<Settled>(in.at_most(settled & ~kRowFlags, static_cast<std::uint32_t>(Settled::kExpired)));
   const bool more = (settled & kMoreNumbers) != 0;
   for_each_later_number(row, [&](std::int64_t& number) { number = more ? in.zigzag() : 0; });
   row.tools.clear();
   if ((settled & kTools) != 0) in.text(row.tools);
+  constexpr std::uint32_t kMaxNode = std::numeric_limits<std::uint32_t>::max();
+  const bool placed = (settled & kPlace) != 0;
+  row.node = placed ? in.small(kMaxNode) : 0;
+  row.parent = placed ? in.small(kMaxNode) : 0;
+  row.depth = placed ? static_cast<std::int32_t>(in.small(kMaxCount)) : 0;
 }
 
 void get_audit(In& in, AuditRow& row) {

@@ -41,6 +41,9 @@ UsageRow any_row() {
   row.attempts = *rc::gen::inRange(0, 100);
   row.settled = static_cast<Settled>(*rc::gen::inRange(0, 4));
   row.tools = *rc::gen::element<std::string>("", "search*2,send_email", any_text());
+  row.node = *rc::gen::element<std::uint32_t>(0, *rc::gen::arbitrary<std::uint32_t>());
+  row.parent = *rc::gen::element<std::uint32_t>(0, *rc::gen::arbitrary<std::uint32_t>());
+  row.depth = *rc::gen::element(0, 3, std::numeric_limits<std::int32_t>::max());
   return row;
 }
 

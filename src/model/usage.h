@@ -66,6 +66,9 @@ struct UsageRow {
   std::int32_t attempts = 0;
   Settled settled = Settled::kUsage;
   std::string tools;  // that `tool_calls` counts, see add_tool()
+  // Its place in its run's tree: its own node, and that of the request whose lineage token it showed; 0: none.
+  std::uint32_t node = 0, parent = 0;
+  std::int32_t depth = 0;
   bool operator==(const UsageRow&) const = default;
 };
 

@@ -309,7 +309,7 @@ TEST_F(Chain, WhatIsNotBookedWholeLeavesTheChainAsItWas) {
 }
 
 TEST_F(Chain, AStoreFromBeforeTheChainIsChainedWhenItIsTakenOn) {
-  tamper(kDropVersion4);
+  tamper(kDropVersion4And5);
   tamper(
       "DROP TRIGGER audit_chained; DROP TABLE audit_chain; DROP TABLE kill_switches; "
       "ALTER TABLE usage DROP COLUMN tools; ALTER TABLE audit DROP COLUMN user; ALTER TABLE audit DROP COLUMN tool; "

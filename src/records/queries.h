@@ -15,8 +15,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,6 +113,32 @@ struct HourSpend {
   std::int64_t usd_micros = 0;
 };
 
+// A run as the ledger knows it: the requests of one key with this run's name, none longer idle than a run may be. Used
+// again after that it is another run of the same name.
+struct RunSum {
+  std::string key, tenant, user, agent, run;
+  TimeNs first = 0, last = 0;
+  std::int64_t requests = 0, llm_calls = 0, tool_calls = 0, tokens = 0, usd_micros = 0;
+  std::int32_t depth = 0;          // of its deepest request
+  std::vector<std::string> flags;  // breakers that spoke up in it
+};
+struct RunFilter {
+  TimeNs since = 0, until = std::numeric_limits<TimeNs>::max();
+  std::string key, agent;
+  bool flagged = false;
+  std::function<bool(const std::string& key, const std::string& run, TimeNs last)> wanted = {};  // null: all
+  DurationNs idle = kHour;
+};
+struct RunsPage {
+  std::vector<RunSum> runs;  // last used first
+  std::string next;
+};
+inline constexpr std::size_t kMaxRunRows = 1'000'000;  // that are looked through for a page of runs
+struct RunCalls {
+  RunSum sum;
+  std::vector<UsageRow> calls;  // oldest first, the last kMaxQueryPage of them
+};
+
 class RecordQueries {
  public:
   explicit RecordQueries(Store& store, std::int64_t most_steps = kMaxQuerySteps)
@@ -125,6 +153,10 @@ class RecordQueries {
   Result<UsageSeries> usage_series(const UsageFilter& filter, SumBy by, DurationNs step, std::size_t top);
   Result<std::vector<AuditCount>> audit_sums(TimeNs since, TimeNs until, AuditBy by);  // largest first
 
+  Result<RunsPage> runs(const RunFilter& filter, const PageAsk& ask);
+  // The last one of this name; `key` empty: whoever's.
+  Result<std::optional<RunCalls>> run(const RunFilter& filter, const std::string& name);
+
   // From the hour of `since` on, whole; by name. Keys that did nothing are left out; callers without a key are "".
   Result<std::vector<KeyUse>> use_by_key(TimeNs since);
   // Dollars of hours that had any, oldest first, from the hour of `since` to before that of `until`. `tenant` empty:
@@ -133,6 +165,13 @@ class RecordQueries {
 
  private:
   struct Sink;
+  struct Life;
+  struct RunScan;
+  Result<void> scan_runs(RunScan& scan);
+  Result<void> find_life(const RunFilter& filter, Life& life);
+  Result<void> add_rows(const Life& life, RunSum& sum, std::vector<UsageRow>* calls);
+  Result<void> add_flags(std::span<RunSum> runs, DurationNs idle);
+  Result<std::vector<std::string>> flagged_runs(const RunFilter& filter);
   Result<void> sum_hours(const UsageFilter& filter, std::int64_t first, std::int64_t end, SumBy by, Sink& sink);
   Result<void> sum_rows(const UsageFilter& filter, SumBy by, Sink& sink);
   Result<void> sum_whole(const UsageFilter& filter, std::int64_t first, std::int64_t end, SumBy by, bool days,

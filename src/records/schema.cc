@@ -181,9 +181,17 @@ INSERT INTO usage_hours SELECT time / 3600000000000, key, tenant, user, tier, ki
 PRAGMA user_version = 4;
 )sql";
 
+// A request's place in the tree of its run.
+constexpr const char* kVersion5 = R"sql(
+ALTER TABLE usage ADD COLUMN node INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE usage ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE usage ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 5;
+)sql";
+
 // Each takes a file one version on. A process of an older version that is running meanwhile names the columns that
 // it writes, and new ones have defaults: it goes on working, except for audit rows.
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4};
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 }  // namespace
@@ -206,7 +214,7 @@ Result<void> prepare_schema(Database& db, const std::function<void(const std::st
                 std::to_string(kSchemaVersion) + "); use that one");
   }
   if (*version == kSchemaVersion) return {};
-  const bool old = *version > 0 && say;
+  const bool old = *version > 0 && *version < 4 && say;
   if (old) {
     Statement rows = db.prepare("SELECT coalesce(max(id), 0) FROM usage");
     if (!rows || rows.step() != Statement::kRow) return db.error("cannot read the record store");

@@ -12,7 +12,7 @@
 
 namespace weir {
 
-inline constexpr int kSchemaVersion = 4;
+inline constexpr int kSchemaVersion = 5;
 
 // Creates or migrates the tables, in one transaction. `say` (may be empty) hears what takes long, before and after.
 Result<void> prepare_schema(Database& db, const std::function<void(const std::string&)>& say = {});

@@ -76,7 +76,7 @@ class ResetAfter {
 };
 
 // Rows of a SELECT of these columns, which come first in it.
-inline constexpr int kUsageColumnCount = 30;
+inline constexpr int kUsageColumnCount = 33;
 std::string_view usage_columns();
 UsageRow usage_of(const Statement& s);
 std::string_view audit_columns();  // kAuditColumnCount

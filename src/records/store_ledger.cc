@@ -19,7 +19,8 @@ namespace {
 constexpr std::string_view kUsageColumns =
     "time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, provider, route, status, "
     "input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, audio_out, usd_micros, "
-    "reserved_tokens, tool_calls, degraded, attempts, settled, cache_write_1h, tool_units, tools";
+    "reserved_tokens, tool_calls, degraded, attempts, settled, cache_write_1h, tool_units, tools, node, parent, "
+    "depth";
 static_assert(std::count(kUsageColumns.begin(), kUsageColumns.end(), ',') + 1 == kUsageColumnCount);
 
 void bind_row(Statement& s, const UsageRow& row) {
@@ -31,6 +32,7 @@ void bind_row(Statement& s, const UsageRow& row) {
   b.number(row.usage.audio_out).number(row.usd_micros).number(row.reserved_tokens).number(row.tool_calls);
   b.text(row.degraded).number(row.attempts).number(static_cast<std::int64_t>(row.settled));
   b.number(row.usage.cache_write_1h).number(row.usage.tool_units).text(row.tools);
+  b.number(row.node).number(row.parent).number(row.depth);
 }
 
 struct Grouping {
@@ -69,7 +71,10 @@ UsageRow usage_of(const Statement& s) {
   row.settled = static_cast<Settled>(s.integer(at++));
   row.usage.cache_write_1h = s.integer(at++);
   row.usage.tool_units = s.integer(at++);
-  row.tools = s.text(at);
+  row.tools = s.text(at++);
+  row.node = static_cast<std::uint32_t>(s.integer(at++));
+  row.parent = static_cast<std::uint32_t>(s.integer(at++));
+  row.depth = static_cast<std::int32_t>(s.integer(at));
   return row;
 }
 

@@ -292,7 +292,7 @@ TEST(Store, ReadOnlyRefusesToWriteAndNewerFilesAreLeftAlone) {
 void make_first_version(const std::string& file) {
   Database db;
   ASSERT_TRUE(db.open(file, SQLITE_OPEN_READWRITE, 100));
-  ASSERT_TRUE(db.execute(kDropVersion4));
+  ASSERT_TRUE(db.execute(kDropVersion4And5));
   ASSERT_TRUE(db.execute("DROP TRIGGER audit_chained; DROP TABLE audit_chain; DROP TABLE kill_switches"));
   ASSERT_TRUE(db.execute("ALTER TABLE usage DROP COLUMN tools"));
   for (const char* column : {"user", "tool", "run", "agent", "hash"}) {

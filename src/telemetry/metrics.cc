@@ -82,7 +82,10 @@ void Histogram::write(std::string& out, std::string_view name, std::string_view 
 Metrics::Family& Metrics::family(std::string_view name, std::string_view help, std::string_view type) {
   auto found = families_.find(name);
   if (found == families_.end()) {
-    found = families_.emplace(std::string(name), Family{std::string(help), std::string(type), false, {}, {}}).first;
+    found = families_
+                .emplace(std::string(name),
+                         Family{.help = std::string(help), .type = std::string(type), .counters = {}, .histograms = {}})
+                .first;
   }
   WEIR_CHECK(found->second.type == type);  // one name, one type: anything else is a mistake of ours
   return found->second;
@@ -99,9 +102,10 @@ std::string Metrics::admitted_labels(const Labels& labels, bool known) {
   return render(other);
 }
 
-Counter& Metrics::counter(std::string_view name, std::string_view help, const Labels& labels) {
+Counter& Metrics::counter(std::string_view name, std::string_view help, const Labels& labels, std::int64_t per_unit) {
   const MutexLock lock(mutex_);
   Family& of = family(name, help, "counter");
+  of.per_unit = per_unit;
   auto& slot = of.counters[admitted_labels(labels, of.counters.contains(render(labels)))];
   if (!slot) slot = std::make_unique<Counter>();
   return *slot;
@@ -118,7 +122,7 @@ Counter& Metrics::gauge(std::string_view name, std::string_view help, const Labe
 Counter& Metrics::ratio(std::string_view name, std::string_view help, const Labels& labels) {
   Counter& out = gauge(name, help, labels);
   const MutexLock lock(mutex_);
-  family(name, help, "gauge").thousandths = true;
+  family(name, help, "gauge").per_unit = 1000;
   return out;
 }
 
@@ -131,6 +135,15 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, std:
   return *slot;
 }
 
+std::string Metrics::bounded(std::string_view set, std::string_view value, std::size_t most) {
+  const MutexLock lock(mutex_);
+  auto values = values_.find(set);
+  if (values == values_.end()) values = values_.emplace(std::string(set), std::set<std::string, std::less<>>()).first;
+  if (values->second.contains(value)) return std::string(value);
+  if (values->second.size() >= most) return "other";
+  return *values->second.emplace(value).first;
+}
+
 void Metrics::write_prometheus(std::string& out) const {
   const MutexLock lock(mutex_);
   for (const auto& [name, family] : families_) {
@@ -138,10 +151,13 @@ void Metrics::write_prometheus(std::string& out) const {
     append_escaped(out, family.help, false);
     fmt::format_to(std::back_inserter(out), "\n# TYPE {} {}\n", name, family.type);
     for (const auto& [labels, counter] : family.counters) {
-      const std::int64_t value = counter->value();
       fmt::format_to(std::back_inserter(out), "{}{} ", name, braced(labels));
-      family.thousandths ? fmt::format_to(std::back_inserter(out), "{}\n", static_cast<double>(value) / 1000)
-                         : fmt::format_to(std::back_inserter(out), "{}\n", value);
+      if (family.per_unit == 1) {
+        fmt::format_to(std::back_inserter(out), "{}\n", counter->value());
+      } else {
+        fmt::format_to(std::back_inserter(out), "{}\n",
+                       static_cast<double>(counter->value()) / static_cast<double>(family.per_unit));
+      }
     }
     for (const auto& [labels, histogram] : family.histograms) histogram->write(out, name, labels);
   }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,18 +52,21 @@ class Metrics {
  public:
   static constexpr std::size_t kMaxSeries = 10'000;  // beyond it further label sets share one series "other"
 
-  Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
+  // Of a counter that is shown in another unit than it counts in, `per_unit` make one: micro-dollars as dollars.
+  Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {}, std::int64_t per_unit = 1);
   Counter& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
   // A gauge that is given in thousandths and shown as a fraction.
   Counter& ratio(std::string_view name, std::string_view help, const Labels& labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
                        const Labels& labels = {});
+  // A label's value that comes from outside: the first `most` of a set are themselves, further ones `other`.
+  std::string bounded(std::string_view set, std::string_view value, std::size_t most);
   void write_prometheus(std::string& out) const;
 
  private:
   struct Family {
     std::string help, type;
-    bool thousandths = false;
+    std::int64_t per_unit = 1;
     std::map<std::string, std::unique_ptr<Counter>> counters;  // by rendered labels
     std::map<std::string, std::unique_ptr<Histogram>> histograms;
   };
@@ -71,6 +75,7 @@ class Metrics {
 
   mutable Mutex mutex_;
   std::map<std::string, Family, std::less<>> families_ WEIR_GUARDED_BY(mutex_);
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> values_ WEIR_GUARDED_BY(mutex_);
   std::size_t series_ WEIR_GUARDED_BY(mutex_) = 0;
 };
 

@@ -36,6 +36,23 @@ TEST(Metrics, TheSameNameAndLabelsAreTheSameCounter) {
   EXPECT_NE(&first, &metrics.counter("weir_x_total", "x"));
 }
 
+TEST(Metrics, ACounterMayBeShownInALargerUnit) {
+  Metrics metrics;
+  metrics.counter("weir_usd_total", "dollars", {}, 1'000'000).add(1'250'000);
+  metrics.counter("weir_usd_total", "dollars", {}, 1'000'000).add(1);
+  EXPECT_EQ(text_of(metrics),
+            "# HELP weir_usd_total dollars\n# TYPE weir_usd_total counter\nweir_usd_total 1.250001\n");
+}
+
+TEST(Metrics, OfValuesFromOutsideOnlyTheFirstAreToldApart) {
+  Metrics metrics;
+  EXPECT_EQ(metrics.bounded("model", "a", 2), "a");
+  EXPECT_EQ(metrics.bounded("model", "b", 2), "b");
+  EXPECT_EQ(metrics.bounded("model", "c", 2), "other");
+  EXPECT_EQ(metrics.bounded("model", "a", 2), "a");
+  EXPECT_EQ(metrics.bounded("tool", "c", 2), "c");
+}
+
 TEST(Metrics, EscapesLabelsAndHelp) {
   Metrics metrics;
   metrics.counter("weir_x_total", "a\\b\n\"c\"", {{"v", "a\\b\n\"c\""}}).add(1);

@@ -1,0 +1,146 @@
+#include "admin/runs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "admin/questions.h"
+#include "admin/sentence.h"
+#include "gateway/identity.h"
+#include "records/row_json.h"
+
+namespace weir {
+namespace {
+
+DurationNs idle_of(const BehaviorRules& rules) {
+  return rules.runs.idle > 0 ? std::min(rules.runs.idle, kDay) : kDay;
+}
+
+// Of keys that are no more the guard cannot be asked: then time tells.
+bool is_live(const AdminContext& call, const ConsumerSnapshot& consumers, const BehaviorRules& rules,
+             const std::string& key, const std::string& run, TimeNs last) {
+  Identity who;
+  if (!key.empty()) who.consumer = consumers.find_name(key);
+  if (!who.consumer) return call.now - last <= idle_of(rules);
+  return call.host.guard().is_live(owner_of(who, call.host.subject_secret()), run, rules, call.now);
+}
+
+void add_run(JsonWriter& json, const RunSum& run, bool live) {
+  json.key("run").string(run.run).key("key").string(run.key).key("tenant").string(run.tenant);
+  json.key("user").string(run.user).key("agent").string(run.agent).key("live").boolean(live);
+  json.key("first").string(format_rfc3339(run.first, 3)).key("last").string(format_rfc3339(run.last, 3));
+  json.key("llm_calls").number(run.llm_calls).key("tool_calls").number(run.tool_calls);
+  json.key("tokens").number(run.tokens).key("usd_micros").number(run.usd_micros);
+  json.key("requests").number(run.requests).key("depth").number(run.depth).key("flags").begin_array();
+  for (const std::string& flag : run.flags) json.string(flag);
+  json.end_array();
+}
+
+Reply list(AdminContext& call) {
+  const AdminQuery& query = call.query;
+  const auto range = query.range(call.now);
+  if (!range) return admin_problem(400, range.error().message);
+  const auto state = query.choice("state", "live|ended|all", "all");
+  const auto flagged = query.choice("flagged", "true|false", "false");
+  for (const auto* word : {&state, &flagged}) {
+    if (!*word) return admin_problem(400, word->error().message);
+  }
+  const auto ask = page_of(query);
+  if (!ask) return admin_problem(400, ask.error().message);
+  const std::shared_ptr<const Ruleset> rules = call.host.rules();
+  const std::shared_ptr<const ConsumerSnapshot> consumers = call.host.consumers();
+  const BehaviorRules& behavior = rules->policy().behavior;
+  const auto live = [&](const std::string& key, const std::string& run, TimeNs last) {
+    return is_live(call, *consumers, behavior, key, run, last);
+  };
+  RunFilter filter{.since = range->since,
+                   .until = range->until,
+                   .key = query.text("key"),
+                   .agent = query.text("agent"),
+                   .flagged = *flagged == "true",
+                   .idle = idle_of(behavior)};
+  if (*state == "live") {
+    filter.wanted = live;
+    filter.since = std::max(filter.since, call.now - filter.idle);
+  } else if (*state == "ended") {
+    filter.wanted = [&](const std::string& key, const std::string& run, TimeNs last) { return !live(key, run, last); };
+  }
+  const auto page = RecordQueries(call.store).runs(filter, *ask);
+  if (!page) return question_refused(page.error());
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object().key("runs").begin_array();
+  for (const RunSum& run : page->runs) {
+    json.begin_object();
+    add_run(json, run, live(run.key, run.run, run.last));
+    json.end_object();
+  }
+  json.end_array();
+  add_next(json, page->next);
+  json.end_object();
+  return admin_json(std::move(body));
+}
+
+void add_node(JsonWriter& json, const char* name, std::uint32_t node) {
+  json.key(name);
+  node == 0 ? json.null() : json.string(fmt::format("{:08x}", node));
+}
+
+void add_calls(JsonWriter& json, const std::vector<UsageRow>& calls) {
+  json.key("calls").begin_array();
+  for (const UsageRow& row : calls) {
+    json.begin_object().key("time").string(format_rfc3339(row.time, 3)).key("request_id").string(row.request_id);
+    json.key("agent").string(row.agent);
+    add_node(json, "node", row.node);
+    add_node(json, "parent", row.parent);
+    json.key("depth").number(row.depth).key("model").string(row.model).key("route").string(row.route);
+    json.key("status").number(row.status).key("tokens").number(row.usage.total());
+    json.key("usd_micros").number(row.usd_micros).key("tools").string(row.tools);
+    json.key("degraded").string(row.degraded).end_object();
+  }
+  json.end_array();
+}
+
+void add_evidence(JsonWriter& json, const std::vector<AuditRow>& rows, const Policy& policy) {
+  json.key("evidence").begin_array();
+  for (const AuditRow& row : rows) {
+    json.begin_object();
+    add_members(json, row);
+    json.key("sentence").string(sentence_of(row, &policy)).end_object();
+  }
+  json.end_array();
+}
+
+Reply show(AdminContext& call) {
+  const auto range = call.query.range(call.now, 30 * kDay);
+  if (!range) return admin_problem(400, range.error().message);
+  const std::shared_ptr<const Ruleset> rules = call.host.rules();
+  const DurationNs idle = idle_of(rules->policy().behavior);
+  RecordQueries records(call.store);
+  const auto found = records.run(
+      {.since = range->since, .until = range->until, .key = call.query.text("key"), .idle = idle}, call.name());
+  if (!found) return question_refused(found.error());
+  if (!*found) return admin_problem(404, "No request of a run of this name is in the ledger within the range.");
+  const RunSum& run = (*found)->sum;
+  const AuditFilter about{.since = run.first, .until = run.last + idle, .run = run.run, .key = run.key};
+  const auto evidence = records.audit(about, {.size = kMaxQueryPage});
+  if (!evidence) return question_refused(evidence.error());
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  add_run(json, run, is_live(call, *call.host.consumers(), rules->policy().behavior, run.key, run.run, run.last));
+  add_calls(json, (*found)->calls);
+  add_evidence(json, evidence->rows, rules->policy());
+  json.end_object();
+  return admin_json(std::move(body));
+}
+
+}  // namespace
+
+void add_run_routes(AdminRouter& router) {
+  router.add({"GET", "/admin/v1/runs", AdminRole::kViewer,
+              with_range({"key", "agent", "state", "flagged", "page_size", "cursor"}), list});
+  router.add({"GET", "/admin/v1/runs/{run}", AdminRole::kViewer, with_range({"key"}), show});
+}
+
+}  // namespace weir

@@ -1,0 +1,248 @@
+// Runs, put together from their requests. The index by time, key and run is read backwards and the rows of runs that
+// are shown are looked up: an index by run would cost every booking more than these questions are worth.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "records/query_support.h"
+#include "records/store_impl.h"
+
+namespace weir {
+
+struct RecordQueries::Life {
+  std::string key, run;
+  TimeNs first = 0;
+  Cursor last = {};
+  bool judged = false, wanted = false;
+  std::vector<std::int64_t> ids = {};  // of its rows, newest first
+};
+
+namespace {
+
+constexpr char kRunsCursor = 'r';
+
+std::string name_of(std::string_view key, std::string_view run) {
+  return std::string(run).append(1, '\0').append(key);
+}
+
+bool is_before(const Cursor& a, const Cursor& b) {
+  return a.time < b.time || (a.time == b.time && a.id < b.id);
+}
+
+// Saturates: `until` may be the end of time.
+TimeNs later(TimeNs time, DurationNs by) {
+  return time > std::numeric_limits<TimeNs>::max() - by ? std::numeric_limits<TimeNs>::max() : time + by;
+}
+
+}  // namespace
+
+Result<void> RecordQueries::add_rows(const Life& life, RunSum& sum, std::vector<UsageRow>* calls) {
+  Statement s = impl_.db.prepare(fmt::format("SELECT {} FROM usage WHERE id = ?1", usage_columns()));
+  if (!s) return question_failed(impl_.db);
+  sum.key = life.key, sum.run = life.run;
+  sum.first = life.first, sum.last = life.last.time;
+  for (const std::int64_t id : life.ids) {
+    s.reset();
+    s.bind(1, id);
+    const auto outcome = s.step();
+    if (outcome == Statement::kFailed) return question_failed(impl_.db);
+    if (outcome == Statement::kDone) continue;
+    UsageRow row = usage_of(s);
+    ++sum.requests;
+    sum.llm_calls += row.model.empty() ? 0 : 1;
+    sum.tool_calls += row.tool_calls;
+    sum.tokens += row.usage.total();
+    sum.usd_micros += row.usd_micros;
+    sum.depth = std::max(sum.depth, row.depth);
+    sum.tenant = row.tenant, sum.user = row.user;
+    if (!row.agent.empty()) sum.agent = row.agent;  // whoever began it
+    if (calls != nullptr && calls->size() < kMaxQueryPage) calls->push_back(std::move(row));
+  }
+  if (calls != nullptr) std::ranges::reverse(*calls);
+  return {};
+}
+
+// A break comes after the last request that was admitted.
+Result<void> RecordQueries::add_flags(std::span<RunSum> runs, DurationNs idle) {
+  if (runs.empty()) return {};
+  TimeNs first = runs[0].first, last = runs[0].last;
+  std::unordered_multimap<std::string, RunSum*> by_name;
+  for (RunSum& run : runs) {
+    first = std::min(first, run.first), last = std::max(last, run.last);
+    by_name.emplace(name_of(run.key, run.run), &run);
+  }
+  Statement s = impl_.db.prepare(
+      "SELECT DISTINCT limit_name, key, run, time FROM audit WHERE time >= ?1 AND time <= ?2 AND layer = 'breaker' AND "
+      "run <> ''");
+  if (!s) return question_failed(impl_.db);
+  s.bind(1, first);
+  s.bind(2, later(last, idle));
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    const auto [begin, end] = by_name.equal_range(name_of(s.text(1), s.text(2)));
+    for (auto each = begin; each != end; ++each) {
+      RunSum& run = *each->second;
+      const TimeNs at = s.integer(3);
+      const std::string flag = s.text(0);
+      if (at < run.first || at > later(run.last, idle) || std::ranges::find(run.flags, flag) != run.flags.end()) {
+        continue;
+      }
+      run.flags.push_back(flag);
+    }
+  }
+  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  for (RunSum& run : runs) std::ranges::sort(run.flags);
+  return {};
+}
+
+Result<std::vector<std::string>> RecordQueries::flagged_runs(const RunFilter& filter) {
+  Statement s = impl_.db.prepare(
+      fmt::format("SELECT DISTINCT key, run FROM audit WHERE time >= ?1 AND time < ?2 AND layer = 'breaker' AND "
+                  "run <> '' LIMIT {}",
+                  kMaxRunRows));
+  if (!s) return question_failed(impl_.db);
+  s.bind(1, filter.since);
+  s.bind(2, later(filter.until, filter.idle));
+  std::vector<std::string> names;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) names.push_back(name_of(s.text(0), s.text(1)));
+  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  return names;
+}
+
+// The lives that rows belong to, found from the newest row to the oldest.
+struct RecordQueries::RunScan {
+  const RunFilter& filter;
+  std::optional<Cursor> cursor;
+  std::size_t size;
+  std::unordered_set<std::string> flagged = {};
+  std::vector<Life> lives = {};  // in the order in which they were last used
+  std::unordered_map<std::string, std::size_t> places = {};
+  std::size_t found = 0;
+  std::optional<std::size_t> enough = {};  // no life beyond this one is of the page
+  TimeNs touched = 0;                      // where one of the page's was seen
+
+  // A row of (time, id, key, run[, agent]). False: what is older changes nothing.
+  bool take(const Statement& s) {
+    const Cursor at{.time = s.integer(0), .id = s.integer(1)};
+    if (enough && touched - at.time > filter.idle) return false;
+    const std::string name = name_of(s.view(2), s.view(3));
+    if (filter.flagged && !flagged.contains(name)) return true;
+    auto place = places.find(name);
+    if (place == places.end() || lives[place->second].first - at.time > filter.idle) {
+      if (enough) return true;
+      place = places.insert_or_assign(name, lives.size()).first;
+      lives.push_back({.key = s.text(2), .run = s.text(3), .first = at.time, .last = at});
+    }
+    Life& life = lives[place->second];
+    life.first = at.time;
+    if (!enough || place->second <= *enough) touched = at.time;
+    if (cursor && !is_before(life.last, *cursor)) return true;
+    life.ids.push_back(at.id);
+    if (!life.wanted && (filter.agent.empty() || s.view(4) == filter.agent)) {
+      if (!life.judged) life.wanted = !filter.wanted || filter.wanted(life.key, life.run, life.last.time);
+      life.judged = true;
+      if (life.wanted && ++found > size && !enough) enough = lives.size() - 1;
+    }
+    return true;
+  }
+};
+
+Result<void> RecordQueries::scan_runs(RunScan& scan) {
+  const RunFilter& filter = scan.filter;
+  // Runs of the pages before go on below the cursor: that far above it they were seen, if at all.
+  const TimeNs from = scan.cursor ? std::min(filter.until, later(scan.cursor->time, filter.idle + 1)) : filter.until;
+  Conditions where;
+  where.add("time >= ? AND time < ? AND run <> ''", {filter.since, from});
+  where.equals("key", filter.key);
+  Statement s = impl_.db.prepare(
+      fmt::format("SELECT time, id, key, run{} FROM usage INDEXED BY usage_time WHERE {} ORDER BY time DESC, id DESC",
+                  filter.agent.empty() ? "" : ", agent", where.text()));
+  if (!s) return question_failed(impl_.db);
+  where.bind(s);
+  std::size_t rows = 0;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (++rows > kMaxRunRows) return fail(std::string(kReadsTooMuch));
+    if (!scan.take(s)) return {};
+  }
+  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  return {};
+}
+
+Result<RunsPage> RecordQueries::runs(const RunFilter& filter, const PageAsk& ask) {
+  RunScan scan{.filter = filter, .cursor = std::nullopt, .size = std::clamp<std::size_t>(ask.size, 1, kMaxQueryPage)};
+  if (!ask.cursor.empty()) {
+    const auto read = cursor_from(kRunsCursor, ask.cursor);
+    if (!read) return std::unexpected(read.error());
+    scan.cursor = *read;
+  }
+  const QueryBound bound(impl_.db, most_steps_);
+  ReadTransaction snapshot(impl_.db);
+  if (auto begun = snapshot.begin(); !begun) return std::unexpected(begun.error());
+  if (filter.flagged) {
+    const auto names = flagged_runs(filter);
+    if (!names) return std::unexpected(names.error());
+    scan.flagged.insert(names->begin(), names->end());
+  }
+  if (auto scanned = scan_runs(scan); !scanned) return std::unexpected(scanned.error());
+  RunsPage page;
+  Cursor last;
+  for (const Life& life : scan.lives) {
+    if (!life.wanted) continue;
+    if (page.runs.size() == scan.size) {
+      page.next = cursor_text(kRunsCursor, last);
+      break;
+    }
+    last = life.last;
+    if (auto added = add_rows(life, page.runs.emplace_back(), nullptr); !added) return std::unexpected(added.error());
+  }
+  if (auto added = add_flags(page.runs, filter.idle); !added) return std::unexpected(added.error());
+  return page;
+}
+
+// Newest first, back to where it was idle for too long. Nothing is found: its key stays as it was, and it has no rows.
+Result<void> RecordQueries::find_life(const RunFilter& filter, Life& life) {
+  TimeNs from = filter.since, until = filter.until;
+  for (bool first = true; from < until; first = false) {
+    Conditions where;
+    where.add("time >= ? AND time < ? AND run = ?", {from, until, life.run});
+    if (first) where.equals("key", life.key);
+    if (!first) where.add("key = ?", {life.key});
+    Statement s = impl_.db.prepare(
+        fmt::format("SELECT time, id, key FROM usage INDEXED BY usage_time WHERE {} ORDER BY time DESC, id DESC{}",
+                    where.text(), first ? " LIMIT 1" : ""));
+    if (!s) return question_failed(impl_.db);
+    where.bind(s);
+    const std::size_t known = life.ids.size();
+    Statement::Outcome outcome = Statement::kDone;
+    while ((outcome = s.step()) == Statement::kRow) {
+      life.first = s.integer(0);
+      if (first) life.key = s.text(2), life.last = {.time = life.first, .id = s.integer(1)};
+      if (!first) life.ids.push_back(s.integer(1));
+      if (life.ids.size() > kMaxRunRows) return fail(std::string(kReadsTooMuch));
+    }
+    if (outcome == Statement::kFailed) return question_failed(impl_.db);
+    if (first ? life.last.id == 0 : life.ids.size() == known) return {};
+    until = first ? life.first + 1 : from;
+    from = std::max(filter.since, life.first - filter.idle);
+  }
+  return {};
+}
+
+Result<std::optional<RunCalls>> RecordQueries::run(const RunFilter& filter, const std::string& name) {
+  const QueryBound bound(impl_.db, most_steps_);
+  ReadTransaction snapshot(impl_.db);
+  if (auto begun = snapshot.begin(); !begun) return std::unexpected(begun.error());
+  Life life{.key = filter.key, .run = name};
+  if (auto found = find_life(filter, life); !found) return std::unexpected(found.error());
+  if (life.ids.empty()) return std::nullopt;
+  RunCalls out;
+  if (auto added = add_rows(life, out.sum, &out.calls); !added) return std::unexpected(added.error());
+  if (auto added = add_flags({&out.sum, 1}, filter.idle); !added) return std::unexpected(added.error());
+  return out;
+}
+
+}  // namespace weir
