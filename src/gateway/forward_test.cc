@@ -51,7 +51,7 @@ TEST(UpstreamHeadTest, TraceContextPassesAsItCameAndIsNotInvented) {
                  {"tracestate", "b=2, c=3"}}},
         Headers{{{"traceparent", "not a trace"}}}, Headers{{{"tracestate", "a=1"}}}, Headers{}}) {
     std::string fields;
-    for (const Header& field : client.fields) fields += field.name + ": " + field.value + "\r\n";
+    for (const Header& field : client.fields) append_header(fields, field.name, field.value);
     const UpstreamHead head{.method = "GET", .target = "/", .host = "p"};
     EXPECT_EQ(build_upstream_head(head, client), "GET / HTTP/1.1\r\nhost: p\r\n" + fields + "\r\n");
   }
