@@ -8,7 +8,8 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kEvents = "refused|warned|broken|stripped|degraded|trust|admin";
+constexpr std::string_view kDecisions = "decisions";  // all but `admin`
+constexpr std::string_view kEvents = "refused|warned|broken|stripped|degraded|trust|admin|decisions";
 
 Reply rows(AdminContext& call) {
   const AdminQuery& query = call.query;
@@ -21,6 +22,7 @@ Reply rows(AdminContext& call) {
   const AuditFilter filter{.since = range->since,
                            .until = range->until,
                            .event = audit_event_from(*event),
+                           .decisions = *event == kDecisions,
                            .layer = query.text("layer"),
                            .limit = query.text("limit"),
                            .user = query.text("user"),
@@ -53,7 +55,9 @@ Reply sums(AdminContext& call) {
                      : *word == "key"   ? AuditBy::kKey
                      : *word == "event" ? AuditBy::kEvent
                                         : AuditBy::kLimit;
-  const auto counts = RecordQueries(call.store).audit_sums(range->since, range->until, by);
+  const auto event = call.query.choice("event", kDecisions, {});
+  if (!event) return admin_problem(400, event.error().message);
+  const auto counts = RecordQueries(call.store).audit_sums(range->since, range->until, by, *event == kDecisions);
   if (!counts) return question_refused(counts.error());
   std::string body;
   JsonWriter json(body);
@@ -71,7 +75,7 @@ void add_audit_routes(AdminRouter& router) {
   const std::vector<std::string> filters{"event", "layer", "limit",     "key",   "user",
                                          "tool",  "run",   "page_size", "cursor"};
   router.add({"GET", "/admin/v1/audit", AdminRole::kViewer, with_range(filters), rows});
-  router.add({"GET", "/admin/v1/audit/sums", AdminRole::kViewer, with_range({"by"}), sums});
+  router.add({"GET", "/admin/v1/audit/sums", AdminRole::kViewer, with_range({"by", "event"}), sums});
 }
 
 }  // namespace weir

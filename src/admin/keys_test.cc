@@ -225,10 +225,18 @@ TEST_F(Welcome, TriesWithTheDemoKeyAndTellsTheRefusal) {
   EXPECT_EQ(ask("POST", "/try", R"({"count":1})").body,
             R"({"answers":[{"status":429,"ms":1.5,"tokens":null,"usd_micros":null,"retry_after":2.5,)"
             R"("refusal":{"limit":"requests"},"sentence":"No <b>"}]})");
+  EXPECT_EQ(ask("POST", "/try", R"({"count":2})").status, 200);
+  EXPECT_NE(host.tried[1], host.tried[2]) << "breakers stop what fails again and again: the limit is to be seen";
+  host.answer_of_try->body =
+      R"({"error":{"message":"Limit reached","weir":{"limit":"requests","layer":"rate","per":{"caller":"demo"},)"
+      R"("allowed":20,"used":20,"reserved":0,"requested":1,"retry_after":2.5}}})";
+  EXPECT_TRUE(has(ask("POST", "/try", R"({"count":1})").body,
+                  R"("sentence":"demo had used 20 of 20 requests within 1 minute; this request asked for 1 more. Room again in 3 s.")"));
+  host.tried.clear();
   host.answer_of_try =
       TriedCall{.status = 200, .ms = 2, .tokens = "31", .usd = "1.000413", .retry_after_ms = "", .body = "{}"};
   EXPECT_TRUE(has(ask("POST", "/try").body, R"("tokens":31,"usd_micros":1000413,"retry_after":null,"refusal":null)"));
-  EXPECT_EQ(host.tried.size(), 4u) << "three unless told otherwise";
+  EXPECT_EQ(host.tried.size(), 3u) << "three unless told otherwise";
   EXPECT_EQ(ask("POST", "/try", R"({"count":51})").status, 400);
   host.answer_of_try = fail("refused");
   EXPECT_EQ(ask("POST", "/try").status, 502);

@@ -208,7 +208,10 @@ TEST_F(ObserverTest, SaysInOneSentenceWhatHappened) {
                                                            .used = "9",
                                                            .requested = "1",
                                                            .allowed = "9"});
-  EXPECT_EQ(sentence_of(over), "`ann` was refused by `requests` (rate): 9 of 9 used, 1 asked.");
+  EXPECT_EQ(
+      sentence_of(over),
+      "everybody together had used 9 of 9 requests within 1 minute; this request asked for 1 more. That can never "
+      "fit.");
   DecisionEvent markup = event(What::kRejected);
   markup.evidence = "<script>\n";
   EXPECT_EQ(event_json(markup).find('\n'), std::string::npos);  // a line feed would end the event

@@ -84,6 +84,10 @@ TEST_F(AdminRecords, AuditRowsExplainThemselves) {
   EXPECT_TRUE(rows.ends_with(R"("sentence":"ann may not use the tool `send_email`."}],"next":null})")) << rows;
   EXPECT_EQ(body("audit/sums", "by=layer"), R"({"sums":[{"group":"tool","count":1}]})");
   EXPECT_EQ(body("audit", "event=broken"), R"({"rows":[],"next":null})");
+  ASSERT_TRUE(
+      store.book({}, {{{.time = kNow - 4, .event = AuditEvent::kAdmin, .layer = "admin", .limit = "reload"}}}, {}));
+  EXPECT_EQ(body("audit", "event=decisions"), rows) << "what operators changed is no decision";
+  EXPECT_EQ(body("audit/sums", "by=layer&event=decisions"), R"({"sums":[{"group":"tool","count":1}]})");
 }
 
 TEST_F(AdminRecords, ARunIsATreeOfItsRequestsWithItsEvidence) {
@@ -145,6 +149,7 @@ TEST_F(AdminRecords, BadQuestionsAreToldWhatIsWrong) {
            {"audit", "event=odd"},
            {"audit", "cursor=u1.1"},
            {"audit/sums", "by=tenant"},
+           {"audit/sums", "event=refused"},
            {"spend/forecast", "period=year"},
        }) {
     const Reply reply = ask(path, query);

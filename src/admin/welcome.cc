@@ -1,9 +1,11 @@
 #include "admin/welcome.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include "admin/body.h"
 #include "admin/first_run.h"
+#include "admin/sentence.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
 
@@ -43,20 +45,43 @@ std::optional<std::int64_t> micros_of(std::string_view usd) {
   return *whole * 1'000'000 + *part;
 }
 
+// As the refusals screen will say it; empty if the machine part tells no amounts (a breaker's does not).
+std::string sentence_of(simdjson::dom::object machine, const Policy& policy) {
+  AuditRow row{.event = AuditEvent::kRefused};
+  const auto text = [&](const char* name, std::string& to) {
+    simdjson::dom::element value;
+    std::string_view words;
+    if (machine[name].get(value) != simdjson::SUCCESS || value.is_null()) return false;
+    to = value.get(words) == simdjson::SUCCESS ? std::string(words) : simdjson::minify(value);
+    return true;
+  };
+  if (!text("limit", row.limit) || !text("allowed", row.allowed)) return {};
+  text("layer", row.layer);
+  text("per", row.per_json);
+  text("used", row.used);
+  text("reserved", row.reserved);
+  text("requested", row.requested);
+  if (machine["retry_after"].get(row.retry_after_s) != simdjson::SUCCESS) row.retry_after_s = -1;
+  return weir::sentence_of(row, &policy);
+}
+
 // The machine part and the sentence of a refusal in the dialect's shape: {"error": {"message", "weir"}}.
-void write_refusal(JsonWriter& json, const TriedCall& tried) {
+void write_refusal(JsonWriter& json, const TriedCall& tried, const Policy& policy) {
   simdjson::dom::parser parser;
   simdjson::dom::element error;
   const bool refused = tried.status >= 400 && parser.parse(tried.body)["error"].get(error) == simdjson::SUCCESS;
   simdjson::dom::object machine;
   json.key("refusal");
-  refused&& error["weir"].get(machine) == simdjson::SUCCESS ? json.raw(simdjson::minify(machine)) : json.null();
-  std::string_view sentence;
+  const bool explained = refused && error["weir"].get(machine) == simdjson::SUCCESS;
+  explained ? json.raw(simdjson::minify(machine)) : json.null();
+  const std::string plain = explained ? sentence_of(machine, policy) : std::string();
+  std::string_view sentence = plain;
   json.key("sentence");
-  refused&& error["message"].get(sentence) == simdjson::SUCCESS ? json.string(sentence) : json.null();
+  const bool told = !plain.empty() || (refused && error["message"].get(sentence) == simdjson::SUCCESS);
+  told ? json.string(sentence) : json.null();
 }
 
-void write(JsonWriter& json, const TriedCall& tried) {
+void write(JsonWriter& json, const TriedCall& tried, const Policy& policy) {
   json.begin_object().key("status").number(tried.status).key("ms").real(tried.ms).key("tokens");
   const auto tokens = parse_decimal(tried.tokens);
   tokens ? json.number(*tokens) : json.null();
@@ -66,11 +91,12 @@ void write(JsonWriter& json, const TriedCall& tried) {
   json.key("retry_after");
   const auto wait = parse_decimal(tried.retry_after_ms);
   wait ? json.real(static_cast<double>(*wait) / 1000) : json.null();
-  write_refusal(json, tried);
+  write_refusal(json, tried, policy);
   json.end_object();
 }
 
-Reply try_so_many(AdminHost& host, std::int64_t count) {
+// No two are alike, or breakers would see one prompt that fails again and again, and the limit would not be seen.
+std::string chat(TimeNs now, std::int64_t number) {
   std::string request;
   JsonWriter(request)
       .begin_object()
@@ -79,15 +105,27 @@ Reply try_so_many(AdminHost& host, std::int64_t count) {
       .key("max_tokens")
       .number(5)  // a short answer: the point is the limit
       .key("messages")
-      .raw(R"([{"role":"user","content":"Hello"}])")
+      .begin_array()
+      .begin_object()
+      .key("role")
+      .string("user")
+      .key("content")
+      .string(fmt::format("Hello {} of {}", number, format_rfc3339(now, 3)))
+      .end_object()
+      .end_array()
       .end_object();
+  return request;
+}
+
+Reply try_so_many(AdminHost& host, std::int64_t count, TimeNs now) {
+  const auto rules = host.rules();
   std::string out;
   JsonWriter json(out);
   json.begin_object().key("answers").begin_array();
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto tried = host.try_chat(request);
+    const auto tried = host.try_chat(chat(now, i + 1));
     if (!tried) return admin_problem(502, "The data listener did not answer: " + tried.error().message + ".");
-    write(json, *tried);
+    write(json, *tried, rules->policy());
   }
   json.end_array().end_object();
   return admin_json(std::move(out));
@@ -107,7 +145,9 @@ Reply try_it(AdminContext& call) {
   if (provider == nullptr || !provider->simulate) {
     return admin_problem(409, "Nothing is tried for real money: no simulated provider answers gpt-4o here.");
   }
-  call.later = [&host = call.host, count = count->value_or(3)](Store&, TimeNs) { return try_so_many(host, count); };
+  call.later = [&host = call.host, count = count->value_or(3)](Store&, TimeNs now) {
+    return try_so_many(host, count, now);
+  };
   return {};
 }
 

@@ -116,6 +116,7 @@ Result<AuditPage> RecordQueries::audit(const AuditFilter& filter, const PageAsk&
     continue_after(where, *read);
   }
   if (filter.event) where.add("event = ?", {static_cast<std::int64_t>(*filter.event)});
+  if (filter.decisions) where.add("event <> ?", {static_cast<std::int64_t>(AuditEvent::kAdmin)});
   where.equals("layer", filter.layer);
   where.equals("limit_name", filter.limit);
   where.equals("user", filter.user);

@@ -47,6 +47,7 @@ struct UsageFilter {
 struct AuditFilter {
   TimeNs since = 0, until = std::numeric_limits<TimeNs>::max();
   std::optional<AuditEvent> event;
+  bool decisions = false;  // without what operators changed
   std::string layer, limit, user, tool, run;
   std::string key;  // also of what an operator changed about that key
 };
@@ -151,7 +152,8 @@ class RecordQueries {
   Result<UsageSums> usage_sums(const UsageFilter& filter, SumBy by, std::size_t top);
   // `step`: kHour or kDay. The first step is whole although the range may begin in it.
   Result<UsageSeries> usage_series(const UsageFilter& filter, SumBy by, DurationNs step, std::size_t top);
-  Result<std::vector<AuditCount>> audit_sums(TimeNs since, TimeNs until, AuditBy by);  // largest first
+  // Largest first. `decisions`: without what operators changed.
+  Result<std::vector<AuditCount>> audit_sums(TimeNs since, TimeNs until, AuditBy by, bool decisions = false);
 
   Result<RunsPage> runs(const RunFilter& filter, const PageAsk& ask);
   // The last one of this name; `key` empty: whoever's.

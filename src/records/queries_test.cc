@@ -127,6 +127,7 @@ TEST_F(Queries, AuditRowsAreFilteredByEveryNameAndAKeyFindsItsChanges) {
   };
   EXPECT_EQ(found({.event = {}}), (std::vector<TimeNs>{9, 7, 5}));
   EXPECT_EQ(found({.event = AuditEvent::kBroken}), std::vector<TimeNs>{5});
+  EXPECT_EQ(found({.event = {}, .decisions = true}), (std::vector<TimeNs>{7, 5}));
   EXPECT_EQ(found({.event = {}, .layer = "rate"}), std::vector<TimeNs>{7});
   EXPECT_EQ(found({.event = {}, .limit = "repeats"}), std::vector<TimeNs>{5});
   EXPECT_EQ(found({.event = {}, .user = "u"}), std::vector<TimeNs>{5});
@@ -139,6 +140,8 @@ TEST_F(Queries, AuditRowsAreFilteredByEveryNameAndAKeyFindsItsChanges) {
   const auto sums = ask.audit_sums(0, kHour, AuditBy::kEvent);
   EXPECT_EQ(sums->at(0).group, "broken");
   EXPECT_EQ(sums->at(0).count, 3);
+  EXPECT_EQ(sums->size(), 3u);
+  EXPECT_EQ(ask.audit_sums(0, kHour, AuditBy::kEvent, true)->size(), 2u);
 }
 
 TEST_F(Queries, SumsAreExactAtTheEndsOfARangeAndTheRestIsOneGroup) {
@@ -161,9 +164,8 @@ TEST_F(Queries, SumsAreExactAtTheEndsOfARangeAndTheRestIsOneGroup) {
 
 TEST_F(Queries, ASeriesHasAValueForEveryStepAndTheRestOfTheGroups) {
   book({row(kHour, "ann", 1000), row(3 * kHour, "bob", 20), row(3 * kHour + 1, "cid", 3)});
-  ASSERT_TRUE(
-      store.add_refusal_hours({{{.hour = 2, .limit = "l", .layer = "rate", .key = "bob", .count = 7},
-                                {.hour = 2, .limit = "l", .layer = "rate", .key = "ann", .count = 2}}}));
+  ASSERT_TRUE(store.add_refusal_hours({{{.hour = 2, .limit = "l", .layer = "rate", .key = "bob", .count = 7},
+                                        {.hour = 2, .limit = "l", .layer = "rate", .key = "ann", .count = 2}}}));
   const auto series = ask.usage_series({.since = kHour + 5, .until = 4 * kHour}, SumBy::kKey, kHour, 1);
   ASSERT_TRUE(series);
   EXPECT_EQ(series->times, (std::vector<TimeNs>{kHour, 2 * kHour, 3 * kHour}));

@@ -327,13 +327,14 @@ Result<void> RecordQueries::add_refusals(const UsageFilter& filter, SumBy by, Du
   return {};
 }
 
-Result<std::vector<AuditCount>> RecordQueries::audit_sums(TimeNs since, TimeNs until, AuditBy by) {
+Result<std::vector<AuditCount>> RecordQueries::audit_sums(TimeNs since, TimeNs until, AuditBy by, bool decisions) {
   constexpr std::string_view kColumns[] = {"limit_name", "layer", "key", "event"};
   const QueryBound bound(impl_.db, most_steps_);
-  Statement s = impl_.db.prepare(fmt::format("SELECT {}, count FROM audit WHERE time >= ?1 AND time < ?2",
-                                             kColumns[static_cast<std::size_t>(by)]));
+  Statement s =
+      impl_.db.prepare(fmt::format("SELECT {}, count FROM audit WHERE time >= ?1 AND time < ?2 AND event <> ?3",
+                                   kColumns[static_cast<std::size_t>(by)]));
   if (!s) return question_failed(impl_.db);
-  Binder(s).number(since).number(until);
+  Binder(s).number(since).number(until).number(decisions ? static_cast<std::int64_t>(AuditEvent::kAdmin) : -1);
   std::unordered_map<std::string, std::int64_t> counts;
   std::string name;
   Statement::Outcome outcome = Statement::kDone;

@@ -1,22 +1,26 @@
-// The dashboard to test: of a real server with real traffic if this build has the API, else of the fake one.
+// The dashboard to test: of a real server of this build with real traffic. It fails when that cannot start.
 //
 //   const dashboard = await startDashboard();
-//   dashboard.real;  dashboard.url;  await dashboard.code();  dashboard.token;  await dashboard.stop();
+//   dashboard.url;  await dashboard.code();  dashboard.token;  await dashboard.stop();
 //
-// WEIR_WEB_FAKE=1 forces the fake server.
+// Tests of answers that a real server does not give at will set WEIR_WEB_FAKE=1 and get the one of web/dev.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { startFake } from '../../web/dev/server.mjs';
 import { ask, eventually, kBinary, kRoot, startWeir } from '../support/weir.mjs';
 
 export const kMarkup = '<img src=x onerror="document.title=\'hacked\'">';
+export const kLongName = `a-name-as-long-as-any-${'x'.repeat(42)}`;
 const kDist = [path.join(kRoot, 'build/web/dist'), path.join(kRoot, 'web/dist')];
 
 export async function startDashboard({ keys = 400, firstRun = false } = {}) {
-  return (await (firstRun ? startFirstRun() : startReal())) ?? startOnFake(keys, firstRun);
+  if (process.env.WEIR_WEB_FAKE) return startOnFake(keys, firstRun);
+  if (!existsSync(kBinary)) throw new Error(`${kBinary} is not built: ./dev build, or set WEIR_BIN`);
+  return firstRun ? startFirstRun() : startReal();
 }
 
 async function startOnFake(keys, firstRun) {
@@ -49,18 +53,21 @@ const config = {
   ],
 };
 
-// A server of this build with real keys and traffic; undefined if it has no such API yet.
+// A server with real keys and traffic: more than their limits allow, of two of three.
 async function startReal() {
-  if (process.env.WEIR_WEB_FAKE || !existsSync(kBinary)) return undefined;
   const weir = await startWeir(config);
-  const headers = { authorization: `Bearer ${weir.adminToken}` };
-  const live = await ask(`${weir.admin}/admin/v1/live`, { headers });
-  if (live.status !== 200) {
-    await weir.stop();
-    return undefined;
+  try {
+    return await fill(weir);
+  } catch (error) {
+    await weir.stop().catch(() => undefined);
+    throw error;
   }
+}
+
+async function fill(weir) {
+  const headers = { authorization: `Bearer ${weir.adminToken}`, 'content-type': 'application/json' };
   const call = async (method, where, body) => {
-    const answer = await ask(`${weir.admin}/admin/v1${where}`, { method, headers: { ...headers, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+    const answer = await ask(`${weir.admin}/admin/v1${where}`, { method, headers, body: body && JSON.stringify(body) });
     if (answer.status >= 300) throw new Error(`${method} ${where}: ${answer.status} ${answer.text}`);
     return answer.text ? JSON.parse(answer.text) : undefined;
   };
@@ -68,55 +75,66 @@ async function startReal() {
     'acme-support-bot': { tenant: 'acme', tier: 'free', kind: 'service' },
     'markup-key': { tenant: kMarkup, user: '<script>document.title="hacked"</script>', tier: 'free', metadata: { note: kMarkup } },
     'quiet.pro': { tenant: 'globex', tier: 'pro', kind: 'human' },
+    [kLongName]: { user: `${kLongName}@example.com` },
   };
   const keys = {};
   for (const [name, more] of Object.entries(made)) keys[name] = (await call('POST', '/keys', { name, ...more })).key;
-  for (let i = 0; i < 60; ++i) await call('POST', '/keys', { name: `filler-${i}`, tenant: 'filler' });
-  const send = (name) => fetch(`${weir.url}/v1/chat/completions`, {
-    method: 'POST', headers: { authorization: `Bearer ${keys[name]}`, 'content-type': 'application/json', 'x-weir-user': kMarkup, 'x-weir-agent': 'planner' },
-    body: JSON.stringify({ model: 'sim-1', max_tokens: 40, messages: [{ role: 'user', content: `Hello from ${name}` }] }),
-  });
-  const traffic = async (name = 'acme-support-bot', many = 26) => { for (let i = 0; i < many; ++i) await (await send(name)).text(); };
-  await eventually(async () => (await send('quiet.pro')).status === 200, 'keys are known');
-  await traffic('quiet.pro', 12);
-  await traffic('acme-support-bot');
-  await traffic('markup-key');
-  await eventually(async () => (await call('GET', '/audit?key=acme-support-bot')).rows.length > 0, 'refusals are in the records');
+  await Promise.all(Array.from({ length: 60 }, (_, i) => call('POST', '/keys', { name: `filler-${i}`, tenant: 'filler' })));
+  let sent = 0;   // no two prompts are alike: breakers are another subject
+  const send = async (name) => {
+    const answer = await fetch(`${weir.url}/v1/chat/completions`, {
+      method: 'POST', headers: { authorization: `Bearer ${keys[name]}`, 'content-type': 'application/json', 'x-weir-user': kMarkup, 'x-weir-agent': 'planner' },
+      body: JSON.stringify({ model: 'sim-1', max_tokens: 20, messages: [{ role: 'user', content: `Hello ${++sent} from ${name}` }] }),
+    });
+    await answer.text();
+    return answer.status;
+  };
+  const traffic = (name = 'acme-support-bot', many = 26) => Promise.all(Array.from({ length: many }, () => send(name)));
+  await eventually(async () => (await send(kLongName)) === 200, 'keys are known', undefined, 50);
+  await Promise.all([traffic('quiet.pro', 12), traffic('acme-support-bot'), traffic('markup-key')]);
+  const { token: viewer } = JSON.parse((await weir.command('tokens', 'create', '--name', 'viewer', '--role', 'viewer', '--json')).stdout);
+  await eventually(async () => (await call('GET', '/audit?event=decisions&key=markup-key')).rows.length > 0, 'refusals are in the records', undefined, 50);
   return {
-    real: true, url: weir.admin, token: weir.adminToken, weir, key: 'acme-support-bot', limit: 'requests', traffic, stop: () => weir.stop(),
-    code: async () => undefined,   // the link's code was for once: the token is pasted
+    real: true, url: weir.admin, token: weir.adminToken, viewer, weir, key: 'acme-support-bot', limit: 'requests', keys, call, traffic, stop: () => weir.stop(),
+    code: async () => undefined,   // with a file the link is for terminals only: the token is pasted
     change: (name, change) => call('PATCH', `/keys/${name}`, change),
   };
 }
 
-// `weir serve` as somebody starts it for the first time: no file, a new folder, the built-in policy. Its ports are fixed; if
-// others have them, the fake server stands in.
+const isFree = (port) => new Promise((resolve) => {
+  const server = net.createServer();
+  server.once('error', () => resolve(false));
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+});
+
+// `weir serve` as somebody starts it for the first time: no file, a new folder, the built-in policy. Its ports are fixed:
+// waits until nobody has them.
 async function startFirstRun() {
-  if (process.env.WEIR_WEB_FAKE || !existsSync(kBinary)) return undefined;
+  for (const port of [8080, 8081]) await eventually(() => isFree(port), `port ${port} of this machine is free`, undefined, 200);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'weir-first-'));
-  const child = spawn(kBinary, ['serve', '--data', path.join(folder, 'data')], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
-  const ended = new Promise((resolve) => { child.on('close', resolve); });
+  const child = spawn(kBinary, ['serve'], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let over = false;
-  child.stdout.on('data', (text) => { output += text; });
-  void ended.then(() => { over = true; });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { output += text; });
+  const ended = new Promise((resolve) => { child.on('close', () => { over = true; resolve(); }); });
   const stop = async () => {
     child.kill('SIGTERM');
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
   const found = (pattern) => pattern.exec(output)?.[1];
-  await eventually(() => over || (found(/admin on (\S+)/) && found(/admin token (\S+)/)), 'the server says where it is').catch(() => undefined);
-  const url = found(/admin on (\S+)/);
-  const token = found(/admin token (\S+)/);
-  const welcome = !over && url && token ? await ask(`${url}/admin/v1/welcome`, { headers: { authorization: `Bearer ${token}` } }).catch(() => undefined) : undefined;
-  if (welcome?.status !== 200) {
+  try {
+    await eventually(() => {
+      if (over) throw new Error('it ended');
+      return found(/dashboard \S+#code=(\S+)/);
+    }, 'the server prints its link');
+  } catch (error) {
     await stop();
-    return undefined;
+    throw new Error(`weir serve: ${error.message}\n${output}`);
   }
-  let code = found(/#\S*code=([^&\s]+)/);
+  let code = found(/dashboard \S+#code=(\S+)/);
   return {
-    real: true, url, token, stop,
+    real: true, url: found(/admin on (\S+)/), token: found(/admin token (\S+)/), stop,
     async code() {   // good for once; afterwards the token is pasted
       const once = code;
       code = undefined;

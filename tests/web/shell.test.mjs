@@ -32,27 +32,12 @@ test('the sign-in screen says what is wrong with a token, and opens with the rig
   }
 });
 
-test('the link\'s code opens the dashboard once and leaves the address bar', async (t) => {
-  const code = await dashboard.code();
-  if (!code) return t.skip('this server printed no link');
-  const view = await browser.view(dashboard, { signedIn: false });
-  await view.page.goto(`${dashboard.url}/#code=${code}`);
-  await view.page.locator('.shell').waitFor();
-  assert.ok(!view.page.url().includes(code), view.page.url());
-  await view.page.goBack().catch(() => undefined);
-  assert.ok(!view.page.url().includes(code), 'nor is it in the history');
-  await view.close();
-  const second = await browser.view(dashboard, { signedIn: false });
-  await second.page.goto(`${dashboard.url}/#code=${code}`);
-  await second.page.getByText('The link did not work').waitFor();
-  assert.ok(!second.page.url().includes(code));
-  await second.close();
-});
-
-test('a session that ends leads back to the sign-in screen with a reason', async (t) => {
-  if (dashboard.real) return t.skip('sessions of a real server do not end at will');
+test('a session that ends leads back to the sign-in screen with a reason', async () => {
   const view = await browser.view(dashboard, {});
-  dashboard.state.tokens.delete(await view.page.evaluate(() => sessionStorage.getItem('weir.token')));
+  const session = await view.page.evaluate(() => sessionStorage.getItem('weir.token'));
+  assert.notEqual(session, dashboard.token, 'the token that was pasted is not kept');
+  const ended = await fetch(`${dashboard.url}/admin/v1/session`, { method: 'DELETE', headers: { authorization: `Bearer ${session}` } });
+  assert.equal(ended.status, 204);
   await view.page.evaluate(() => { location.hash = '#/consumers'; });
   await view.page.getByText('Your session has ended').waitFor();
   await view.close();
@@ -108,16 +93,18 @@ test('colours follow the system until they are chosen, and the choice is kept', 
 test('the first view comes quickly and is under 300 kB', async () => {
   const view = await browser.view(dashboard, {});
   let bytes = 0;
+  let received = 0;   // the stream of events goes on after the first view
   const session = await view.context.newCDPSession(view.page);
   await session.send('Network.enable');
   await session.send('Network.setCacheDisabled', { cacheDisabled: true });
-  session.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
+  session.on('Network.loadingFinished', (event) => { received += event.encodedDataLength; });
   let best = Infinity;
   for (let i = 0; i < 3 && best > 1000; ++i) {   // the promise is a second; beside other tests on the same cores it may be missed
-    bytes = 0;
+    received = 0;
     await view.page.reload();
     await view.page.locator('.chart canvas').first().waitFor();
     best = Math.min(best, await view.page.evaluate(() => performance.now()));
+    bytes = received;
   }
   console.log(`first view: ${Math.round(best)} ms, ${Math.round(bytes / 1000)} kB`);
   assert.ok(best < 3000, `${best} ms`);

@@ -220,7 +220,7 @@ export const calls = [
   ['GET', '/audit', ({ state, query }) => {
     const since = instant(query.get('since'), Date.now() - kDay);
     const until = instant(query.get('until'), Date.now());
-    const list = state.audit.filter((row) => ['event', 'layer', 'limit', 'key', 'user', 'tool', 'run'].every((name) => !query.get(name) || row[name] === query.get(name)) && Date.parse(row.time) >= since && Date.parse(row.time) <= until);
+    const list = state.audit.filter((row) => ['event', 'layer', 'limit', 'key', 'user', 'tool', 'run'].every((name) => !query.get(name) || row[name] === query.get(name) || (query.get(name) === 'decisions' && row.event !== 'admin')) && Date.parse(row.time) >= since && Date.parse(row.time) <= until);
     const { part, next } = paged(list, query);
     return { rows: part, next };
   }],

@@ -12,7 +12,7 @@ export interface Welcome {
   curl: string;
   model: string;
   simulated: boolean;
-  limit: { name: string; allowed: number; window: string | null };
+  limit: { name: string; allowed: number; window: string | null } | null;
 }
 export interface TryAnswer {
   status: number;

@@ -15,6 +15,7 @@ import { Empty, Notice, Pending } from '../ui/states';
 import { Choice } from '../ui/tabs';
 import { toast } from '../ui/toast';
 import { EditKey } from './consumer_edit';
+import { defaultTier } from './consumer_form';
 import '../styles/flow.css';
 
 export function Consumer({ name }: { name: string }) {
@@ -22,6 +23,8 @@ export function Consumer({ name }: { name: string }) {
   const [editing, setEditing] = useState(false);
   const [revoking, setRevoking] = useState(false);
   useReloadOn(['keys'], load.reload);
+  useInterval(load.reload, 10_000);   // as often as refusals are added up
+  const tiers = useLoad((signal) => api.tiers(signal), []);
   const back = { href: link('consumers'), label: 'Consumers' };
   const key = load.data?.value;
   if (!key) return <><PageHead title={name} back={back} /><Pending of={load} lines={6} /></>;
@@ -31,17 +34,18 @@ export function Consumer({ name }: { name: string }) {
     load.reload();
   };
   const { requests, tokens, usd_micros: spent, refused } = key.last_24h;
+  const tier = key.tier || defaultTier(tiers.data?.tiers);
   return (
     <>
       <PageHead back={back}
-        title={<>{key.name} <Badge tone="accent">{key.tier || 'default tier'}</Badge><Badge>{key.kind}</Badge>{key.status === 'revoked' && <Badge tone="danger">revoked</Badge>}</>}
+        title={<>{key.name} <Badge tone="accent" title={key.tier ? undefined : 'the default tier'}>{tier}</Badge><Badge>{key.kind}</Badge>{key.status === 'revoked' && <Badge tone="danger">revoked</Badge>}</>}
         actions={isAdmin() && key.status === 'active' && <>
           <Button icon="edit" onClick={() => setEditing(true)}>Edit</Button>
           <Button kind="danger" icon="stop" onClick={() => setRevoking(true)}>Revoke</Button>
         </>} />
       {key.status === 'revoked' && <Notice tone="danger">This key is revoked: every request that it sends is answered with 401.</Notice>}
       <Stats>
-        <Stat label="Requests, 24 h" value={count(requests)} />
+        <Stat label="Requests, 24 h" value={count(requests)} title="admitted and settled" />
         <Stat label="Tokens, 24 h" value={short(tokens)} title={count(tokens)} />
         <Stat label="Spend, 24 h" value={usd(spent)} />
         <Stat label="Refused, 24 h" value={count(refused)} tone={refused > 0 && refused > requests * 0.1 ? 'danger' : undefined}
@@ -50,7 +54,7 @@ export function Consumer({ name }: { name: string }) {
       </Stats>
       <div class="split">
         <Limits name={name} />
-        <About of={key} />
+        <About of={key} tier={tier} />
       </div>
       <History name={name} />
       <LastRefusals name={name} />
@@ -63,6 +67,9 @@ export function Consumer({ name }: { name: string }) {
     </>
   );
 }
+
+// The name stands above the bar already.
+const wordsOf = ({ name, words }: LimitState): string => (words.startsWith(`${name}: `) ? words.slice(name.length + 2) : words);
 
 const byUse = (a: LimitState, b: LimitState): number => b.ratio - a.ratio;
 
@@ -80,7 +87,7 @@ function Limits({ name }: { name: string }) {
               <div key={`${limit.name}${limit.window ?? ''}`}>
                 <Bar label={limit.name} window={limit.window} used={limit.used} reserved={limit.reserved} allowed={limit.allowed} meter={limit.meter}
                   resetAt={limit.reset_at} now={now} shadow={limit.shadow} />
-                {limit.words && <p class="muted small">{limit.words}</p>}
+                {limit.words && <p class="muted small">{wordsOf(limit)}</p>}
               </div>
             ))}
           </div>
@@ -89,14 +96,14 @@ function Limits({ name }: { name: string }) {
   );
 }
 
-function About({ of: key }: { of: Key }) {
+function About({ of: key, tier }: { of: Key; tier: string }) {
   const json = JSON.stringify(key.metadata, null, 2);
   return (
     <Panel title="About">
       <div class="stack-small">
         <Facts of={[
           ['Tenant', key.tenant ? <a href={link('consumers', { tenant: key.tenant })}>{key.tenant}</a> : '–'], ['User', key.user || '–'],
-          ['Tier', key.tier || 'default'], ['Kind', key.kind],
+          ['Tier', key.tier || `${tier} (by default)`], ['Kind', key.kind],
           ['Created', <span title={key.created_at}>{when(key.created_at)}</span>], ['Runs', <a href={link('agents', { key: key.name })}>Show runs</a>],
         ]} />
         <div>
@@ -116,6 +123,7 @@ function History({ name }: { name: string }) {
   const [meter, setMeter] = useState<keyof typeof meters>('requests');
   const { since, step } = spans[span];
   const load = useLoad((signal) => api.usageSeries({ key: name, since, step }, signal), [name, span]);
+  useInterval(load.reload, 10_000);
   const chart = useMemo(() => {
     const all = load.data?.series[0];
     const times = (load.data?.times ?? []).map((time) => new Date(time).getTime() / 1000);
@@ -138,7 +146,7 @@ function History({ name }: { name: string }) {
 }
 
 function LastRefusals({ name }: { name: string }) {
-  const load = useLoad((signal) => api.audit({ key: name, since: '7d', page_size: 6 }, signal), [name]);
+  const load = useLoad((signal) => api.audit({ key: name, since: '7d', event: 'decisions', page_size: 6 }, signal), [name]);
   useLive('decision', (event) => { if (event.key === name) load.reload(); });
   return (
     <Panel title="Last refusals and warnings" note="7 days" actions={<a href={link('refusals', { key: name, since: '7d' })}>All of them</a>} flush>

@@ -32,6 +32,11 @@ export function changeOf(before: Fields, now: Fields): KeyChange {
   return change;
 }
 
+// The tier of keys that name none.
+export function defaultTier(tiers: Tier[] | undefined): string {
+  return tiers?.find((tier) => tier.default)?.name ?? 'default';
+}
+
 export function KeyFields({ value, onChange, tiers }: { value: Fields; onChange: (value: Fields) => void; tiers: Tier[] }) {
   const set = (name: keyof Fields) => (text: string) => onChange({ ...value, [name]: text });
   const names = tiers.map((tier) => tier.name);
@@ -39,7 +44,7 @@ export function KeyFields({ value, onChange, tiers }: { value: Fields; onChange:
   return (
     <>
       <div class="form-grid">
-        <SelectField label="Tier" value={value.tier} onChange={set('tier')} options={[{ value: '', label: 'Default' }, ...names]} />
+        <SelectField label="Tier" value={value.tier} onChange={set('tier')} options={[{ value: '', label: `Default (${defaultTier(tiers)})` }, ...names]} />
         <SelectField label="Kind" value={value.kind} onChange={set('kind')} options={[{ value: 'agent', label: 'Agent: a program' }, { value: 'human', label: 'Human: a person' }, { value: 'service', label: 'Service: speaks for users' }]} />
         <TextField label="Tenant" value={value.tenant} onInput={set('tenant')} maxLength={200} />
         <TextField label="User" value={value.user} onInput={set('user')} maxLength={200} />

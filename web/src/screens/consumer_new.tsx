@@ -16,7 +16,8 @@ export function NewKey({ tiers, onClose, onMade }: { tiers: Tier[]; onClose: () 
   const [made, setMade] = useState<CreatedKey>();
   const [error, setError] = useState<ApiError>();
   const [busy, setBusy] = useState(false);
-  const wrong = !name.trim() || !!metadataProblem(fields.metadata);
+  const odd = name.trim() !== '' && !/^[\w.-]+$/.test(name.trim());
+  const wrong = !name.trim() || odd || !!metadataProblem(fields.metadata);
   const create = async (event?: Event): Promise<void> => {
     event?.preventDefault();
     if (wrong) return;
@@ -50,7 +51,7 @@ export function NewKey({ tiers, onClose, onMade }: { tiers: Tier[]; onClose: () 
       <Button kind="primary" busy={busy} disabled={wrong} onClick={() => void create()}>Create key</Button>
     </>}>
       <form class="form" onSubmit={(event) => void create(event)}>
-        <TextField label="Name" value={name} onInput={setName} required autofocus placeholder="support-bot" hint="What people call it; keys are listed and refused by this name." maxLength={128} />
+        <TextField label="Name" value={name} onInput={setName} required autofocus placeholder="support-bot" hint="What people call it: letters, digits, dots, dashes, underscores." error={odd ? 'Only letters, digits, dots, dashes and underscores.' : undefined} maxLength={64} />
         <KeyFields value={fields} onChange={setFields} tiers={tiers} />
         <button type="submit" class="hidden" tabIndex={-1}>Create</button>
       </form>

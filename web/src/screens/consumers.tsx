@@ -14,6 +14,7 @@ import { Badge, PageHead, Panel } from '../ui/layout';
 import { Empty, ErrorBox, Pending } from '../ui/states';
 import { Pager, Table, usePages } from '../ui/table';
 import { Consumer } from './consumer';
+import { defaultTier } from './consumer_form';
 import { NewKey } from './consumer_new';
 
 const kPage = 50;
@@ -31,6 +32,7 @@ function List({ query }: { query: URLSearchParams }) {
     search: query.get('search') ?? '', tenant: query.get('tenant') ?? '', tier: query.get('tier') ?? '', kind: query.get('kind') ?? '',
     status: query.get('status') ?? 'active', sort: query.get('sort') ?? 'requests',
   };
+  const narrowed = filters.search || filters.tier || filters.kind || filters.tenant || filters.status !== 'active';
   const pages = usePages();
   const changed = JSON.stringify(filters);
   useEffect(() => pages.restart(), [changed]);
@@ -38,6 +40,7 @@ function List({ query }: { query: URLSearchParams }) {
   const tiers = useLoad((signal) => api.tiers(signal), []);
   useReloadOn(['keys', 'policy'], keys.reload);
   const any = [{ value: '', label: 'Any' }];
+  const columns = columnsOf(defaultTier(tiers.data?.tiers));
   return (
     <>
       <PageHead title="Consumers" lead="Every key that may send requests: whose it is, what it used in the last 24 hours."
@@ -57,8 +60,8 @@ function List({ query }: { query: URLSearchParams }) {
         {keys.error && keys.data && <ErrorBox error={keys.error} retry={keys.reload} />}
         {!keys.data ? <Pending of={keys} lines={8} /> : keys.data.keys.length === 0
           ? (
-            <Empty icon="consumers" title={filters.search || filters.tier || filters.kind || filters.tenant ? 'No consumer matches' : 'There are no consumers yet'}>
-              {filters.search ? `Nothing has “${filters.search}” in its name, tenant or user.` : isAdmin() ? 'Make a key for each program or person that sends requests.' : 'An admin can make keys.'}
+            <Empty icon="consumers" title={narrowed ? 'No consumer matches' : 'There are no consumers yet'}>
+              {filters.search ? `Nothing has “${filters.search}” in its name, tenant or user.` : narrowed ? 'No key fits these filters.' : isAdmin() ? 'Make a key for each program or person that sends requests.' : 'An admin can make keys.'}
             </Empty>
           )
           : (
@@ -74,10 +77,10 @@ function List({ query }: { query: URLSearchParams }) {
   );
 }
 
-const columns = [
+const columnsOf = (tierOfMost: string) => [
   { head: 'Key', sort: 'name', grow: true, cell: (key: Key) => <>{key.name}{key.status === 'revoked' && <> <Badge tone="danger">revoked</Badge></>}{key.trust < 1 && <> <Badge tone="warn" title="Some of its limits are scaled by trust">trust {key.trust.toFixed(2)}</Badge></>}</> },
-  { head: 'Tenant', cell: (key: Key) => <a class="plain" href={link('consumers', { tenant: key.tenant })}>{key.tenant}</a>, narrow: false },
-  { head: 'Tier', cell: (key: Key) => <Badge>{key.tier || 'default'}</Badge> },
+  { head: 'Tenant', cell: (key: Key) => key.tenant ? <a class="plain" href={link('consumers', { tenant: key.tenant })}>{key.tenant}</a> : <span class="muted">–</span>, narrow: false },
+  { head: 'Tier', cell: (key: Key) => <Badge title={key.tier ? undefined : 'the default tier'}>{key.tier || tierOfMost}</Badge> },
   { head: 'Kind', cell: (key: Key) => <span class="muted">{key.kind}</span>, narrow: false },
   { head: 'Requests', sort: 'requests', number: true, cell: (key: Key) => count(key.last_24h.requests) },
   { head: 'Tokens', sort: 'tokens', number: true, narrow: false, cell: (key: Key) => short(key.last_24h.tokens) },

@@ -2,7 +2,7 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { api } from '../api/calls';
 import { useInterval, useLive, useLoad } from '../api/hooks';
-import type { DecisionEvent, Live } from '../api/types';
+import type { Live } from '../api/types';
 import { link, setQuery } from '../app/router';
 import type { ScreenProps } from '../app/screens';
 import { Button } from '../ui/button';
@@ -12,12 +12,13 @@ import { Badge, PageHead, Panel, Stat, Stats, toneOfEvent } from '../ui/layout';
 import { Empty, Notice, Pending } from '../ui/states';
 import { Table } from '../ui/table';
 import { Choice } from '../ui/tabs';
-import { addSecond, emptyView, perSecond, shape, type By, type FlowView } from './flow_data';
+import { addEvent, addSecond, before, emptyView, perSecond, shape, type By, type FlowView, type ShownEvent } from './flow_data';
 import '../styles/flow.css';
 
 const kMaxEvents = 60;
+const kBefore = 20;
 
-interface Shown { view: FlowView; events: DecisionEvent[]; sampled: { shown: number; of: number } | null }
+interface Shown { view: FlowView; events: ShownEvent[]; sampled: { shown: number; of: number } | null }
 
 // Ticks and events are collected as they come and shown four times a second at most, whatever their number.
 function useFlow(paused: boolean, seconds: number) {
@@ -32,6 +33,13 @@ function useFlow(paused: boolean, seconds: number) {
     dirty.current = true;
     return live;
   }, [seconds]);
+  // What was refused before the page was opened comes from the records, so that a list that is empty means something.
+  const old = useLoad(async (signal) => {
+    const { rows } = await api.audit({ since: '15m', event: 'decisions', page_size: kBefore }, signal);
+    now.current = { ...now.current, events: before(now.current.events, rows).slice(0, kMaxEvents) };
+    dirty.current = true;
+    return rows;
+  }, []);
   const lastTick = useRef(0);
   useLive('tick', (tick) => {
     // After a pause of the stream the seconds in between are asked for.
@@ -42,7 +50,7 @@ function useFlow(paused: boolean, seconds: number) {
     dirty.current = true;
   });
   useLive('decision', (event) => {
-    now.current = { ...now.current, events: [event, ...now.current.events].slice(0, kMaxEvents) };
+    now.current = { ...now.current, events: addEvent(now.current.events, event, kMaxEvents) };
     held.current += 1;
     dirty.current = true;
   });
@@ -60,14 +68,14 @@ function useFlow(paused: boolean, seconds: number) {
     setWaiting(0);
     setShown(now.current);
   }, 250);
-  return { load, shown, waiting };
+  return { load, old, shown, waiting };
 }
 
 export default function Flow({ route }: ScreenProps) {
   const [paused, setPaused] = useState(false);
   const by = (route.query.get('by') ?? 'tier') as By;
   const minutes = Number(route.query.get('minutes') ?? 5);
-  const { load, shown, waiting } = useFlow(paused, minutes * 60);
+  const { load, old, shown, waiting } = useFlow(paused, minutes * 60);
   const { view } = shown;
   const charts = useMemo(() => series(view, by, minutes * 60), [view, by, minutes]);
   const rate = useMemo(() => perSecond(view, 10), [view]);
@@ -83,28 +91,30 @@ export default function Flow({ route }: ScreenProps) {
       </>} />
   );
   if (!load.data) return <>{head}<Pending of={load} lines={8} /></>;
-  const share = rate.requests + rate.refused > 0 ? rate.refused / (rate.requests + rate.refused) : 0;
+  // Refused calls of tools and streams that are cut are refusals too, and no further requests.
+  const share = rate.requests > 0 ? Math.min(1, rate.refused / rate.requests) : null;
+  const mean = `${minutes}-minute mean`;
   return (
     <>
       {head}
       {paused && <Notice tone="warn">Paused: this is how it was at {clock(view.times[view.times.length - 1]! * 1000)}.{waiting > 0 && ` ${count(waiting)} more ${waiting === 1 ? 'event' : 'events'} since.`}</Notice>}
       <Stats>
-        <Stat label="Requests" value={short(rate.requests)} unit="/s" note={`${short(usual.requests)} mean`} />
-        <Stat label="Tokens" value={short(rate.tokens)} unit="/s" note={`${short(usual.tokens)} mean`} />
-        <Stat label="Spend" value={usd(rate.usd_micros * 3600)} unit="/h" note={`${usd(usual.usd_micros * 3600)} mean`} title="at the rate of the last ten seconds" />
-        <Stat label="Refused" value={short(rate.refused)} unit="/s" tone={share > 0.1 ? 'danger' : undefined} note={`${percent(share, 1)} of what came`} />
+        <Stat label="Requests" value={short(rate.requests)} unit="/s" note={`mean ${short(usual.requests)}`} title={`decided in the last ten seconds; ${mean}`} />
+        <Stat label="Tokens" value={short(rate.tokens)} unit="/s" note={`mean ${short(usual.tokens)}`} title={`settled in the last ten seconds; ${mean}`} />
+        <Stat label="Spend" value={usd(rate.usd_micros * 3600)} unit="/h" note={`mean ${usd(usual.usd_micros * 3600)}`} title={`at the rate of the last ten seconds; ${mean}`} />
+        <Stat label="Refused" value={short(rate.refused)} unit="/s" tone={(share ?? 0) > 0.1 ? 'danger' : undefined} note={share === null ? 'nothing came' : `${percent(share, share < 0.1 ? 1 : 0)} of requests`} />
         <Stat label="In flight" value={count(view.inFlight)} />
       </Stats>
       <div class="grid-2">
-        <Panel title="Requests" note="per second, admitted"><Chart label="Requests per second" times={charts.times} series={charts.requests} format={short} stacked /></Panel>
+        <Panel title="Requests" note="per second, refused ones too"><Chart label="Requests per second" times={charts.times} series={charts.requests} format={short} stacked /></Panel>
         <Panel title="Refusals" note="per second, by layer"><Chart label="Refusals per second" times={charts.times} series={charts.refused} format={short} stacked /></Panel>
         <Panel title="Tokens" note="per second, settled"><Chart label="Tokens per second" times={charts.times} series={charts.tokens} format={short} stacked /></Panel>
-        <Panel title="Spend" note="per second, settled"><Chart label="Dollars per second" times={charts.times} series={charts.usd} format={usd} stacked /></Panel>
+        <Panel title="Spend" note="per second, settled"><Chart label="Dollars per second" times={charts.times} series={charts.usd} format={usd} empty={10_000} stacked /></Panel>
       </div>
       <div class="split">
         <Panel title="Refusals as they happen" note={shown.sampled && !paused ? <Badge tone="warn">Sampled: {count(shown.sampled.shown)} of {count(shown.sampled.of)} in the last second</Badge> : undefined}
           actions={<a href={link('refusals')}>All refusals</a>} flush>
-          <Events events={shown.events} />
+          {old.data || old.error || shown.events.length > 0 ? <Events events={shown.events} /> : <Pending of={old} />}
         </Panel>
         <Panel title="Busiest consumers" note="last minute" flush><Busiest live={load.data} reload={load.reload} paused={paused} /></Panel>
       </div>
@@ -117,7 +127,7 @@ function series(view: FlowView, by: By, seconds: number) {
   const groups = by === 'tier' ? view.tiers : view.models;
   const names = Object.keys(groups).sort();
   const of = (kind: 'requests' | 'tokens' | 'usd_micros'): ChartSeries[] =>
-    names.map((name, i) => ({ name, color: i, values: groups[name]![kind].slice(from) }));
+    names.length === 0 ? [{ name: 'all', color: 0, values: view.all[kind].slice(from) }] : names.map((name, i) => ({ name, color: i, values: groups[name]![kind].slice(from) }));
   const layers = Object.keys(view.layers).sort();
   return {
     times: view.times.slice(from),
@@ -128,18 +138,18 @@ function series(view: FlowView, by: By, seconds: number) {
   };
 }
 
-function Events({ events }: { events: DecisionEvent[] }) {
-  if (events.length === 0) return <Empty icon="check" title="Nothing was refused since you opened this page">New refusals appear here by themselves.</Empty>;
+function Events({ events }: { events: ShownEvent[] }) {
+  if (events.length === 0) return <Empty icon="check" title="Nothing was refused in the last 15 minutes">New refusals appear here by themselves.</Empty>;
   return (
     <ol class="events" tabIndex={0} aria-label="Refusals as they happen">
       {events.map((event) => (
         <li key={`${event.request_id}${event.time}${event.what}`}>
           <time class="muted" dateTime={event.time}>{clock(event.time)}</time>
           <div class="event-text">
-            <p>{event.sentence ?? `${event.key}: ${event.what} by ${event.limit}`}</p>
+            <p>{event.sentence ?? `${event.key || 'A caller without a key'}: ${event.what} by ${event.limit}`}</p>
             <p class="event-meta">
               <Badge tone={toneOfEvent(event.what)}>{event.what}</Badge>
-              <a href={link('consumers', event.key)}>{event.key}</a>
+              {event.key && <a href={link('consumers', event.key)}>{event.key}</a>}
               {event.limit && <a href={link('refusals', { limit: event.limit })}>{event.limit}</a>}
               {event.model && <span>{event.model}</span>}
             </p>

@@ -1,5 +1,5 @@
 // The last minutes in columns, and what a tick adds to them. Values in, values out.
-import type { Columns, Live, Numbers, Tick } from '../api/types';
+import type { AuditRow, Columns, DecisionEvent, Live, Numbers, Tick } from '../api/types';
 
 export type By = 'tier' | 'model';
 export interface FlowView {
@@ -10,6 +10,9 @@ export interface FlowView {
   layers: Record<string, number[]>;
   inFlight: number;
 }
+
+// A refusal or the like, of the stream or of the records.
+export interface ShownEvent { time: string; what: string; request_id: string; key: string; limit: string; model: string; sentence: string | null }
 
 const kinds = ['requests', 'refused', 'tokens', 'usd_micros'] as const;
 
@@ -56,6 +59,18 @@ export function addSecond(view: FlowView, tick: Tick, max: number): FlowView {
     times: push(view.times, time, from), all: pushColumns(view.all, tick, from), layers, inFlight: tick.in_flight,
     tiers: pushGroups(view.tiers, tick.by_tier ?? {}, length, from), models: pushGroups(view.models, tick.by_model ?? {}, length, from),
   };
+}
+
+export function addEvent(events: ShownEvent[], event: DecisionEvent, max: number): ShownEvent[] {
+  return [event, ...events].slice(0, max);
+}
+
+// Rows of the records, newest first, below what the stream has shown already.
+export function before(events: ShownEvent[], rows: AuditRow[]): ShownEvent[] {
+  const name = (event: ShownEvent): string => `${event.request_id} ${event.what}`;
+  const known = new Set(events.map(name));
+  const older = rows.map((row): ShownEvent => ({ ...row, what: row.event, model: '' }));
+  return [...events, ...older.filter((event) => !known.has(name(event)))];
 }
 
 // Mean of the last seconds.

@@ -16,14 +16,14 @@ import '../styles/refusals.css';
 
 const kPage = 50;
 const layers = ['breaker', 'rate', 'budget', 'tool', 'plan'];
-const events = ['refused', 'broken', 'warned', 'degraded', 'stripped', 'trust', 'admin'];
+const events = [{ value: 'decisions', label: 'Refusals and warnings' }, 'refused', 'broken', 'warned', 'degraded', 'stripped', 'trust', { value: 'admin', label: 'changes by people' }];
 const times = [{ value: '1h', label: 'Last hour' }, { value: '24h', label: 'Last 24 hours' }, { value: '7d', label: 'Last 7 days' }, { value: '30d', label: 'Last 30 days' }];
 
 export default function Refusals({ route }: ScreenProps) {
   const { query } = route;
   const [key, setKey] = useQueryText(query, 'key');
   const filters = {
-    since: query.get('since') ?? '24h', event: query.get('event') ?? '', layer: query.get('layer') ?? '', limit: query.get('limit') ?? '',
+    since: query.get('since') ?? '24h', event: query.get('event') ?? 'decisions', layer: query.get('layer') ?? '', limit: query.get('limit') ?? '',
     key: query.get('key') ?? '', run: query.get('run') ?? '', tool: query.get('tool') ?? '', user: query.get('user') ?? '',
   };
   const changed = JSON.stringify(filters);
@@ -34,10 +34,10 @@ export default function Refusals({ route }: ScreenProps) {
     setFresh(0);
   }, [changed]);
   const rows = useLoad((signal) => api.audit({ ...filters, page_size: kPage, cursor: pages.cursor }, signal), [changed, pages.cursor]);
-  const limits = useLoad((signal) => api.auditSums({ by: 'limit', since: filters.since }, signal), [filters.since]);
+  const limits = useLoad((signal) => api.auditSums({ by: 'limit', event: 'decisions', since: filters.since }, signal), [filters.since]);
   useLive('decision', (event) => {
     const fits = (['layer', 'limit', 'key', 'run'] as const).every((name) => !filters[name] || event[name] === filters[name]);
-    if (fits && (!filters.event || event.what === filters.event)) setFresh((n) => n + 1);
+    if (fits && (filters.event === 'decisions' || event.what === filters.event)) setFresh((n) => n + 1);
   });
   const again = (): void => {
     setFresh(0);
@@ -48,6 +48,7 @@ export default function Refusals({ route }: ScreenProps) {
   const any = { value: '', label: 'Any' };
   const names = limits.data?.sums.map((sum) => sum.group).filter(Boolean) ?? [];
   if (filters.limit && !names.includes(filters.limit)) names.unshift(filters.limit);
+  const narrowed = filters.key || filters.limit || filters.layer || filters.event !== 'decisions' || filters.run || filters.tool || filters.user;
   const chips = (['run', 'tool', 'user'] as const).filter((name) => filters[name]);
   return (
     <>
@@ -56,7 +57,7 @@ export default function Refusals({ route }: ScreenProps) {
       <div class="toolbar">
         <Search label="Consumer" placeholder="Consumer, by its whole name" value={key} onInput={setKey} />
         <Filter label="Time" neutral="24h" value={filters.since} onChange={(since) => setQuery({ since })} options={times} />
-        <Filter label="What" value={filters.event} onChange={(event) => setQuery({ event })} options={[any, ...events]} />
+        <Filter label="What" neutral="decisions" value={filters.event} onChange={(event) => setQuery({ event })} options={events} />
         <Filter label="Layer" value={filters.layer} onChange={(layer) => setQuery({ layer })} options={[any, ...layers]} />
         <Filter label="Limit" value={filters.limit} onChange={(limit) => setQuery({ limit })} options={[any, ...names]} />
         {chips.map((name) => (
@@ -67,7 +68,7 @@ export default function Refusals({ route }: ScreenProps) {
         <Panel flush>
           {rows.error && rows.data && <ErrorBox error={rows.error} retry={rows.reload} />}
           {!rows.data ? <Pending of={rows} lines={8} /> : rows.data.rows.length === 0
-            ? <Empty icon="check" title="Nothing was refused">{filters.key || filters.limit || filters.layer || filters.event ? 'Nothing matches these filters in this time.' : 'All requests of this time fitted into their limits.'}</Empty>
+            ? <Empty icon="check" title="Nothing was refused">{narrowed ? 'Nothing matches these filters in this time.' : 'All requests of this time fitted into their limits.'}</Empty>
             : (
               <>
                 <ol class={`refusals${rows.loading ? ' table-wrap dim' : ''}`}>{rows.data.rows.map((row, i) => <Row key={`${row.request_id}${row.time}${i}`} of={row} />)}</ol>
@@ -121,7 +122,7 @@ function Row({ of: row }: { of: AuditRow }) {
           <summary>Numbers</summary>
           <Facts of={[
             ['Allowed', shown(row.allowed)], ['Used', shown(row.used)], ['Held', shown(row.reserved)], ['Asked for', shown(row.requested)],
-            ['Wait', row.retry_after === null ? 'never fits' : duration(row.retry_after)], ['Counted per', Object.entries(row.per ?? {}).map(([name, value]) => `${name} ${value}`).join(', ') || '–'],
+            ['Wait', row.retry_after === null ? (row.event === 'refused' ? 'never fits' : '–') : duration(Math.ceil(row.retry_after))], ['Counted per', Object.entries(row.per ?? {}).map(([name, value]) => `${name} ${value}`).join(', ') || '–'],
             ...(row.evidence ? [['Evidence', row.evidence] as [string, string]] : []),
             ['User', row.user || '–'], ['Agent', row.agent || '–'], ['Request', <span class="mono">{row.request_id || '–'}</span>], ['Policy', <span class="mono">{row.config_version || '–'}</span>],
           ]} />

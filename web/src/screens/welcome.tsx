@@ -7,7 +7,7 @@ import type { TryAnswer, Welcome as Facts } from '../api/types';
 import { link } from '../app/router';
 import type { ScreenProps } from '../app/screens';
 import { Button, CopyButton } from '../ui/button';
-import { count, duration, usd } from '../ui/format';
+import { count, duration, usd, windowWords } from '../ui/format';
 import { Badge, PageHead, Panel } from '../ui/layout';
 import { Empty, ErrorBox, Notice, Pending } from '../ui/states';
 import '../styles/welcome.css';
@@ -27,7 +27,8 @@ function Steps({ of: facts }: { of: Facts }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
   const { limit } = facts;
-  const many = Math.min(kMaxAtOnce, Math.max(3, limit.allowed + 2));
+  const many = Math.min(kMaxAtOnce, Math.max(3, (limit?.allowed ?? kMaxAtOnce) + 2));
+  const words = limit && `${count(limit.allowed)} ${limit.name} ${windowWords(limit.window)}`.trim();
   const send = async (number: number): Promise<void> => {
     setBusy(true);
     setError(undefined);
@@ -56,7 +57,7 @@ function Steps({ of: facts }: { of: Facts }) {
         <span class="step-number" aria-hidden="true">1</span>
         <div class="step-body">
           <h2>This is your demo key</h2>
-          <p class="lead">Programs use it in the place of a provider's key, with <code>{facts.listen}</code> as base URL. Its limit: {count(limit.allowed)} {limit.name}{limit.window ? ` per ${limit.window}` : ''}.</p>
+          <p class="lead">Programs use it in the place of a provider's key, with <code>{facts.listen}</code> as base URL.{words && <> Its tightest limit: {words}{limit.name === 'runs' && ' (a request by itself is a run of one)'}.</>}</p>
           <div class="code"><code>{facts.demo_key}</code><CopyButton text={facts.demo_key} what="The key is copied" /></div>
           <div class="code"><pre>{facts.curl}</pre><CopyButton text={facts.curl} label="Copy curl" what="The command is copied" /></div>
         </div>
@@ -66,11 +67,11 @@ function Steps({ of: facts }: { of: Facts }) {
         <div class="step-body">
           <h2>Try it</h2>
           <p class="lead">{facts.simulated
-            ? <>Sends real chat requests with this key to <code>{facts.model}</code>, a model that Weir simulates: it costs nothing.</>
+            ? <>Sends real chat requests with this key to <code>{facts.model}</code>, a model that Weir simulates. No provider is called; the dollars are counted as if one were.</>
             : <>The key's model, <code>{facts.model}</code>, is not simulated, so that nothing is sent from here: requests would cost money. Use the command above.</>}</p>
           <div class="row">
             <Button kind="primary" icon="play" busy={busy} disabled={!facts.simulated} onClick={() => void send(3)}>Try it: send 3</Button>
-            <Button disabled={busy || !facts.simulated} onClick={() => void send(many)}>Send {many}, until the limit bites</Button>
+            <Button disabled={busy || !facts.simulated} onClick={() => void send(many)}>Send {many}{limit && limit.allowed < many ? ', until the limit bites' : ''}</Button>
           </div>
           {error && <ErrorBox error={error} />}
           {answers.length > 0 && <Answers of={answers} />}
@@ -81,7 +82,7 @@ function Steps({ of: facts }: { of: Facts }) {
         <div class="step-body">
           <h2>Why it was refused</h2>
           {!refused
-            ? <p class="lead">{answers.length === 0 ? 'Send a few requests first.' : `Nothing was refused yet. Send some more: the limit is ${count(limit.allowed)} ${limit.name}${limit.window ? ` per ${limit.window}` : ''}.`}</p>
+            ? <p class="lead">{answers.length === 0 ? 'Send a few requests first.' : `Nothing was refused yet. ${words ? `Send some more: the limit is ${words}.` : 'No limit counts requests here.'}`}</p>
             : <Explained of={refused} />}
         </div>
       </section>
@@ -114,7 +115,7 @@ function Explained({ of: answer }: { of: TryAnswer }) {
     <>
       <Notice tone="danger">{answer.sentence ?? 'The request was refused.'}</Notice>
       <p class="lead">It was refused before anything was sent to a provider, and costs nothing. The program was told with status {answer.status}
-        {answer.retry_after !== null && <>, when to come back (<code>Retry-After: {Math.max(1, Math.ceil(answer.retry_after))}</code>, in {duration(answer.retry_after)})</>}, and why, in a form that code can read:</p>
+        {answer.retry_after !== null && <>, when to come back (<code>Retry-After: {Math.max(1, Math.ceil(answer.retry_after))}</code>, in {duration(Math.ceil(answer.retry_after))})</>}, and why, in a form that code can read:</p>
       <details class="machine"><summary>What the program was sent</summary><div class="code"><pre>{JSON.stringify(answer.refusal, null, 2)}</pre></div></details>
       <div class="row next-steps">
         <a href={link('refusals')}>See it among all refusals</a>

@@ -1,5 +1,5 @@
 // How full a limit is: used (solid) and held (hatched) of what is allowed, and when it is empty again.
-import { amount, duration, percent } from './format';
+import { amount, duration, percent, windowWords } from './format';
 
 export function Bar({ label, used, reserved = 0, allowed, meter, resetAt, now, shadow, window }: {
   label: string; used: number; reserved?: number; allowed: number; meter: string; resetAt?: string | null; now?: number;
@@ -12,7 +12,7 @@ export function Bar({ label, used, reserved = 0, allowed, meter, resetAt, now, s
   return (
     <div class={`bar ${tone}`}>
       <div class="bar-head">
-        <span class="bar-name">{label}{window && <span class="bar-window"> per {window}</span>}{shadow && <span class="tag">shadow</span>}</span>
+        <span class="bar-name">{label}{window && <span class="bar-window"> {windowWords(window)}</span>}{shadow && <span class="tag">shadow</span>}</span>
         <span class="bar-numbers"><b>{amount(used, meter)}</b>{reserved > 0 && <span title="held by requests in flight"> + {amount(reserved, meter)}</span>} of {amount(allowed, meter)}</span>
       </div>
       <div class="bar-track" role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100}

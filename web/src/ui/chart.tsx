@@ -31,9 +31,10 @@ function stack(series: ChartSeries[]): (number | null)[][] {
   return series.map(({ values }) => values.map((value, i) => (sum[i] = (sum[i] ?? 0) + (value ?? 0))));
 }
 
-export function Chart({ label, times, series, format = short, stacked = false, height = 180, step = 'second', bars = false, max }: {
+export function Chart({ label, times, series, format = short, stacked = false, height = 180, step = 'second', bars = false, max, empty = 1 }: {
   label: string; times: number[]; series: ChartSeries[]; format?: (value: number) => string; stacked?: boolean; height?: number;
   step?: 'second' | 'hour' | 'day'; bars?: boolean; max?: number;
+  empty?: number; // the top of the axis while everything is zero
 }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -62,17 +63,17 @@ export function Chart({ label, times, series, format = short, stacked = false, h
       width: Math.max(element.clientWidth, 100),
       height,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],   // half of the last time's label is beside the plot
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
       // Bars stand on their time: the first and the last need half a step beside them.
       scales: { x: { time: true, ...(bars && times.length > 1 ? { range: (u: uPlot, low: number, high: number): [number, number] => {
         const half = ((u.data[0][1] ?? 0) - (u.data[0][0] ?? 0)) / 2;
         return [low - half, high + half];
-      } } : {}) }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top > 0 ? top * 1.08 : 1)] } },
+      } } : {}) }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top > 0 ? top * 1.08 : empty)] } },
       axes: [
         { ...axis, grid: { show: false }, size: 24, space: 56,
           values: (_, splits) => splits.map((s) => (step === 'day' ? day(s * 1000) : clock(s * 1000).slice(0, step === 'hour' || s % 60 === 0 ? 5 : 8))) },
-        { ...axis, size: 52, space: 34, values: (_, splits) => splits.map((v) => formatted.current(v)) },
+        { ...axis, size: (_, labels) => Math.max(44, 12 + 6.6 * Math.max(0, ...(labels ?? []).map((text) => text.length))), space: 34, values: (_, splits) => splits.map((v) => formatted.current(v)) },
       ],
       series: [
         {},

@@ -71,6 +71,16 @@ export function bytes(value: number): string {
   return `${size.toFixed(size < 10 ? 1 : 0)} ${units[i]}`;
 }
 
+// The window of a limit as the API labels it: "per minute", "per 15 minutes", "per day", "refilled at 10/s".
+export function windowWords(label: string | null | undefined): string {
+  if (!label) return '';
+  if (label.includes('/')) return `refilled at ${label}`;
+  const [, number, letter] = /^(\d+)([smhdw])$/.exec(label) ?? [];
+  if (!number || !letter) return `per ${label}`;
+  const unit = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' }[letter]!;
+  return number === '1' ? `per ${unit}` : `per ${number} ${unit}s`;
+}
+
 const two = (n: number): string => String(n).padStart(2, '0');
 const kMonths = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
