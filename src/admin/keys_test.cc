@@ -230,8 +230,9 @@ TEST_F(Welcome, TriesWithTheDemoKeyAndTellsTheRefusal) {
   host.answer_of_try->body =
       R"({"error":{"message":"Limit reached","weir":{"limit":"requests","layer":"rate","per":{"caller":"demo"},)"
       R"("allowed":20,"used":20,"reserved":0,"requested":1,"retry_after":2.5}}})";
-  EXPECT_TRUE(has(ask("POST", "/try", R"({"count":1})").body,
-                  R"("sentence":"demo had used 20 of 20 requests within 1 minute; this request asked for 1 more. Room again in 3 s.")"));
+  EXPECT_TRUE(has(
+      ask("POST", "/try", R"({"count":1})").body,
+      R"("sentence":"demo had used 20 of 20 requests within 1 minute; this request asked for 1 more. Room again in 3 s.")"));
   host.tried.clear();
   host.answer_of_try =
       TriedCall{.status = 200, .ms = 2, .tokens = "31", .usd = "1.000413", .retry_after_ms = "", .body = "{}"};
