@@ -49,6 +49,11 @@ TEST_F(Queries, UseByKeyIsOfWholeHoursAndCountsRefusalsButNotShadows) {
                                        {.key = "bob", .refused = 14}}));
 }
 
+TEST_F(Queries, RowsBookedTogetherAreOfTheirOwnHourAndKey) {
+  book({row(kHour, "2a", 1), row(12 * kHour, "a", 10)});
+  EXPECT_EQ(ask.use_by_key(0)->size(), 2u) << "hour 1 of 2a is not hour 12 of a";
+}
+
 TEST_F(Queries, RowsComeNewestFirstAndEveryNameFilters) {
   UsageRow odd = row(3 * kHour, "bob", 1);
   odd.tenant = "acme", odd.user = "u", odd.tier = "pro", odd.model = "m", odd.provider = "p", odd.agent = "a";
@@ -163,7 +168,7 @@ TEST_F(Queries, ASeriesHasAValueForEveryStepAndTheRestOfTheGroups) {
   book({row(kHour, "ann", 1000), row(3 * kHour, "bob", 20), row(3 * kHour + 1, "cid", 3)});
   ASSERT_TRUE(
       store.add_refusal_hours({{{.hour = 2, .limit = "l", .layer = "rate", .key = "bob", .count = 7},
-                                {.hour = 2 * kHour, .limit = "l", .layer = "rate", .key = "ann", .count = 2}}}));
+                                {.hour = 2, .limit = "l", .layer = "rate", .key = "ann", .count = 2}}}));
   const auto series = ask.usage_series({.since = kHour + 5, .until = 4 * kHour}, SumBy::kKey, kHour, 1);
   ASSERT_TRUE(series);
   EXPECT_EQ(series->times, (std::vector<TimeNs>{kHour, 2 * kHour, 3 * kHour}));
