@@ -31,6 +31,11 @@ ServerHealth Server::health() {
     out.providers.push_back(
         {.provider = model.provider, .model = model.model, .state = state, .until = model.asked_from});
   }
+  const Observer& observer = admin_->observer();
+  out.events_per_second = static_cast<double>(observer.requests_per_second());
+  out.events_dropped = static_cast<std::int64_t>(observer.dropped());
+  out.watchers = static_cast<std::int64_t>(admin_->observer().watchers().count());
+  add_overrides(out);
   add_problems(out);
   for (const ServerHealth::Provider& each : out.providers) {
     if (each.state == State::kClosed) continue;
@@ -43,6 +48,21 @@ ServerHealth Server::health() {
                                       "every 30 seconds."});
   }
   return out;
+}
+
+void Server::add_overrides(ServerHealth& health) const {
+  const auto state = policy_state();
+  health.overrides = static_cast<std::int64_t>(state->overrides.size());
+  for (const SkippedOverride& each : state->skipped) {
+    health.overrides_skipped.push_back({to_string(each.kind), each.name, each.why});
+  }
+  if (state->overrides_fault.empty()) return;
+  health.problems.push_back(
+      {.what = "overrides",
+       .since = 0,
+       .detail = state->overrides_fault + ". What was changed over the file holds as it was read last, or, if it never "
+                                          "could be read, not at all.",
+       .remedy = "See that the data folder is there, readable, and on a disk that works; no restart is needed."});
 }
 
 void Server::add_problems(ServerHealth& health) const {
