@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/overriding.h"
 #include "admin/server.h"
 #include "admin/session.h"
 #include "admin/test_host.h"
@@ -241,6 +242,10 @@ TEST_F(Welcome, TriesWithTheDemoKeyAndTellsTheRefusal) {
   EXPECT_EQ(ask("POST", "/try", R"({"count":51})").status, 400);
   host.answer_of_try = fail("refused");
   EXPECT_EQ(ask("POST", "/try").status, 502);
+  host.tried.clear();
+  host.ends = true;
+  EXPECT_EQ(ask("POST", "/try").status, 503) << "fifty tries must not hold up the end of the server";
+  EXPECT_TRUE(host.tried.empty());
 }
 
 TEST_F(Health, SaysWhatIsWrongSinceWhenAndWhatToDo) {
@@ -262,9 +267,10 @@ TEST_F(Health, AReloadIsAuditedAndOneThatFailsSaysWhere) {
   EXPECT_EQ(host.reloaded_because, std::vector<std::string>{"asked by ann"});
   const std::vector<Diagnostic> wrong = {
       {.error = true, .file = "f", .line = 3, .column = 5, .message = "unknown key"}};
-  const Reply reply = admin_invalid_policy("Not valid.", wrong);
+  const Reply reply = invalid_policy("Not valid.", wrong);
   EXPECT_EQ(reply.status, 422);
-  EXPECT_TRUE(reply.body.ends_with(R"("diagnostics":[{"line":3,"column":5,"error":true,"message":"unknown key"}]})"))
+  EXPECT_TRUE(
+      reply.body.ends_with(R"("diagnostics":[{"line":3,"column":5,"error":true,"message":"unknown key","file":"f"}]})"))
       << reply.body;
 }
 

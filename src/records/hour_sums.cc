@@ -20,7 +20,7 @@ std::string day_reopen_sql() {
 void HourSums::add(const UsageRow& row) {
   const std::int64_t hour = row.time / kHour;
   days_.insert(row.time / kDay);
-  name_ = std::to_string(hour);
+  name_ = std::to_string(hour) + '\0';
   for (const std::string* text : {&row.key, &row.tenant, &row.user, &row.tier, &row.kind, &row.model, &row.provider}) {
     name_.append(*text).append(1, '\0');
   }

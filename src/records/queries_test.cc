@@ -49,6 +49,11 @@ TEST_F(Queries, UseByKeyIsOfWholeHoursAndCountsRefusalsButNotShadows) {
                                        {.key = "bob", .refused = 14}}));
 }
 
+TEST_F(Queries, RowsBookedTogetherAreOfTheirOwnHourAndKey) {
+  book({row(kHour, "2a", 1), row(12 * kHour, "a", 10)});
+  EXPECT_EQ(ask.use_by_key(0)->size(), 2u) << "hour 1 of 2a is not hour 12 of a";
+}
+
 TEST_F(Queries, RowsComeNewestFirstAndEveryNameFilters) {
   UsageRow odd = row(3 * kHour, "bob", 1);
   odd.tenant = "acme", odd.user = "u", odd.tier = "pro", odd.model = "m", odd.provider = "p", odd.agent = "a";
