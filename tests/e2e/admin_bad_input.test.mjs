@@ -122,6 +122,9 @@ test('lists: absurd pages, ranges and cursors are 400 at once', async () => {
       refused(await call('GET', `${path}${path.includes('?') ? '&' : '?'}${range}`), [400], `${path} ${range}`);
     }
   }
+  for (const path of ['/policy/shadow?since=9999-12-31T23:59:59Z', '/policy/shadow?since=999999d', '/live?seconds=1000000000', '/usage/sums?by=key&top=1000000000', '/usage/series?top=1000000000']) {
+    refused(await call('GET', path), [400], path);
+  }
 });
 
 test('names with markup come back as the text they are', async () => {
