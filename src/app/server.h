@@ -98,7 +98,6 @@ class Server {
   void make_dashboard_link() WEIR_UNCHECKED_LOCKING;
   std::string why_not_ready() const;
   ServerHealth health();  // server_health.cc
-  void add_overrides(ServerHealth& health) const WEIR_EXCLUDES(policy_mutex_);
   void add_problems(ServerHealth& health) const;
   void add_overrides(ServerHealth& health) const;
   void refresh_gauges();
