@@ -3,7 +3,8 @@
 # Interleaved rounds, medians, ratios within one run. Environment: ROUNDS (5), SECONDS_PER_ROUND (4), IDLE (10000),
 # WEIR_BIN (build/bench/weir), WEIR_BENCH_MODEL (bench-small; gpt-4o has a public tokenizer), WEIR_BENCH_SHAPE (json;
 # stream, agent, agentstream: chat.lua). Prints a table, then JSON lines; the same lines go to build/bench-gateway.json.
-# With BASE=path/to/an/older/weir only the two versions of weir are compared, in interleaved rounds, with the same policy.
+# With BASE=path/to/an/older/weir only the two versions of weir are compared, in interleaved rounds, with the same policy;
+# WATCH=N lets N readers of all events look on at this version's, WATCH_ONLY=refused,… at those of the named kinds.
 #
 # Measured: requests per CPU-second of the whole proxy process (utime + stime of all its threads, or of all nginx
 # processes), added p50 latency with one connection over the upstream alone, resident memory with idle connections.
@@ -101,6 +102,10 @@ if [ -n "${BASE:-}" ]; then  # a store and a key of its own
   pids+=("$nginx_pid")
 fi
 until_up "$nginx_port" /readyz
+for ((watcher = 0; watcher < ${WATCH:-0}; watcher++)); do
+  curl -sN -H "Authorization: Bearer bench-token" -o /dev/null \
+    "http://127.0.0.1:$admin_port/admin/v1/events${WATCH_ONLY:+?only=$WATCH_ONLY}" & pids+=($!)
+done
 
 # cpu_ticks PID: of the process and its children (nginx: master and worker).
 cpu_ticks() {
@@ -152,6 +157,9 @@ if [ -n "${BASE:-}" ]; then
       printf "{\"bench\":\"gateway_versions\",\"base_requests_per_s\":%.0f,\"weir_requests_per_s\":%.0f,\"ratio\":%.3f,", b, w, w / b
       printf "\"base_requests_per_cpu_s\":%.0f,\"weir_requests_per_cpu_s\":%.0f,\"cpu_ratio\":%.3f,\"floor\":0.9}\n", bc, wc, wc / bc
     }'
+  for what in cpu rps; do  # of each round
+    paste "$work/nginx.$what" "$work/weir.$what" | awk -v what="$what" '{printf "%s%.3f", NR > 1 ? "," : "{\"bench\":\"gateway_rounds\",\"of\":\"" what "\",\"ratios\":[", $2 / $1} END {print "]}"}'
+  done
   exit
 fi
 for ((round = 1; round <= rounds; round++)); do

@@ -39,6 +39,7 @@ function merge() {
     if (!part.tag?.name) throw new Error(`${file}: no "tag"`);
     document.tags.push(part.tag);
     for (const [name, schema] of Object.entries(part.schemas ?? {})) put(document.components.schemas, name, schema, file);
+    for (const [name, parameter] of Object.entries(part.parameters ?? {})) put(document.components.parameters, name, parameter, file);
     for (const [route, item] of Object.entries(part.paths ?? {})) {
       put(document.paths, route, item, file);
       for (const method of kMethods.filter((name) => item[name])) {

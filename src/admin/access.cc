@@ -76,6 +76,11 @@ std::optional<AdminCaller> AdminAccess::open_session(const AdminCaller& caller, 
 
 AdminCaller AdminAccess::keep(Session session, std::string_view fresh, TimeNs now) {
   std::erase_if(sessions_, [now](const Session& each) { return each.caller.expires_at <= now; });
+  // Whoever may only read must not end the sessions of others by beginning many.
+  const auto own = [&](const Session& each) { return each.caller.name == session.caller.name; };
+  if (std::count_if(sessions_.begin(), sessions_.end(), own) >= static_cast<std::ptrdiff_t>(kMaxSessionsOfOne)) {
+    sessions_.erase(std::find_if(sessions_.begin(), sessions_.end(), own));
+  }
   if (sessions_.size() >= kMaxSessions) sessions_.erase(sessions_.begin());
   session.hash = hasher_.hash(fresh);
   const TimeNs until = now + kSessionFor;

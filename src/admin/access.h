@@ -10,7 +10,8 @@
 // Sessions and codes are kept in memory only, as keyed hashes like everything else here: a restart ends them. A session
 // ends kSessionFor after it began, not after the token it was begun with, and at once when that token is revoked.
 // Thread-safe: every request to the admin listener asks it, on a worker's thread. What is looked for is a hash under a
-// secret, compared in constant time. Limits: kMaxSessions and kMaxCodes; the oldest goes first.
+// secret, compared in constant time. Limits: kMaxSessions, of them
+// kMaxSessionsOfOne of one token, and kMaxCodes; the oldest goes first.
 #pragma once
 
 #include <optional>
@@ -32,7 +33,7 @@ inline constexpr std::string_view kPolicyTokenName = "admin";
 
 class AdminAccess {
  public:
-  static constexpr std::size_t kMaxSessions = 256, kMaxCodes = 16;
+  static constexpr std::size_t kMaxSessions = 256, kMaxSessionsOfOne = 64, kMaxCodes = 16;
   static constexpr DurationNs kSessionFor = 12 * kHour, kCodeFor = kHour;
 
   // An empty token opens nothing. `key_secret`: under which the store's tokens are hashed.

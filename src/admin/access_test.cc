@@ -79,12 +79,22 @@ TEST_F(Access, ASessionOutlivesNoTokenAndNoSessionThatItCameFrom) {
 }
 
 TEST_F(Access, TheOldestSessionAndCodeMakeRoom) {
-  const AdminCaller admin = of("policy token");
-  for (std::size_t i = 0; i <= AdminAccess::kMaxSessions; ++i)
-    access.open_session(admin, "s" + std::to_string(i), kNow);
-  EXPECT_EQ(of("s0").role, AdminRole::kNone);
-  EXPECT_EQ(of("s1").role, AdminRole::kAdmin);
-  EXPECT_EQ(of("s" + std::to_string(AdminAccess::kMaxSessions)).role, AdminRole::kAdmin);
+  const auto open = [&](const AdminCaller& as, const std::string& name, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) access.open_session(as, name + std::to_string(i), kNow);
+  };
+  std::vector<StoredAdminToken> tokens;
+  for (const char* name : {"ann", "ben", "cy", "dee"}) tokens.push_back(token(name, AdminRole::kViewer));
+  access.use(tokens);
+  open(of("policy token"), "s", 1);
+  open(of("token of ann"), "ann", AdminAccess::kMaxSessionsOfOne + 1);
+  EXPECT_EQ(of("ann0").role, AdminRole::kNone);
+  EXPECT_EQ(of("ann1").role, AdminRole::kViewer);
+  EXPECT_EQ(of("s0").role, AdminRole::kAdmin) << "who begins many ends only his own";
+  for (const char* name : {"ben", "cy", "dee"}) {
+    open(of("token of " + std::string(name)), name, AdminAccess::kMaxSessionsOfOne);
+  }
+  EXPECT_EQ(of("s0").role, AdminRole::kNone) << "more than kMaxSessions in all";
+  EXPECT_EQ(of("ann1").role, AdminRole::kViewer);
   for (std::size_t i = 0; i <= AdminAccess::kMaxCodes; ++i) access.add_code("c" + std::to_string(i), kNow);
   EXPECT_FALSE(access.knows_code("c0", kNow));
   EXPECT_TRUE(access.knows_code("c1", kNow));

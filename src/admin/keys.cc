@@ -187,14 +187,16 @@ Reply update(AdminContext& call) {
   if (!*found) return no_such_key(call.name());
   Consumer& consumer = **found;
   if (auto stale = refuse_stale(call.request, etag_of(consumer))) return std::move(*stale);
-  const std::string before = etag_of(consumer);
+  const Consumer before = consumer;
   if (const auto applied = apply(*body, call.host.rules()->policy(), consumer); !applied) {
     return admin_problem(400, applied.error().message);
   }
-  if (etag_of(consumer) == before) return shown(call, consumer);
-  const auto updated = call.store.update_consumer(consumer, call.change());
+  if (etag_of(consumer) == etag_of(before)) return shown(call, consumer);
+  const auto updated = call.store.update_consumer(consumer, call.change(), &before);
   if (!updated) return admin_store_failed(updated.error());
-  if (!*updated) return no_such_key(call.name());
+  if (!*updated) {
+    return admin_problem(412, "Somebody changed this meanwhile; read it again, then repeat the change.");
+  }
   call.host.records_changed();
   return shown(call, consumer);
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/overriding.h"
 #include "admin/server.h"
 #include "admin/session.h"
 #include "admin/test_host.h"
@@ -230,8 +231,9 @@ TEST_F(Welcome, TriesWithTheDemoKeyAndTellsTheRefusal) {
   host.answer_of_try->body =
       R"({"error":{"message":"Limit reached","weir":{"limit":"requests","layer":"rate","per":{"caller":"demo"},)"
       R"("allowed":20,"used":20,"reserved":0,"requested":1,"retry_after":2.5}}})";
-  EXPECT_TRUE(has(ask("POST", "/try", R"({"count":1})").body,
-                  R"("sentence":"demo had used 20 of 20 requests within 1 minute; this request asked for 1 more. Room again in 3 s.")"));
+  EXPECT_TRUE(has(
+      ask("POST", "/try", R"({"count":1})").body,
+      R"("sentence":"demo had used 20 of 20 requests within 1 minute; this request asked for 1 more. Room again in 3 s.")"));
   host.tried.clear();
   host.answer_of_try =
       TriedCall{.status = 200, .ms = 2, .tokens = "31", .usd = "1.000413", .retry_after_ms = "", .body = "{}"};
@@ -240,6 +242,10 @@ TEST_F(Welcome, TriesWithTheDemoKeyAndTellsTheRefusal) {
   EXPECT_EQ(ask("POST", "/try", R"({"count":51})").status, 400);
   host.answer_of_try = fail("refused");
   EXPECT_EQ(ask("POST", "/try").status, 502);
+  host.tried.clear();
+  host.ends = true;
+  EXPECT_EQ(ask("POST", "/try").status, 503) << "fifty tries must not hold up the end of the server";
+  EXPECT_TRUE(host.tried.empty());
 }
 
 TEST_F(Health, SaysWhatIsWrongSinceWhenAndWhatToDo) {
@@ -261,9 +267,10 @@ TEST_F(Health, AReloadIsAuditedAndOneThatFailsSaysWhere) {
   EXPECT_EQ(host.reloaded_because, std::vector<std::string>{"asked by ann"});
   const std::vector<Diagnostic> wrong = {
       {.error = true, .file = "f", .line = 3, .column = 5, .message = "unknown key"}};
-  const Reply reply = admin_invalid_policy("Not valid.", wrong);
+  const Reply reply = invalid_policy("Not valid.", wrong);
   EXPECT_EQ(reply.status, 422);
-  EXPECT_TRUE(reply.body.ends_with(R"("diagnostics":[{"line":3,"column":5,"error":true,"message":"unknown key"}]})"))
+  EXPECT_TRUE(
+      reply.body.ends_with(R"("diagnostics":[{"line":3,"column":5,"error":true,"message":"unknown key","file":"f"}]})"))
       << reply.body;
 }
 

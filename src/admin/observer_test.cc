@@ -205,13 +205,13 @@ TEST_F(ObserverTest, SaysInOneSentenceWhatHappened) {
   over.audited = std::make_shared<const AuditRow>(AuditRow{.event = AuditEvent::kRefused,
                                                            .layer = "rate",
                                                            .limit = "requests",
+                                                           .per_json = R"({"key":"ann"})",
                                                            .used = "9",
                                                            .requested = "1",
-                                                           .allowed = "9"});
-  EXPECT_EQ(
-      sentence_of(over),
-      "everybody together had used 9 of 9 requests within 1 minute; this request asked for 1 more. That can never "
-      "fit.");
+                                                           .allowed = "9",
+                                                           .retry_after_s = 6});
+  EXPECT_EQ(sentence_of(over),
+            "ann had used 9 of 9 requests within 1 minute; this request asked for 1 more. Room again in 6 s.");
   DecisionEvent markup = event(What::kRejected);
   markup.evidence = "<script>\n";
   EXPECT_EQ(event_json(markup).find('\n'), std::string::npos);  // a line feed would end the event

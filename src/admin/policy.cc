@@ -8,6 +8,7 @@
 #include "admin/body.h"
 #include "admin/overriding.h"
 #include "admin/policy_draft.h"
+#include "base/strings.h"
 #include "policy/behavior_words.h"
 #include "policy/limit_words.h"
 #include "records/queries.h"
@@ -103,14 +104,32 @@ std::string named(const std::string& per_json) {
   return {};
 }
 
+// "UNTIL.SKIP": later pages end where the first did, so that what comes meanwhile moves nothing.
+struct Place {
+  TimeNs until = 0;
+  std::int64_t skip = 0;
+};
+
+std::optional<Place> place_of(std::string_view cursor) {
+  const std::size_t dot = std::min(cursor.find('.'), cursor.size());
+  const auto until = parse_decimal(cursor.substr(0, dot));
+  const auto skip = parse_decimal(cursor.substr(std::min(dot + 1, cursor.size())));
+  if (!until || !skip) return std::nullopt;
+  return Place{.until = *until, .skip = *skip};
+}
+
 Reply changes(AdminContext& call) {
   const auto range = call.query.range(call.now, 30 * kDay);
   const auto size = call.query.number("page_size", 1, kMaxPageSize, kDefaultPageSize);
-  const auto skip = call.query.number("cursor", 0, 1'000'000'000, 0);
   if (!range) return admin_problem(400, range.error().message);
   if (!size) return admin_problem(400, size.error().message);
-  if (!skip) return admin_problem(400, skip.error().message);
-  const auto rows = call.store.override_changes(range->since, range->until, *size + 1, *skip);
+  Place place{.until = range->until};
+  if (call.query.has("cursor")) {
+    const auto told = place_of(call.query.text("cursor"));
+    if (!told) return admin_problem(400, "`cursor` is not one of this list; begin without it.");
+    place = *told;
+  }
+  const auto rows = call.store.override_changes(range->since, place.until, *size + 1, place.skip);
   if (!rows) return admin_store_failed(rows.error());
   std::string body;
   JsonWriter json(body);
@@ -127,7 +146,7 @@ Reply changes(AdminContext& call) {
     json.key("detail").string(detail).end_object();
   }
   json.end_array().key("next");
-  std::ssize(*rows) > *size ? json.string(std::to_string(*skip + *size)) : json.null();
+  std::ssize(*rows) > *size ? json.string(fmt::format("{}.{}", place.until, place.skip + *size)) : json.null();
   json.end_object();
   return admin_json(std::move(body));
 }

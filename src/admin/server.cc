@@ -2,6 +2,7 @@
 
 #include "admin/body.h"
 #include "admin/openapi.h"
+#include "admin/overriding.h"
 #include "base/json_writer.h"
 
 namespace weir {
@@ -99,7 +100,7 @@ Reply reload(AdminContext& call) {
   const std::string previous = call.host.rules()->policy().version;
   const ReloadOutcome outcome = call.host.reload("asked by " + call.request.caller.name);
   if (!outcome.loaded) {
-    return admin_invalid_policy("The policy is not valid; the old one stays in force.", outcome.diagnostics);
+    return invalid_policy("The policy is not valid; the old one stays in force.", outcome.diagnostics);
   }
   if (auto noted = call.store.note_change(call.change(), "reload", "policy", outcome.version); !noted) {
     return admin_store_failed(noted.error());
@@ -114,24 +115,6 @@ Reply openapi(AdminContext&) {
 }
 
 }  // namespace
-
-void append_diagnostics_json(std::span<const Diagnostic> diagnostics, std::string& out) {
-  JsonWriter json(out);
-  json.begin_array();
-  for (const Diagnostic& each : diagnostics) {
-    json.begin_object().key("line").number(each.line).key("column").number(each.column);
-    json.key("error").boolean(each.error).key("message").string(each.message).end_object();
-  }
-  json.end_array();
-}
-
-Reply admin_invalid_policy(std::string message, std::span<const Diagnostic> diagnostics) {
-  Reply reply = admin_problem(422, std::move(message));
-  std::string list;
-  append_diagnostics_json(diagnostics, list);
-  reply.body.insert(reply.body.rfind('}'), ",\"diagnostics\":" + list);
-  return reply;
-}
 
 void add_server_routes(AdminRouter& router) {
   router.add({"GET", "/admin/v1/health", AdminRole::kViewer, {}, health});

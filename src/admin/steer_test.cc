@@ -52,7 +52,7 @@ class Steer : public testing::Test {
     request.path = std::string(kPath) + path.substr(0, query);
     if (query != std::string::npos) request.query = path.substr(query + 1);
     request.caller = {.name = "ops", .role = role};
-    return router.handle(store, std::move(request), stage::kNoon);
+    return router.handle(store, std::move(request), now);
   }
   std::string field(const Reply& reply, const char* pointer) {
     simdjson::dom::element root, value;
@@ -67,6 +67,7 @@ class Steer : public testing::Test {
     return std::string(value);
   }
 
+  TimeNs now = stage::kNoon;
   stage::World world;
   FakeAdminHost host{world};
   TempDir dir;
@@ -189,6 +190,19 @@ TEST_F(Steer, ThePolicyIsShownAndExportedWithoutSecrets) {
   EXPECT_EQ(field(changes, "/changes/0/by"), "\"ops\"");
   EXPECT_EQ(field(changes, "/changes/0/name"), "\"tokens\"");
   EXPECT_EQ(field(changes, "/next"), "null");
+}
+
+TEST_F(Steer, APageOfChangesIsNotMovedByWhatComesMeanwhile) {
+  for (const char* amount : {"1/1m", "2/1m", "3/1m"}) {
+    ASSERT_EQ(call("PUT", "/limits/tokens", std::string(R"({"allow":")") + amount + "\"}").status, 200);
+  }
+  const Reply first = call("GET", "/policy/changes?page_size=2");
+  now += kMinute;
+  ASSERT_EQ(call("PUT", "/limits/tokens", R"({"allow":"4/1m"})").status, 200);
+  const Reply second = call("GET", "/policy/changes?page_size=2&cursor=" + text(first, "next"));
+  EXPECT_EQ(field(second, "/changes/0/detail"), R"("was nothing, is {\"allow\":\"1/1m\"}")") << second.body;
+  EXPECT_EQ(field(second, "/changes/1"), "(none in " + second.body + ")") << "shown on the first page";
+  EXPECT_EQ(call("GET", "/policy/changes?cursor=7").status, 400);
 }
 
 TEST_F(Steer, ADraftIsLookedAtAndPutInForce) {

@@ -36,7 +36,7 @@ class FakeAdminHost final : public AdminHost {
     long_work.push_back(std::move(piece));
     return true;
   }
-  bool stopping() const override { return false; }
+  bool stopping() const override { return ends; }
 
   std::vector<std::string> reloaded_because;
   int changes = 0;
@@ -63,7 +63,7 @@ class FakeAdminHost final : public AdminHost {
   }
 
   AdminAccess own_access{Secret("the-admin-token"), "secret"};
-  bool entropy_fails = false;
+  bool entropy_fails = false, ends = false;
   ServerHealth health_now;
   std::string demo;
   std::vector<std::string> tried;

@@ -40,6 +40,7 @@ std::uint64_t Watchers::add(WatchFilter filter, std::shared_ptr<WatchLoad> load,
   if (watchers_.size() >= kMaxWatchers) return 0;
   auto watcher = std::make_shared<Watcher>();
   watcher->filter = std::move(filter);
+  watcher->credit = watcher->filter.most * kSecond;
   watcher->load = std::move(load);
   watcher->send = std::move(send);
   watcher->random = ++next_id_ * 0x9e3779b97f4a7c15;
@@ -76,10 +77,10 @@ bool Watchers::post(Watcher& watcher, Text text, std::size_t decisions) {
 
 // Leaves of `matches` what may be shown: all, or as many as there is credit for, each with the same chance.
 void Watchers::sample(Watcher& watcher, std::vector<std::size_t>& matches, TimeNs now) {
-  constexpr std::int64_t kFull = kMaxPerSecond * kSecond;
+  const std::int64_t full = watcher.filter.most * kSecond;
   if (watcher.credited_at != 0) {
     const DurationNs passed = std::clamp<DurationNs>(now - watcher.credited_at, 0, kSecond);
-    watcher.credit = std::min(kFull, watcher.credit + passed * kMaxPerSecond);
+    watcher.credit = std::min(full, watcher.credit + passed * watcher.filter.most);
   }
   watcher.credited_at = now;
   const auto found = static_cast<std::int64_t>(matches.size());

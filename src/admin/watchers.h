@@ -5,9 +5,9 @@
 //   watchers.show(events, now);                  // ten times a second
 //   watchers.second_over(tick, 0, now);
 //
-// Thread-safe; `send` is called on the thread that shows. Nobody is waited for. Limits: kMaxWatchers; kMaxPerSecond
-// decisions a second each (twice that in the first second of a burst), of more a sample in which every event has the
-// same chance; kMaxPosted pieces on their way to one watcher, further ones are missed.
+// Thread-safe; `send` is called on the thread that shows. Nobody is waited for. Limits: kMaxWatchers; as many decisions
+// a second as each asks for, at most kMaxWatchedPerSecond (twice that in the first second of a burst), of more a sample
+// in which every event has the same chance; kMaxPosted pieces on their way to one watcher, further ones are missed.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,10 @@
 
 namespace weir {
 
+inline constexpr std::int64_t kMaxWatchedPerSecond = 10'000;  // 5,000 requests, admitted and settled
+
 struct WatchFilter {
+  std::int64_t most = kMaxWatchedPerSecond;    // decisions a second
   std::uint32_t only = ~0u;                    // bits by DecisionEvent::What
   std::string key, tier, model, layer, limit;  // empty: any
   bool takes(const DecisionEvent& event) const;
@@ -41,7 +44,6 @@ struct WatchLoad {
 class Watchers {
  public:
   static constexpr std::size_t kMaxWatchers = 64;
-  static constexpr std::int64_t kMaxPerSecond = 500;
   static constexpr std::int64_t kMaxPosted = 64;
   static constexpr DurationNs kHeartbeat = 15 * kSecond;
 
@@ -69,7 +71,7 @@ class Watchers {
     std::shared_ptr<WatchLoad> load;
     Send send;
     // of the thread that shows
-    std::int64_t credit = kMaxPerSecond * kSecond;  // decisions that may be shown, times a second
+    std::int64_t credit = 0;  // decisions that may be shown, times a second
     TimeNs credited_at = 0, heartbeat_at = 0;
     std::uint64_t random = 0;
     std::int64_t shown = 0, of = 0;  // in this second

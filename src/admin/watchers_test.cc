@@ -72,14 +72,14 @@ TEST(Watchers, AreAtMost64) {
   EXPECT_NE(watchers.add({}, seen.load, seen.send()), 0u);
 }
 
-TEST(Watchers, SeeASecondOf500Whole) {
+TEST(Watchers, SeeASecondOf5000RequestsWhole) {
   Watchers watchers;
   Seen seen;
   watchers.add({}, seen.load, seen.send());
-  const std::vector<DecisionEvent> events(500, event_of(What::kAdmitted, "ann"));
+  const std::vector<DecisionEvent> events(kMaxWatchedPerSecond, event_of(What::kAdmitted, "ann"));
   watchers.show(pointers(events), kStart);
   watchers.second_over("{}", 0, kStart + kSecond);
-  EXPECT_EQ(seen.decisions, 500u);
+  EXPECT_EQ(seen.decisions, events.size());
   EXPECT_FALSE(seen.has("sampled"));
 }
 
@@ -87,7 +87,8 @@ TEST(Watchers, SeeASecondOf500Whole) {
 TEST(Watchers, ShowOfMoreASampleInWhichEveryEventHasTheSameChance) {
   Watchers watchers;
   Seen seen;
-  watchers.add({}, seen.load, seen.send());
+  constexpr std::int64_t kMost = 500;
+  watchers.add({.most = kMost}, seen.load, seen.send());
   std::vector<DecisionEvent> events;
   for (int i = 0; i < 250; ++i) {
     events.push_back(event_of(What::kAdmitted, i < 50 ? "early" : i < 200 ? "middle" : "late"));
@@ -98,8 +99,8 @@ TEST(Watchers, ShowOfMoreASampleInWhichEveryEventHasTheSameChance) {
     watchers.show(pointers(events), kStart + i * kSecond / 10);
     if (i % 10 == 9) watchers.second_over("{}", 0, kStart + i * kSecond / 10);
   }
-  EXPECT_LE(seen.decisions, static_cast<std::size_t>((kSeconds + 1) * Watchers::kMaxPerSecond));
-  EXPECT_GE(seen.decisions, static_cast<std::size_t>((kSeconds - 1) * Watchers::kMaxPerSecond));
+  EXPECT_LE(seen.decisions, static_cast<std::size_t>((kSeconds + 1) * kMost));
+  EXPECT_GE(seen.decisions, static_cast<std::size_t>((kSeconds - 1) * kMost));
   EXPECT_TRUE(seen.has(R"(event: sampled
 data: {"shown":500,"of":5000})"));
   const auto share = [&](std::string_view part) {

@@ -123,6 +123,7 @@ Reply try_so_many(AdminHost& host, std::int64_t count, TimeNs now) {
   JsonWriter json(out);
   json.begin_object().key("answers").begin_array();
   for (std::int64_t i = 0; i < count; ++i) {
+    if (host.stopping()) return admin_problem(503, "The server is ending.");
     const auto tried = host.try_chat(chat(now, i + 1));
     if (!tried) return admin_problem(502, "The data listener did not answer: " + tried.error().message + ".");
     write(json, *tried, rules->policy());

@@ -43,10 +43,13 @@ Result<std::uint32_t> read_only(std::string_view words) {
 }
 
 Result<WatchFilter> read_filter(std::string_view query) {
-  static const std::vector<std::string> kKnown = {"only", "key", "tier", "model", "layer", "limit"};
+  static const std::vector<std::string> kKnown = {"only", "key", "tier", "model", "layer", "limit", "most"};
   const Result<AdminQuery> asked = AdminQuery::read(query, kKnown);
   if (!asked) return std::unexpected(asked.error());
-  WatchFilter filter{.key = asked->text("key"),
+  const Result<std::int64_t> most = asked->number("most", 1, kMaxWatchedPerSecond, kMaxWatchedPerSecond);
+  if (!most) return std::unexpected(most.error());
+  WatchFilter filter{.most = *most,
+                     .key = asked->text("key"),
                      .tier = asked->text("tier"),
                      .model = asked->text("model"),
                      .layer = asked->text("layer"),

@@ -64,6 +64,7 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
       long_work_([this] {
         if (long_thread_) long_thread_->wake();
       }),
+      keeping_([this] { thread_->wake(); }),
       observer_({.in_flight = parts_.in_flight, .keep = [this](const auto& rows) { return keep_refusals(rows); }}) {
   add_session_routes(router_);
   add_server_routes(router_);
@@ -89,8 +90,10 @@ AdminDesk::~AdminDesk() {
 }
 
 void AdminDesk::start() {
-  thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000),
-                                         [this] { return work_.run(store_, parts_.clock.now()); });
+  thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000), [this] {
+    keeping_.run(store_, parts_.clock.now());
+    return work_.run(store_, parts_.clock.now());
+  });
   long_thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000), [this] {
     // Of this thread alone: decisions come first.
     ::setpriority(PRIO_PROCESS, 0, 10);
@@ -109,6 +112,7 @@ void AdminDesk::stop() {
   if (thread_) thread_->stop();
   if (watching_) {
     observer_.step(parts_.clock.now());  // what came last
+    keeping_.run(store_, parts_.clock.now());
     if (Result<void> kept = store_.add_refusal_hours(observer_.take_refusals()); !kept) {
       log_event(LogLevel::kWarn, parts_.clock.now(), "the last refusals are not in the hourly counts",
                 {{"because", kept.error().message}});
@@ -118,7 +122,7 @@ void AdminDesk::stop() {
 }
 
 bool AdminDesk::keep_refusals(const std::vector<RefusalHour>& rows) {
-  return work_.push([this, rows](Store& store, TimeNs) {
+  return keeping_.push([this, rows](Store& store, TimeNs) {
     if (!store.add_refusal_hours(rows)) observer_.give_back(rows);
   });
 }

@@ -83,6 +83,7 @@ class AdminDesk final : public AdminHost {
   Store store_, long_store_;
   AdminRouter router_;
   AdminWork work_, long_work_;
+  AdminWork keeping_;  // refusal counts on their way into the store; of the thread of `work_`
   std::atomic<bool> stopping_{false};
   Observer observer_;
   std::unique_ptr<Background> thread_, long_thread_, watching_;

@@ -39,13 +39,14 @@ Result<SourcedPolicy> PolicySource::read(const PolicyState* known) {
   }
   if (store_) {
     if (auto rows = store_->overrides()) {
-      state.overrides = std::move(*rows);
+      last_ = std::move(*rows);
     } else {
       state.overrides_fault = rows.error().message;
     }
   } else {
     state.overrides_fault = store_fault_;
   }
+  state.overrides = last_;
   MergedPolicy merged = merge_overrides(state.file_text, state.file, process_environment(), state.overrides);
   out.loaded = std::move(merged.loaded);
   state.yaml = std::move(merged.yaml);

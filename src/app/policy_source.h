@@ -5,8 +5,8 @@
 //   source.use_store(data);
 //   Result<SourcedPolicy> all = source.read();        // with the overrides
 //
-// Used under one lock. Overrides that cannot be read never stop a start: the file then holds alone, and state() says
-// why.
+// Used under one lock. Overrides that cannot be read never stop a start: the file then holds alone. Later those that
+// were read last go on: a store that fails must not loosen a limit. `overrides_fault` says why.
 #pragma once
 
 #include <memory>
@@ -39,6 +39,7 @@ class PolicySource {
   std::string path_;
   std::optional<Store> store_;
   std::string store_fault_;
+  std::vector<Override> last_;  // overrides, as they were read last
 };
 
 // The process's own variables.

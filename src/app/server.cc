@@ -205,11 +205,7 @@ Result<void> Server::open_admin() {
                                       poll_soon_ = true;
                                       background_->wake();
                                     },
-                                .policy_state =
-                                    [this] {
-                                      const MutexLock lock(policy_mutex_);
-                                      return policy_state_;
-                                    },
+                                .policy_state = [this] { return policy_state(); },
                                 .overrides_changed = [this] { return reload_overrides(); },
                                 .access = *access_,
                                 .key_secret = secrets_.key_hash,
@@ -280,6 +276,11 @@ Result<void> Server::restore_decisions() {
 std::shared_ptr<const Policy> Server::current_policy() const {
   const MutexLock lock(policy_mutex_);
   return policy_;
+}
+
+std::shared_ptr<const PolicyState> Server::policy_state() const {
+  const MutexLock lock(policy_mutex_);
+  return policy_state_;
 }
 
 void Server::run() {
@@ -400,7 +401,10 @@ void Server::suspend_accounts() {
 
 void Server::poll_directory() {
   const Result<std::uint64_t> version = store_->data_version();
-  if (!version || *version == directory_version_) return;
+  if (!version) return;
+  const auto state = policy_state();
+  if (!state->overrides_fault.empty()) reload_overrides();  // as soon as they can be read again
+  if (*version == directory_version_) return;
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   const auto kills = load_kills();
   const auto tokens = store_->admin_tokens();

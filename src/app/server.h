@@ -73,6 +73,7 @@ class Server {
   std::shared_ptr<const Ruleset> compile(std::vector<std::string>& identities, const Policy* before)
       WEIR_REQUIRES(policy_mutex_);
   std::shared_ptr<const Policy> current_policy() const WEIR_EXCLUDES(policy_mutex_);
+  std::shared_ptr<const PolicyState> policy_state() const WEIR_EXCLUDES(policy_mutex_);
   void take_overrides() WEIR_UNCHECKED_LOCKING;
   void note_overrides(const PolicyState& state) WEIR_REQUIRES(policy_mutex_);
   void put_in_force(std::shared_ptr<const Policy> policy, std::shared_ptr<PolicyState> state)
@@ -97,8 +98,8 @@ class Server {
   void make_dashboard_link() WEIR_UNCHECKED_LOCKING;
   std::string why_not_ready() const;
   ServerHealth health();  // server_health.cc
-  void add_overrides(ServerHealth& health) const WEIR_EXCLUDES(policy_mutex_);
   void add_problems(ServerHealth& health) const;
+  void add_overrides(ServerHealth& health) const;
   void refresh_gauges();
   void shut_down();
 

@@ -52,29 +52,23 @@ ServerHealth Server::health() {
 }
 
 void Server::add_overrides(ServerHealth& health) const {
-  std::shared_ptr<const PolicyState> state;
-  {
-    const MutexLock lock(policy_mutex_);
-    state = policy_state_;
-  }
+  const auto state = policy_state();
   health.overrides = static_cast<std::int64_t>(state->overrides.size());
   for (const SkippedOverride& each : state->skipped) {
-    health.overrides_skipped.push_back({.kind = to_string(each.kind), .name = each.name, .why = each.why});
-  }
-  if (!state->overrides_fault.empty()) {
-    health.problems.push_back(
-        {.what = "overrides",
-         .since = 0,
-         .detail = state->overrides_fault + ". The file holds alone.",
-         .remedy = "See that the record store can be read; they are taken up again by themselves."});
-  }
-  for (const SkippedOverride& each : state->skipped) {
+    health.overrides_skipped.push_back({to_string(each.kind), each.name, each.why});
     health.problems.push_back(
         {.what = fmt::format("override of {} {}", to_string(each.kind), each.name),
          .since = 0,
          .detail = each.why + " It is left out; all others hold.",
          .remedy = "Take it away or set it anew on the policy screen, or give the file back what it refers to."});
   }
+  if (state->overrides_fault.empty()) return;
+  health.problems.push_back(
+      {.what = "overrides",
+       .since = 0,
+       .detail = state->overrides_fault + ". What was changed over the file holds as it was read last, or, if it never "
+                                          "could be read, not at all.",
+       .remedy = "See that the data folder is there, readable, and on a disk that works; no restart is needed."});
 }
 
 Result<void> Server::open_alerts() {

@@ -52,7 +52,7 @@ void Server::take_overrides() {
 void Server::note_overrides(const PolicyState& state) {
   const TimeNs now = Clock().now();
   if (!state.overrides_fault.empty() && state.overrides_fault != policy_state_->overrides_fault) {
-    log_event(LogLevel::kError, now, "overrides cannot be read, the file holds alone",
+    log_event(LogLevel::kError, now, "overrides cannot be read, those read last go on",
               {{"because", state.overrides_fault}});
   }
   for (const SkippedOverride& skipped : state.skipped) {

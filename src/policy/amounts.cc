@@ -1,12 +1,11 @@
 #include "policy/amounts.h"
 
-#include <date/date.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 
+#include "base/parse_time.h"
 #include "base/strings.h"
 #include "policy/suggest.h"
 
@@ -318,16 +317,8 @@ Result<std::int64_t> parse_bytes(std::string_view text) {
 }
 
 Result<TimeNs> parse_instant(std::string_view text) {
-  using Micros = date::sys_time<std::chrono::microseconds>;
-  for (const char* format : {"%FT%T%Ez", "%FT%TZ", "%F"}) {
-    std::istringstream stream{std::string(text.substr(0, 64))};
-    Micros at;
-    stream >> date::parse(format, at);
-    if (stream.fail() || stream.peek() != std::istringstream::traits_type::eof()) continue;
-    const std::int64_t micros = at.time_since_epoch().count();
-    if (micros < 0 || micros > std::int64_t{9'000'000'000'000'000}) break;
-    return micros * kMicrosecond;
-  }
+  constexpr TimeNs kLast = 9'000'000'000 * kSecond;
+  if (const auto at = parse_rfc3339(text); at && *at >= 0 && *at <= kLast) return *at;
   return fail(quoted(text) + " is not a date; write `2026-03-31` or `2026-03-31T12:00:00Z`");
 }
 

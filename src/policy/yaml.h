@@ -21,6 +21,7 @@ namespace weir {
 inline constexpr std::size_t kMaxPolicyBytes = 1 << 20;
 inline constexpr std::size_t kMaxPolicyDepth = 32;
 inline constexpr std::size_t kMaxPolicyNodes = 50'000;
+inline constexpr std::size_t kMaxPolicyText = 4 << 20;  // bytes of all values, those of aliases once for each
 inline constexpr std::size_t kMaxDiagnostics = 100;
 
 struct Yaml {

@@ -13,6 +13,27 @@ std::string hour_sums_sql() {
          "usd_micros = usd_micros + ?15, reserved_tokens = reserved_tokens + ?16, tool_calls = tool_calls + ?17";
 }
 
+Result<void> sum_existing_hours(Database& db) {
+  Statement next = db.prepare("SELECT min(time) FROM usage WHERE time >= ?1");
+  Statement sum = db.prepare(
+      "INSERT INTO usage_hours SELECT ?1, key, tenant, user, tier, kind, model, provider, count(*), "
+      "sum(input_uncached + cache_read + cache_write + cache_write_1h), sum(output_visible + reasoning), "
+      "sum(cache_read), sum(cache_write + cache_write_1h), sum(reasoning), sum(usd_micros), sum(reserved_tokens), "
+      "sum(tool_calls) FROM usage WHERE time >= ?1 * 3600000000000 AND time < (?1 + 1) * 3600000000000 "
+      "GROUP BY key, tenant, user, tier, kind, model, provider");
+  if (!next || !sum) return db.error("cannot sum the ledger");
+  for (TimeNs from = 0;;) {
+    next.bind(1, from);
+    if (next.step() != Statement::kRow) return db.error("cannot sum the ledger");
+    if (next.is_null(0)) return {};
+    const std::int64_t hour = next.integer(0) / kHour;
+    next.reset();
+    sum.bind(1, hour);
+    if (!sum.run()) return db.error("cannot sum the ledger");
+    from = (hour + 1) * kHour;
+  }
+}
+
 std::string day_reopen_sql() {
   return "DELETE FROM days_summed WHERE day = ?1";
 }
@@ -20,7 +41,7 @@ std::string day_reopen_sql() {
 void HourSums::add(const UsageRow& row) {
   const std::int64_t hour = row.time / kHour;
   days_.insert(row.time / kDay);
-  name_ = std::to_string(hour);
+  name_ = std::to_string(hour) + '\0';
   for (const std::string* text : {&row.key, &row.tenant, &row.user, &row.tier, &row.kind, &row.model, &row.provider}) {
     name_.append(*text).append(1, '\0');
   }

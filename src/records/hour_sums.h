@@ -13,6 +13,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/result.h"
 #include "model/usage.h"
 #include "records/sqlite.h"
 
@@ -20,6 +21,9 @@ namespace weir {
 
 std::string hour_sums_sql();
 std::string day_reopen_sql();
+// Of the rows of a file that had no sums, in a transaction of the caller's. Hour by hour: grouping all rows at once
+// would sort them in a temporary file as large as the ledger.
+Result<void> sum_existing_hours(Database& db);
 
 class HourSums {
  public:

@@ -33,6 +33,7 @@ class Hours {
                ? "SELECT hour FROM usage_hours WHERE {} AND hour >= {} AND hour <= {} ORDER BY hour DESC LIMIT 1"
                : "WITH RECURSIVE h(at) AS (VALUES({2}) UNION ALL SELECT at - 1 FROM h WHERE at > {1}) "
                  "SELECT hour FROM h CROSS JOIN usage_hours ON hour = at WHERE {0} LIMIT 1";
+    by_day_ = filter.key.empty() && names_.text() != "1";
     if (const auto bounds = hour_bounds(db)) {
       first_ = std::max(filter.since / kHour, bounds->first);
       last_ = std::min((filter.until - 1) / kHour, bounds->second);
@@ -42,24 +43,45 @@ class Hours {
 
   // Nothing: there is none left.
   Result<std::optional<std::int64_t>> next(Database& db) {
-    if (last_ < first_) return std::nullopt;
-    Statement s = db.prepare(fmt::format(fmt::runtime(sql_), names_.text(), first_, last_));
-    if (!s) return question_failed(db);
-    names_.bind(s);
-    switch (s.step()) {
-      case Statement::kRow:
-        last_ = s.integer(0) - 1;
-        return last_ + 1;
-      case Statement::kDone:
-        return std::nullopt;
-      default:
-        return question_failed(db);
+    while (last_ >= first_) {
+      std::int64_t from = first_;
+      if (by_day_) {
+        const std::int64_t day = last_ / 24;
+        from = std::max(first_, day * 24);
+        const auto none = nothing_on(db, day);
+        if (!none) return std::unexpected(none.error());
+        if (*none) {
+          last_ = from - 1;
+          continue;
+        }
+      }
+      Statement s = db.prepare(fmt::format(fmt::runtime(sql_), names_.text(), from, last_));
+      if (!s) return question_failed(db);
+      names_.bind(s);
+      const Statement::Outcome outcome = s.step();
+      if (outcome == Statement::kFailed) return question_failed(db);
+      last_ = outcome == Statement::kRow ? s.integer(0) - 1 : from - 1;
+      if (outcome == Statement::kRow) return last_ + 1;
     }
+    return std::nullopt;
   }
 
  private:
+  // A summed day without such use needs no look at its hours.
+  Result<bool> nothing_on(Database& db, std::int64_t day) {
+    Statement s =
+        db.prepare(fmt::format("SELECT EXISTS (SELECT 1 FROM days_summed WHERE day = {0}) AND "
+                               "NOT EXISTS (SELECT 1 FROM usage_days WHERE day = {0} AND {1})",
+                               day, names_.text()));
+    if (!s) return question_failed(db);
+    names_.bind(s);
+    if (s.step() != Statement::kRow) return question_failed(db);
+    return s.integer(0) != 0;
+  }
+
   Conditions names_;
   std::string sql_;
+  bool by_day_ = false;
   std::int64_t first_ = 0, last_ = -1;
 };
 
@@ -121,7 +143,7 @@ Result<AuditPage> RecordQueries::audit(const AuditFilter& filter, const PageAsk&
   where.equals("limit_name", filter.limit);
   where.equals("user", filter.user);
   where.equals("tool", filter.tool);
-  where.equals("run", filter.run);
+  if (!filter.run.empty()) where.add("run = ? AND run <> ''", {filter.run});  // the index has no rows without one
   if (!filter.key.empty()) {
     // An operator's row has no caller: the key that was changed is in `per`.
     where.add(fmt::format("(key = ? OR (event = {} AND json_valid(per) AND json_extract(per, '$.key') = ?))",

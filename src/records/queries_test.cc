@@ -49,6 +49,11 @@ TEST_F(Queries, UseByKeyIsOfWholeHoursAndCountsRefusalsButNotShadows) {
                                        {.key = "bob", .refused = 14}}));
 }
 
+TEST_F(Queries, RowsBookedTogetherAreOfTheirOwnHourAndKey) {
+  book({row(kHour, "2a", 1), row(12 * kHour, "a", 10)});
+  EXPECT_EQ(ask.use_by_key(0)->size(), 2u) << "hour 1 of 2a is not hour 12 of a";
+}
+
 TEST_F(Queries, RowsComeNewestFirstAndEveryNameFilters) {
   UsageRow odd = row(3 * kHour, "bob", 1);
   odd.tenant = "acme", odd.user = "u", odd.tier = "pro", odd.model = "m", odd.provider = "p", odd.agent = "a";
@@ -228,6 +233,42 @@ TEST_F(Queries, DaysAreSummedOnceAndAnewWhenARowComesLate) {
   EXPECT_EQ(dollars(), 4321);
   ASSERT_TRUE(store.purge_subject({.key = "bob", .user = {}, .tenant = {}}, {.at = 1, .by = "test"}));
   EXPECT_EQ(dollars(), 321);
+}
+
+TEST_F(Queries, DollarsByHourAreTheSameWithSummedDaysAndWithout) {
+  UsageRow acme = row(30 * kHour, "ann", 7000);
+  acme.tenant = "acme";
+  book({row(kHour, "ann", 1), row(kHour + 1, "bob", 20), row(30 * kHour, "ann", 300), acme, row(49 * kHour, "cid", 5)});
+  const auto dollars = [&](std::string_view tenant) {
+    std::map<std::int64_t, std::int64_t> out;
+    const auto spends = ask.spend_by_hour(kHour, 50 * kHour, tenant);
+    for (const HourSpend& each : *spends) out[each.hour] = each.usd_micros;
+    return out;
+  };
+  using Hours = std::map<std::int64_t, std::int64_t>;
+  for (int summed = 0; summed < 3; ++summed) {
+    EXPECT_EQ(dollars(""), (Hours{{1, 21}, {30, 7300}, {49, 5}})) << summed;
+    EXPECT_EQ(dollars("acme"), (Hours{{30, 7000}})) << summed;
+    EXPECT_TRUE(store.sum_days(2 * kDay + 5, 1));
+  }
+  book({row(2 * kHour, "late", 4)});
+  EXPECT_EQ(dollars("").at(2), 4) << "a row that comes late takes its day back";
+  ASSERT_TRUE(store.purge_subject({.key = {}, .user = {}, .tenant = "acme"}, {.at = 100 * kHour, .by = "test"}));
+  EXPECT_EQ(dollars("acme"), Hours{});
+  EXPECT_EQ(dollars("").at(30), 300);
+}
+
+TEST_F(Queries, RowsOfATenantAreFoundAcrossDaysThatAreSummedWithoutIt) {
+  UsageRow acme = row(kHour, "ann", 1), later = row(3 * kDay + 5, "ann", 2);
+  acme.tenant = later.tenant = "acme";
+  book({acme, row(kDay + 1, "bob", 20), row(2 * kDay, "bob", 20), later, row(4 * kDay, "bob", 20)});
+  for (int summed = 0; summed < 5; ++summed) {
+    const auto page = ask.usage({.tenant = "acme"}, {});
+    ASSERT_EQ(page->rows.size(), 2u) << summed;
+    EXPECT_EQ(page->rows[1].time, kHour);
+    EXPECT_TRUE(ask.usage({.tenant = "nobody"}, {})->rows.empty());
+    EXPECT_TRUE(store.sum_days(9 * kDay, 1));
+  }
 }
 
 using Group = std::tuple<std::int64_t, std::string, std::string, std::string, std::string>;

@@ -380,16 +380,24 @@ Result<std::vector<KeyUse>> RecordQueries::use_by_key(TimeNs since) {
   return all;
 }
 
+// Hours of summed days have a sum for each tenant, others one for each key and model.
 Result<std::vector<HourSpend>> RecordQueries::spend_by_hour(TimeNs since, TimeNs until, std::string_view tenant) {
   const QueryBound bound(impl_.db, most_steps_);
-  Conditions where;
-  where.add("hour >= ? AND hour < ?", {since / kHour, until / kHour});
-  where.equals("tenant", tenant);
-  Statement s = impl_.db.prepare(
-      fmt::format("SELECT hour, sum(usd_micros) FROM usage_hours WHERE {} GROUP BY hour", where.text()));
-  if (!s) return question_failed(impl_.db);
-  where.bind(s);
+  const auto bounds = hour_bounds(impl_.db);
   std::vector<HourSpend> hours;
+  if (!bounds) return hours;
+  const std::int64_t first = std::max(since / kHour, bounds->first), end = std::min(until / kHour, bounds->second + 1);
+  if (first >= end) return hours;
+  const std::string_view of = tenant.empty() ? "" : "AND tenant = ?1 ";
+  Statement s = impl_.db.prepare(
+      fmt::format("WITH RECURSIVE h(at) AS (VALUES({0}) UNION ALL SELECT at + 1 FROM h WHERE at + 1 < {1}) "
+                  "SELECT at, sum(usd_micros) FROM h CROSS JOIN spend_hours s ON s.hour = at "
+                  "WHERE at / 24 IN (SELECT day FROM days_summed) {2}GROUP BY at UNION ALL "
+                  "SELECT at, sum(usd_micros) FROM h CROSS JOIN usage_hours u ON u.hour = at "
+                  "WHERE at / 24 NOT IN (SELECT day FROM days_summed) {2}GROUP BY at ORDER BY 1",
+                  first, end, of));
+  if (!s) return question_failed(impl_.db);
+  if (!tenant.empty()) s.bind(1, tenant);
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) hours.push_back({s.integer(0), s.integer(1)});
   if (outcome == Statement::kFailed) return question_failed(impl_.db);

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 
+#include "records/hour_sums.h"
 #include "records/store_impl.h"
 
 namespace weir {
@@ -109,6 +110,7 @@ DROP INDEX usage_time;
 CREATE INDEX usage_time ON usage (time, key, run);
 DROP INDEX audit_time;
 CREATE INDEX audit_time ON audit (time, event, layer, limit_name, key, count);
+CREATE INDEX audit_run ON audit (run, time) WHERE run <> '';
 CREATE TRIGGER usage_added AFTER INSERT ON usage BEGIN
   DELETE FROM days_summed WHERE day = NEW.time / 86400000000000;
   INSERT INTO usage_hours VALUES (NEW.time / 3600000000000, NEW.key, NEW.tenant, NEW.user, NEW.tier, NEW.kind,
@@ -145,6 +147,10 @@ CREATE TABLE usage_days (
   reserved_tokens INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
   PRIMARY KEY (day, key, tenant, user, tier, kind, model, provider)
 ) WITHOUT ROWID;
+-- What tenants spent in the hours of days that are summed: a forecast looks at four weeks of hours.
+CREATE TABLE spend_hours (
+  hour INTEGER NOT NULL, tenant TEXT NOT NULL, usd_micros INTEGER NOT NULL, PRIMARY KEY (hour, tenant)
+) WITHOUT ROWID;
 CREATE TABLE days_summed (day INTEGER PRIMARY KEY);
 -- Refused, and in shadow mode would have been.
 CREATE TABLE refusal_hours (
@@ -174,10 +180,6 @@ CREATE TABLE alert_messages (
   id TEXT PRIMARY KEY, alert INTEGER NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL, created_at INTEGER NOT NULL,
   tries INTEGER NOT NULL, next_at INTEGER NOT NULL, done_at INTEGER NOT NULL, result TEXT NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO usage_hours SELECT time / 3600000000000, key, tenant, user, tier, kind, model, provider, count(*),
-  sum(input_uncached + cache_read + cache_write + cache_write_1h), sum(output_visible + reasoning), sum(cache_read),
-  sum(cache_write + cache_write_1h), sum(reasoning), sum(usd_micros), sum(reserved_tokens), sum(tool_calls)
-  FROM usage GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
 PRAGMA user_version = 4;
 )sql";
 
@@ -229,6 +231,9 @@ Result<void> prepare_schema(Database& db, const std::function<void(const std::st
   if (*version < 3) {
     if (auto made = chain_existing_audit(db); !made) return made;
     if (auto made = db.execute(kVersion3Chained); !made) return made;
+  }
+  if (*version < 4) {
+    if (auto made = sum_existing_hours(db); !made) return made;
   }
   if (auto done = transaction.commit(); !done) return done;
   if (old) say(fmt::format("the record store has its version {} now", kSchemaVersion));

@@ -76,6 +76,7 @@ class Database {
   std::unexpected<Error> error(std::string_view doing) const;
   void use_triggers(bool on) { sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, on ? 1 : 0, nullptr); }
   void on_progress(int every, int (*stop)(void*), void* with) { sqlite3_progress_handler(db_, every, stop, with); }
+  int total_changes() const { return sqlite3_total_changes(db_); }  // by this connection
   int changes() const { return sqlite3_changes(db_); }
   std::int64_t last_id() const { return sqlite3_last_insert_rowid(db_); }
   int code() const { return sqlite3_errcode(db_); }

@@ -18,6 +18,12 @@
 namespace weir {
 namespace {
 
+// In what an update writes, and its status.
+bool same(const Consumer& a, const Consumer& b) {
+  return a.tenant == b.tenant && a.user == b.user && a.tier == b.tier && a.kind == b.kind && a.status == b.status &&
+         a.metadata_json == b.metadata_json;
+}
+
 // What the audit tells of a consumer; metadata may be long or private and are left out.
 std::string described(const Consumer& c) {
   std::string out = "kind=";
@@ -219,9 +225,14 @@ Result<std::vector<Consumer>> Store::list_consumers() {
   return all;
 }
 
-Result<bool> Store::update_consumer(const Consumer& consumer, const Change& change) {
+Result<bool> Store::update_consumer(const Consumer& consumer, const Change& change, const Consumer* known) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
+  if (known != nullptr) {
+    const auto now = find_consumer(consumer.name);
+    if (!now) return std::unexpected(now.error());
+    if (!*now || !same(**now, *known)) return false;
+  }
   Statement& s = impl_->update_consumer;
   s.bind(1, std::string_view(consumer.name));
   s.bind(2, std::string_view(consumer.tenant));

@@ -178,7 +178,8 @@ class Store {
   Result<std::optional<Consumer>> find_consumer(std::string_view name);
   Result<std::vector<Consumer>> list_consumers();  // by name
   // Writes tenant, user, tier, kind and metadata of the consumer of that name; false if there is none.
-  Result<bool> update_consumer(const Consumer& consumer, const Change& change = {});
+  // With `known` also false if it is not like that any more.
+  Result<bool> update_consumer(const Consumer& consumer, const Change& change = {}, const Consumer* known = nullptr);
   // False if there is none. Revoking again changes nothing.
   Result<bool> revoke_consumer(std::string_view name, const Change& change = {});
   // An error if the cursor is not one of this query.

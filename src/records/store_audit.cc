@@ -282,6 +282,7 @@ Result<std::size_t> Store::purge_usage(TimeNs before, std::size_t most) {
   const auto gone = static_cast<std::size_t>(impl_->db.changes());
   for (const auto& [sql, end] :
        {std::pair("DELETE FROM refusal_hours WHERE hour < ?1", before / kHour),
+        std::pair("DELETE FROM spend_hours WHERE hour < ?1", before / kHour),
         std::pair("DELETE FROM usage_days WHERE day < ?1 AND day NOT IN (SELECT day FROM days_summed)",
                   before / kDay)}) {
     Statement old = impl_->db.prepare(sql);

@@ -1,7 +1,9 @@
 // Consumers as a list to look through: filters, order, pages, and what each used lately.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/json_writer.h"
 #include "base/strings.h"
@@ -11,23 +13,6 @@ namespace weir {
 namespace {
 
 using Sort = ConsumerQuery::Sort;
-
-// What rows are ordered by, the most first, before the name; empty: by name alone.
-std::string value_of(Sort sort) {
-  switch (sort) {
-    case Sort::kName:
-      return {};
-    case Sort::kCreated:
-      return "c.created_at";
-    case Sort::kRequests:
-      return "ifnull(u.requests, 0)";
-    case Sort::kTokens:
-      return "ifnull(u.tokens, 0)";
-    case Sort::kUsd:
-      break;
-  }
-  return "ifnull(u.usd_micros, 0)";
-}
 
 bool by_use(Sort sort) {
   return sort != Sort::kName && sort != Sort::kCreated;
@@ -85,20 +70,15 @@ void bind_filter(Statement& s, const ConsumerQuery& query, const std::string& pa
 }
 
 std::string page_sql(Sort sort) {
-  const std::string value = value_of(sort);
-  std::string sql = fmt::format("SELECT c.{}", kConsumerColumns);
-  for (std::size_t at = 0; (at = sql.find(", ", at)) != std::string::npos; at += 4) sql.replace(at, 2, ", c.");
-  sql += fmt::format(", {} FROM consumers c ", value.empty() ? "0" : value);
-  if (by_use(sort)) {
-    sql +=
-        "LEFT JOIN (SELECT key, sum(requests) AS requests, sum(input_tokens + output_tokens) AS tokens, "
-        "sum(usd_micros) AS usd_micros FROM usage_hours WHERE hour >= ?7 GROUP BY key) u ON u.key = c.name ";
-  }
-  sql += fmt::format("WHERE {} AND ", kFilter);
-  sql += value.empty() ? "c.name > ?9 AND ?7 = ?7 AND ?8 = ?8"
-                       : fmt::format("?7 = ?7 AND ({0} < ?8 OR ({0} = ?8 AND c.name > ?9))", value);
-  return sql +
-         (value.empty() ? " ORDER BY c.name LIMIT ?10" : fmt::format(" ORDER BY {} DESC, c.name LIMIT ?10", value));
+  std::string sql = fmt::format("SELECT {} FROM consumers c WHERE {} AND ", kConsumerColumns, kFilter);
+  return sql + (sort == Sort::kName
+                    ? "c.name > ?8 AND ?7 = ?7 ORDER BY c.name LIMIT ?9"
+                    : "(c.created_at < ?7 OR (c.created_at = ?7 AND c.name > ?8)) ORDER BY c.created_at DESC, c.name "
+                      "LIMIT ?9");
+}
+
+std::int64_t value_of(Sort sort, const RecentUse& use) {
+  return sort == Sort::kRequests ? use.requests : sort == Sort::kTokens ? use.tokens : use.usd_micros;
 }
 
 }  // namespace
@@ -138,6 +118,126 @@ Result<std::vector<RecentUse>> Store::use_of_keys(std::span<const std::string> n
   return all;
 }
 
+// Read once for all pages and orders that are asked for within some seconds.
+Result<void> Store::Impl::read_ranking(TimeNs since) {
+  if (ranking.read && ranking.changes == db.total_changes() && since >= ranking.since &&
+      since - ranking.since < kRankingHolds) {
+    return {};
+  }
+  ranking.read = false;
+  ranking.since = since;
+  ranking.changes = db.total_changes();
+  ranking.use.clear();  // keeps its buckets
+  Statement s =
+      db.prepare("SELECT key, requests, input_tokens + output_tokens, usd_micros FROM usage_hours WHERE hour >= ?1");
+  if (!s) return error("cannot read sums of the ledger");
+  s.bind(1, hour_of(since));
+  std::string key;
+  RecentUse* use = nullptr;  // of `key`: rows of one key follow each other
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (use == nullptr || key != s.view(0)) {
+      key.assign(s.view(0));
+      if (ranking.use.size() >= kMaxRankedKeys && !ranking.use.contains(key)) continue;
+      use = &ranking.use[key];
+    }
+    use->requests += s.integer(1);
+    use->tokens += s.integer(2);
+    use->usd_micros += s.integer(3);
+  }
+  if (outcome == Statement::kFailed) return error("cannot read sums of the ledger");
+  ranking.read = true;
+  return {};
+}
+
+namespace {
+
+struct Ranked {
+  std::int64_t value = 0;
+  std::string name;
+  bool operator<(const Ranked& other) const { return value != other.value ? value > other.value : name < other.name; }
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> Store::Impl::names_by_use(const ConsumerQuery& query, std::int64_t value,
+                                                           const std::string& after, std::int64_t& total) {
+  if (auto read = read_ranking(query.since); !read) return std::unexpected(read.error());
+  Statement s = db.prepare(fmt::format("SELECT name FROM consumers c WHERE {}", kFilter));
+  if (!s) return error("cannot read consumers");
+  const std::string pattern = anywhere(query.search);
+  bind_filter(s, query, pattern);
+  const Ranked from{.value = value, .name = after};
+  std::vector<Ranked> heap;  // the best so far, the worst of them first
+  Ranked next;
+  Statement::Outcome outcome = Statement::kDone;
+  for (total = 0; (outcome = s.step()) == Statement::kRow; ++total) {
+    next.name.assign(s.view(0));
+    const auto used = ranking.use.find(next.name);
+    next.value = used == ranking.use.end() ? 0 : value_of(query.sort, used->second);
+    if (!(from < next) || (heap.size() > query.page_size && !(next < heap.front()))) continue;
+    heap.push_back(next);
+    std::push_heap(heap.begin(), heap.end());
+    if (heap.size() <= query.page_size + 1) continue;
+    std::pop_heap(heap.begin(), heap.end());
+    heap.pop_back();
+  }
+  if (outcome == Statement::kFailed) return error("cannot read consumers");
+  std::sort_heap(heap.begin(), heap.end());
+  std::vector<std::string> names;
+  for (Ranked& each : heap) names.push_back(std::move(each.name));
+  return names;
+}
+
+Result<ConsumerPage> Store::Impl::consumers_by_use(const ConsumerQuery& query, std::int64_t value,
+                                                   const std::string& after) {
+  ConsumerPage page;
+  const auto names = names_by_use(query, value, after, page.total);
+  if (!names) return std::unexpected(names.error());
+  const ResetAfter reset(find_consumer);
+  for (const std::string& name : *names) {
+    if (page.rows.size() == query.page_size) {
+      const std::string& last = page.rows.back().consumer.name;
+      const auto used = ranking.use.find(last);
+      const std::int64_t at = used == ranking.use.end() ? 0 : value_of(query.sort, used->second);
+      page.next = text_of(query.sort, {.value = at, .name = last});
+      break;
+    }
+    find_consumer.reset();
+    find_consumer.bind(1, std::string_view(name));
+    if (find_consumer.step() != Statement::kRow) return error("cannot read consumers");
+    page.rows.push_back({.consumer = consumer_of(find_consumer), .use = {}});
+  }
+  return page;
+}
+
+Result<ConsumerPage> Store::Impl::consumers_in_order(const ConsumerQuery& query, std::int64_t value,
+                                                     const std::string& after) {
+  ConsumerPage page;
+  Statement count = db.prepare(fmt::format("SELECT count(*) FROM consumers c WHERE {}", kFilter));
+  Statement s = db.prepare(page_sql(query.sort));
+  if (!count || !s) return error("cannot read consumers");
+  const std::string pattern = anywhere(query.search);
+  bind_filter(count, query, pattern);
+  if (count.step() != Statement::kRow) return error("cannot read consumers");
+  page.total = count.integer(0);
+  bind_filter(s, query, pattern);
+  s.bind(7, value);
+  s.bind(8, std::string_view(after));
+  s.bind(9, static_cast<std::int64_t>(query.page_size) + 1);
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) {
+    if (page.rows.size() == query.page_size) {
+      const Consumer& last = page.rows.back().consumer;
+      page.next = text_of(query.sort, {.value = query.sort == Sort::kCreated ? last.created_at : 0, .name = last.name});
+      break;
+    }
+    page.rows.push_back({.consumer = consumer_of(s), .use = {}});
+  }
+  if (outcome == Statement::kFailed) return error("cannot read consumers");
+  return page;
+}
+
 Result<ConsumerPage> Store::consumer_page(const ConsumerQuery& query) {
   Cursor from{.value = std::numeric_limits<std::int64_t>::max(), .name = {}};
   if (!query.cursor.empty()) {
@@ -145,35 +245,14 @@ Result<ConsumerPage> Store::consumer_page(const ConsumerQuery& query) {
     if (!read) return fail("`cursor` is not one of this list; begin without it");
     from = std::move(*read);
   }
-  ConsumerPage page;
-  Statement count = impl_->db.prepare(fmt::format("SELECT count(*) FROM consumers c WHERE {}", kFilter));
-  Statement s = impl_->db.prepare(page_sql(query.sort));
-  if (!count || !s) return impl_->error("cannot read consumers");
-  const std::string pattern = anywhere(query.search);
-  bind_filter(count, query, pattern);
-  if (count.step() != Statement::kRow) return impl_->error("cannot read consumers");
-  page.total = count.integer(0);
-  bind_filter(s, query, pattern);
-  s.bind(7, hour_of(query.since));
-  s.bind(8, from.value);
-  s.bind(9, std::string_view(from.name));
-  s.bind(10, static_cast<std::int64_t>(query.page_size) + 1);
-  Statement::Outcome outcome = Statement::kDone;
-  std::int64_t last_value = 0;
-  while ((outcome = s.step()) == Statement::kRow) {
-    if (page.rows.size() == query.page_size) {
-      page.next = text_of(query.sort, {.value = last_value, .name = page.rows.back().consumer.name});
-      break;
-    }
-    last_value = s.integer(10);
-    page.rows.push_back({.consumer = consumer_of(s), .use = {}});
-  }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read consumers");
+  auto page = by_use(query.sort) ? impl_->consumers_by_use(query, from.value, from.name)
+                                 : impl_->consumers_in_order(query, from.value, from.name);
+  if (!page) return page;
   std::vector<std::string> names;
-  for (const ConsumerPage::Row& row : page.rows) names.push_back(row.consumer.name);
+  for (const ConsumerPage::Row& row : page->rows) names.push_back(row.consumer.name);
   const auto use = use_of_keys(names, query.since);
   if (!use) return std::unexpected(use.error());
-  for (std::size_t i = 0; i < page.rows.size(); ++i) page.rows[i].use = (*use)[i];
+  for (std::size_t i = 0; i < page->rows.size(); ++i) page->rows[i].use = (*use)[i];
   return page;
 }
 

@@ -4,6 +4,7 @@
 #include "journal/test_support.h"
 #include "records/sqlite.h"
 #include "records/store.h"
+#include "records/store_impl.h"
 
 namespace weir {
 namespace {
@@ -60,6 +61,41 @@ TEST_F(Consumers, AreSortedByWhatTheyUsedSinceThenTheMostFirst) {
   EXPECT_EQ((*use)[1].requests, 0);
   EXPECT_EQ((*use)[2].usd_micros, 1);
   EXPECT_EQ((*use)[2].refused, 3) << "what a shadow limit would have refused was not refused";
+}
+
+TEST_F(Consumers, AreSortedByUseThatIsAFewSecondsOldAtMost) {
+  for (const char* name : {"ada", "bob"}) make(name);
+  used("ada", kNow, 5, 1);
+  const auto first = [&](TimeNs now) {
+    const auto page = store.consumer_page({.sort = ConsumerQuery::Sort::kTokens, .since = now - kDay});
+    return page->rows.at(0).consumer.name + " " + std::to_string(page->rows.at(0).use.tokens);
+  };
+  EXPECT_EQ(first(kNow), "ada 5");
+  used("bob", kNow - kHour, 50, 1);
+  EXPECT_EQ(first(kNow + 4 * kSecond), "ada 5") << "the order that pages were asked for in";
+  EXPECT_EQ(first(kNow + 5 * kSecond), "bob 50");
+  EXPECT_EQ(first(kNow - kDay), "bob 50") << "another range is read anew";
+  make("cy");
+  used("ada", kNow - kHour, 100, 1);
+  make("dee");
+  EXPECT_EQ(first(kNow), "ada 105") << "a change made here is seen at once";
+}
+
+TEST_F(Consumers, BeyondSoManyActiveKeysTheRestCountsAsUnused) {
+  for (const char* name : {"k0", "z"}) make(name);
+  Database db;
+  ASSERT_TRUE(db.open(dir.path() + "/weir.db", SQLITE_OPEN_READWRITE, 1'000));
+  const std::string insert = "WITH RECURSIVE n(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < " +
+                             std::to_string(kMaxRankedKeys) + ") INSERT INTO usage_hours SELECT " +
+                             std::to_string(kNow / kHour) +
+                             ", 'k' || i, '', '', '', '', 'm', 'p', 1, 1, 0, 0, 0, 0, 0, 0, 0 FROM n";
+  ASSERT_TRUE(db.execute(insert.c_str()));
+  used("z", kNow, 50, 1);
+  const auto page = store.consumer_page({.sort = ConsumerQuery::Sort::kTokens, .since = kNow - kDay});
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->rows.size(), 2u);
+  EXPECT_EQ(page->rows[0].consumer.name, "k0");
+  EXPECT_EQ(page->rows[1].use.tokens, 50) << "its own numbers are right all the same";
 }
 
 TEST_F(Consumers, ACursorOfAnotherListIsAnError) {

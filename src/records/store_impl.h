@@ -6,12 +6,17 @@
 
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "records/purge.h"
 #include "records/sqlite.h"
 #include "records/store.h"
 
 namespace weir {
+
+// Sorted by use, keys beyond so many that were active count as unused.
+inline constexpr std::size_t kMaxRankedKeys = 200'000;
 
 struct Store::Impl {
   std::string dir;
@@ -21,6 +26,16 @@ struct Store::Impl {
   Statement insert_usage, add_hours, reopen_day, insert_audit, put_position, replace_usage, put_closed;
   Statement get_chain, put_chain, get_purges;
 
+  // What keys used since then, as it was when `changes` were made by this connection.
+  struct Ranking {
+    bool read = false;
+    TimeNs since = 0;
+    int changes = 0;
+    std::unordered_map<std::string, RecentUse> use;
+  };
+  static constexpr DurationNs kRankingHolds = 5 * kSecond;
+  Ranking ranking;
+
   Result<void> prepare();  // every statement above
   Result<PurgeMarks> purge_marks();
   Result<void> book_usage(std::span<const UsageRow> rows);  // inside a transaction of the caller's
@@ -28,6 +43,12 @@ struct Store::Impl {
   Result<void> append_audit(std::span<const AuditRow> rows);
   Result<void> append_change(const Change& change, std::string what, std::string_view attribute, std::string_view name,
                              std::string evidence);
+  Result<void> read_ranking(TimeNs since);
+  // Names of the next page, and one more if there are further ones.
+  Result<std::vector<std::string>> names_by_use(const ConsumerQuery& query, std::int64_t value,
+                                                const std::string& after, std::int64_t& total);
+  Result<ConsumerPage> consumers_by_use(const ConsumerQuery& query, std::int64_t value, const std::string& after);
+  Result<ConsumerPage> consumers_in_order(const ConsumerQuery& query, std::int64_t value, const std::string& after);
   std::unexpected<Error> error(std::string_view doing) const { return db.error(doing); }
 };
 

@@ -293,8 +293,12 @@ Result<std::size_t> Store::sum_days(TimeNs now, std::size_t most) {
       "sum(input_tokens), sum(output_tokens), sum(cached_tokens), sum(cache_write_tokens), sum(reasoning_tokens), "
       "sum(usd_micros), sum(reserved_tokens), sum(tool_calls) FROM usage_hours WHERE hour >= ?1 * 24 AND "
       "hour < (?1 + 1) * 24 GROUP BY key, tenant, user, tier, kind, model, provider");
+  Statement clear_spend = impl_->db.prepare("DELETE FROM spend_hours WHERE hour >= ?1 * 24 AND hour < (?1 + 1) * 24");
+  Statement spend = impl_->db.prepare(
+      "INSERT INTO spend_hours SELECT hour, tenant, sum(usd_micros) FROM usage_hours WHERE hour >= ?1 * 24 AND "
+      "hour < (?1 + 1) * 24 GROUP BY hour, tenant");
   Statement done = impl_->db.prepare("INSERT INTO days_summed VALUES (?1)");
-  if (!next || !clear || !sum || !done) return impl_->error("cannot sum the ledger");
+  if (!next || !clear || !sum || !clear_spend || !spend || !done) return impl_->error("cannot sum the ledger");
   std::size_t days = 0;
   for (; days < most; ++days) {
     next.bind(1, now / kDay);
@@ -305,7 +309,7 @@ Result<std::size_t> Store::sum_days(TimeNs now, std::size_t most) {
     if (days == 0) {
       if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
     }
-    for (Statement* s : {&clear, &sum, &done}) {
+    for (Statement* s : {&clear, &sum, &clear_spend, &spend, &done}) {
       s->bind(1, day);
       if (!s->run()) return impl_->error("cannot sum the ledger");
     }

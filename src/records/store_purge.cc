@@ -99,8 +99,9 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
   // Sums by day are made anew from what is left; until then they must not keep the name.
   Statement days = impl_->db.prepare(
       "DELETE FROM usage_days WHERE (?1 = '' OR key = ?1) AND (?2 = '' OR user = ?2) AND (?3 = '' OR tenant = ?3)");
+  Statement spends = impl_->db.prepare("DELETE FROM spend_hours WHERE tenant = ?1");
   Statement refusals = impl_->db.prepare("DELETE FROM refusal_hours WHERE key = ?1");
-  if (!days || !refusals) return impl_->error("cannot delete records");
+  if (!days || !spends || !refusals) return impl_->error("cannot delete records");
   Binder(forget).text(kPrefix).text(kAfterPrefix).number(static_cast<std::int64_t>(kMaxPurges));
   if (!forget.run()) return impl_->error("cannot delete records");
   const std::int64_t end = last.integer(0);
@@ -126,6 +127,10 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
   }
   Binder(days).text(subject.key).text(subject.user).text(subject.tenant);
   if (!days.run()) return impl_->error("cannot delete records");
+  if (!subject.tenant.empty()) {
+    spends.bind(1, std::string_view(subject.tenant));
+    if (!spends.run()) return impl_->error("cannot delete records");
+  }
   if (subject.user.empty() && subject.tenant.empty()) {
     refusals.bind(1, std::string_view(subject.key));
     if (!refusals.run()) return impl_->error("cannot delete records");

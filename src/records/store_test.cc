@@ -82,6 +82,15 @@ TEST(Store, ConsumersComeBackAsTheyWere) {
   ann.tier = "pro";
   EXPECT_TRUE(store.update_consumer(ann).value());
   EXPECT_FALSE(store.update_consumer(consumer_named("bob")).value());
+  const Consumer known = store.find_consumer(ann.name).value().value();
+  ann.user = "somebody else's change";
+  EXPECT_TRUE(store.update_consumer(ann, {}, &known).value());
+  Consumer late = known;
+  late.tier = "pro";
+  EXPECT_FALSE(store.update_consumer(late, {}, &known).value()) << "it is not as it was read any more";
+  EXPECT_EQ(store.find_consumer(ann.name).value()->user, ann.user);
+  ann.user = known.user;
+  EXPECT_TRUE(store.update_consumer(ann).value());
   EXPECT_TRUE(store.revoke_consumer("ann").value());
   EXPECT_FALSE(store.revoke_consumer("bob").value());
   const auto directory = store.load_directory().value();

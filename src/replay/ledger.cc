@@ -1,48 +1,23 @@
 // The ledger as `weir usage --json` writes it: one object per line, ordered by `time`.
 #include <simdjson.h>
 
-#include <chrono>
 #include <optional>
 
+#include "base/parse_time.h"
 #include "base/strings.h"
 #include "replay/trace_format.h"
 
 namespace weir {
 namespace {
 
-std::optional<std::int64_t> digits(std::string_view text) {
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-  }
-  return parse_decimal(text);
-}
-
 // "2026-11-20T10:00:00.123Z": UTC, as format_rfc3339 writes it.
 std::optional<TimeNs> parse_utc(std::string_view text) {
-  if (text.size() < 20 || text.back() != 'Z' || text[4] != '-' || text[7] != '-' || text[10] != 'T' ||
-      text[13] != ':' || text[16] != ':') {
+  constexpr std::size_t kLeast = 20, kMost = 30, kT = 10, kSeconds = 17;
+  if (text.size() < kLeast || text.size() > kMost || text[kT] != 'T' || text[kSeconds] == '6' || text.back() != 'Z') {
     return std::nullopt;
   }
-  const auto year = digits(text.substr(0, 4)), month = digits(text.substr(5, 2)), day = digits(text.substr(8, 2));
-  const auto hour = digits(text.substr(11, 2)), minute = digits(text.substr(14, 2)),
-             second = digits(text.substr(17, 2));
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
-  if (*hour > 23 || *minute > 59 || *second > 59 || *year < 1970 || *year > 2200) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
-                                         std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
-  if (!date.ok()) return std::nullopt;
-  TimeNs fraction = 0;
-  if (text.size() > 20) {
-    const std::string_view tail = text.substr(20, text.size() - 21);
-    if (text[19] != '.' || tail.empty() || tail.size() > 9) return std::nullopt;
-    const auto value = digits(tail);
-    if (!value) return std::nullopt;
-    fraction = *value;
-    for (std::size_t i = tail.size(); i < 9; ++i) fraction *= 10;
-  }
-  const TimeNs days = std::chrono::sys_days(date).time_since_epoch().count();
-  return days * kDay + *hour * kHour + *minute * kMinute + *second * kSecond + fraction;
+  const std::string_view year = text.substr(0, 4);
+  return year < "1970" || year > "2200" ? std::nullopt : parse_rfc3339(text);
 }
 
 class Ledger final : public TraceReader {

@@ -2,8 +2,9 @@
 // examples is sent, statuses and bodies are compared. See src/admin/openapi/README.md.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import http from 'node:http';
 import { createRequire } from 'node:module';
-import { ask, eventually, kRoot } from '../support/weir.mjs';
+import { ask, eventually, kDeadlineMs, kRoot } from '../support/weir.mjs';
 import { seed } from './openapi_seed.mjs';
 
 const load = createRequire(`${kRoot}/tests/clients/package.json`);
@@ -13,10 +14,10 @@ const { Validator } = load('@seriousme/openapi-schema-validator');
 
 const kOrder = { get: 0, post: 10, put: 20, patch: 30, delete: 90 };
 const kept = {};
-let weir, tokens, document, ajv;
+let weir, tokens, traffic, document, ajv;
 
 before(async () => {
-  ({ weir, tokens } = await seed());
+  ({ weir, tokens, traffic } = await seed());
   await eventually(async () => (await call('GET', '/whoami', { as: 'viewer' })).status === 200, 'the new token is known');
   document = JSON.parse((await call('GET', '/openapi.json')).text);
   ajv = new Ajv({ strict: false, allErrors: true });
@@ -109,11 +110,51 @@ test('every example answers as it says', async () => {
       const schema = operation.requestBody?.content['application/json']?.schema;
       if (example.body) assert.ok(schema && ajv.validate(absolute(schema), example.body), `${where}: ${ajv.errorsText()}`);
     }
-    if (operation.responses[success].content?.['text/event-stream']) continue;      // has no end; tested by itself
+    if (operation.responses[expected]?.content?.['text/event-stream']) continue;      // has no end; see the next test
     const answer = await call(method.toUpperCase(), pathOf(path, example), example);
     assert.equal(answer.status, expected, `${where}: ${answer.text.slice(0, 500)}`);
     checkBody(answer, operation, where);
+    if (example.finds) assert.ok(JSON.parse(answer.text)[example.finds].length > 0, `${where}: nothing in ${example.finds}`);
     for (const [name, member] of Object.entries(example.keep ?? {})) kept[name] = JSON.parse(answer.text)[member];
+  }
+});
+
+// Until each of `wanted` was seen.
+function watched(path, wanted, act) {
+  return new Promise((resolve, reject) => {
+    const seen = [];
+    const timer = setTimeout(() => reject(new Error(`only ${seen.map(({ event }) => event)} of ${wanted}`)), kDeadlineMs);
+    const request = http.get(`${weir.admin}/admin/v1${path}`, { agent: false, headers: { authorization: `Bearer ${tokens.viewer}` } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('error', () => {}).on('data', (part) => {
+        const blocks = (text += part).split('\n\n');
+        text = blocks.pop();
+        for (const block of blocks) {
+          const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(block) ?? [];
+          if (event) seen.push({ event, data: JSON.parse(data) });
+        }
+        if (!wanted.every((name) => seen.some(({ event, data }) => name === event || name === data.what))) return;
+        clearTimeout(timer);
+        request.destroy();
+        resolve(seen);
+      });
+      act().catch(reject);
+    });
+    request.on('error', () => {});
+  });
+}
+
+test('every event of the stream is as the document says', async () => {
+  const { '/events': { get: { 'x-weir-events': events } } } = document.paths;
+  const change = () => call('PUT', '/breakers/tool/some_tool', { body: { reason: 'test' } });
+  const seen = await watched('/events', ['tick', 'admitted', 'settled', 'refused', 'rejected', 'breakers'], async () => {
+    await traffic();
+    await change();
+  });
+  for (const { event, data } of seen) {
+    assert.ok(events[event], `${event} is not documented`);
+    const validate = ajv.compile(absolute(events[event]));
+    assert.ok(validate(data), `${event}: ${ajv.errorsText(validate.errors)} ${JSON.stringify(data)}`);
   }
 });
 

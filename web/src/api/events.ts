@@ -17,6 +17,7 @@ export const liveState = createStore<LiveState>('off');
 
 // What people watch for; admissions and settlements are in the ticks.
 const kOnly = 'refused,broken,warned,degraded,stripped';
+const kMost = 500; // a second: nobody reads more, and a page should not draw more
 const kSilenceMs = 40_000; // a comment line comes every 15 s
 const kMaxPauseMs = 15_000;
 
@@ -82,7 +83,7 @@ async function read(signal: AbortSignal): Promise<void> {
   signal.addEventListener('abort', stop);
   let timer = setTimeout(stop, kSilenceMs);
   try {
-    const response = await fetch(pathWith('/events', { only: kOnly }), {
+    const response = await fetch(pathWith('/events', { only: kOnly, most: kMost }), {
       headers: { authorization: `Bearer ${session.token ?? ''}`, accept: 'text/event-stream' },
       signal: silence.signal,
       cache: 'no-store',

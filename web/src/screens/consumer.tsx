@@ -140,7 +140,7 @@ function History({ name }: { name: string }) {
       <Choice label="How far back" value={span} onChange={(value) => setSpan(value as keyof typeof spans)}
         options={[{ value: '24h', label: '24 h' }, { value: '7d', label: '7 d' }, { value: '30d', label: '30 d' }]} />
     </>}>
-      {!load.data ? <Pending of={load} /> : <Chart label={`History of ${name}`} times={chart.times} series={chart.series} format={meters[meter]} step={step} bars={chart.times.length < 80} stacked />}
+      {!load.data ? <Pending of={load} /> : <Chart label={`History of ${name}`} times={chart.times} series={chart.series} format={meters[meter]} step={step} bars={chart.times.length < 80} whole={meter !== 'usd_micros'} stacked />}
     </Panel>
   );
 }

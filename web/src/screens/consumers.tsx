@@ -16,6 +16,7 @@ import { Pager, Table, usePages } from '../ui/table';
 import { Consumer } from './consumer';
 import { defaultTier } from './consumer_form';
 import { NewKey } from './consumer_new';
+import '../styles/lists.css';
 
 const kPage = 50;
 const kinds = ['agent', 'human', 'service'];
@@ -79,7 +80,7 @@ function List({ query }: { query: URLSearchParams }) {
 
 const columnsOf = (tierOfMost: string) => [
   { head: 'Key', sort: 'name', grow: true, cell: (key: Key) => <>{key.name}{key.status === 'revoked' && <> <Badge tone="danger">revoked</Badge></>}{key.trust < 1 && <> <Badge tone="warn" title="Some of its limits are scaled by trust">trust {key.trust.toFixed(2)}</Badge></>}</> },
-  { head: 'Tenant', cell: (key: Key) => key.tenant ? <a class="plain" href={link('consumers', { tenant: key.tenant })}>{key.tenant}</a> : <span class="muted">–</span>, narrow: false },
+  { head: 'Tenant', cell: (key: Key) => key.tenant ? <a class="plain clip" title={key.tenant} href={link('consumers', { tenant: key.tenant })}>{key.tenant}</a> : <span class="muted">–</span>, narrow: false },
   { head: 'Tier', cell: (key: Key) => <Badge title={key.tier ? undefined : 'the default tier'}>{key.tier || tierOfMost}</Badge> },
   { head: 'Kind', cell: (key: Key) => <span class="muted">{key.kind}</span>, narrow: false },
   { head: 'Requests', sort: 'requests', number: true, cell: (key: Key) => count(key.last_24h.requests) },

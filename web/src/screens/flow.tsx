@@ -106,9 +106,9 @@ export default function Flow({ route }: ScreenProps) {
         <Stat label="In flight" value={count(view.inFlight)} />
       </Stats>
       <div class="grid-2">
-        <Panel title="Requests" note="per second, refused ones too"><Chart label="Requests per second" times={charts.times} series={charts.requests} format={short} stacked /></Panel>
-        <Panel title="Refusals" note="per second, by layer"><Chart label="Refusals per second" times={charts.times} series={charts.refused} format={short} stacked /></Panel>
-        <Panel title="Tokens" note="per second, settled"><Chart label="Tokens per second" times={charts.times} series={charts.tokens} format={short} stacked /></Panel>
+        <Panel title="Requests" note="per second, refused ones too"><Chart label="Requests per second" times={charts.times} series={charts.requests} format={short} whole stacked /></Panel>
+        <Panel title="Refusals" note="per second, by layer"><Chart label="Refusals per second" times={charts.times} series={charts.refused} format={short} whole stacked /></Panel>
+        <Panel title="Tokens" note="per second, settled"><Chart label="Tokens per second" times={charts.times} series={charts.tokens} format={short} whole stacked /></Panel>
         <Panel title="Spend" note="per second, settled"><Chart label="Dollars per second" times={charts.times} series={charts.usd} format={usd} empty={10_000} stacked /></Panel>
       </div>
       <div class="split">

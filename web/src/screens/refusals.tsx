@@ -16,7 +16,7 @@ import '../styles/refusals.css';
 
 const kPage = 50;
 const layers = ['breaker', 'rate', 'budget', 'tool', 'plan'];
-const events = [{ value: 'decisions', label: 'Refusals and warnings' }, 'refused', 'broken', 'warned', 'degraded', 'stripped', 'trust', { value: 'admin', label: 'changes by people' }];
+const events = [{ value: 'decisions', label: 'Any' }, 'refused', 'broken', 'warned', 'degraded', 'stripped', 'trust', { value: 'admin', label: 'changes by people' }];
 const times = [{ value: '1h', label: 'Last hour' }, { value: '24h', label: 'Last 24 hours' }, { value: '7d', label: 'Last 7 days' }, { value: '30d', label: 'Last 30 days' }];
 
 export default function Refusals({ route }: ScreenProps) {

@@ -13,6 +13,7 @@ export interface ChartSeries { name: string; values: (number | null)[]; color?: 
 
 const kColors = 8;
 const kMaxTableRows = 60;
+const kWhole = Array.from({ length: 15 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** i)).flat();
 
 function cssColor(color: ChartSeries['color'], at: number): string {
   const name = typeof color === 'string' ? `--chart-${color}` : `--chart-${((color ?? at) % kColors) + 1}`;
@@ -31,9 +32,10 @@ function stack(series: ChartSeries[]): (number | null)[][] {
   return series.map(({ values }) => values.map((value, i) => (sum[i] = (sum[i] ?? 0) + (value ?? 0))));
 }
 
-export function Chart({ label, times, series, format = short, stacked = false, height = 180, step = 'second', bars = false, max, empty = 1 }: {
+export function Chart({ label, times, series, format = short, stacked = false, height = 180, step = 'second', bars = false, max, empty = 1, whole = false }: {
   label: string; times: number[]; series: ChartSeries[]; format?: (value: number) => string; stacked?: boolean; height?: number;
   step?: 'second' | 'hour' | 'day'; bars?: boolean; max?: number;
+  whole?: boolean; // of things that are counted: no half marks on the axis
   empty?: number; // the top of the axis while everything is zero
 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -73,7 +75,7 @@ export function Chart({ label, times, series, format = short, stacked = false, h
       axes: [
         { ...axis, grid: { show: false }, size: 24, space: 56,
           values: (_, splits) => splits.map((s) => (step === 'day' ? day(s * 1000) : clock(s * 1000).slice(0, step === 'hour' || s % 60 === 0 ? 5 : 8))) },
-        { ...axis, size: (_, labels) => Math.max(44, 12 + 6.6 * Math.max(0, ...(labels ?? []).map((text) => text.length))), space: 34, values: (_, splits) => splits.map((v) => formatted.current(v)) },
+        { ...axis, size: (_, labels) => Math.max(44, 12 + 6.6 * Math.max(0, ...(labels ?? []).map((text) => text.length))), space: 34, ...(whole ? { incrs: kWhole } : {}), values: (_, splits) => splits.map((v) => formatted.current(v)) },
       ],
       series: [
         {},
@@ -97,7 +99,7 @@ export function Chart({ label, times, series, format = short, stacked = false, h
       made.destroy();
       plot.current = null;
     };
-  }, [names, dark, table, stacked, height, step, bars]);
+  }, [names, dark, table, stacked, height, step, bars, whole]);
 
   useEffect(() => { plot.current?.setData(data); }, [data]);
 
