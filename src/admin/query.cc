@@ -97,7 +97,7 @@ Result<std::int64_t> AdminQuery::number(std::string_view name, std::int64_t leas
 Result<std::string> AdminQuery::choice(std::string_view name, std::string_view words,
                                        std::string_view otherwise) const {
   if (!has(name)) return std::string(otherwise);
-  const std::string value = text(name);
+  std::string value = text(name);
   for (std::string_view rest = words; !rest.empty();) {
     const std::size_t end = std::min(rest.find('|'), rest.size());
     if (rest.substr(0, end) == value) return value;
