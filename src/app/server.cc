@@ -408,18 +408,20 @@ void Server::poll_directory() {
   const Result<std::shared_ptr<const ConsumerSnapshot>> consumers = store_->load_directory();
   const auto kills = load_kills();
   const auto tokens = store_->admin_tokens();
-  if (!consumers || !kills || !tokens) return;  // tried again at the next poll
-  directory_version_ = *version;
-  access_->use(*tokens);
+  if (!consumers || !kills) return;  // tried again at the next poll
+  if (tokens) {
+    access_->use(*tokens);
+    directory_version_ = *version;
+  }
   {
     const MutexLock lock(policy_mutex_);
     consumers_ = *consumers;
   }
-  reload_overrides();
   for (auto& worker : workers_) {
     worker->use_consumers(*consumers);
     worker->use_kills(*kills);
   }
+  reload_overrides();  // takes its time when there are thousands: who was stopped does not wait for it
   for (const char* what : {"keys", "breakers"}) admin_->observer().changed(what, std::to_string(*version));
 }
 

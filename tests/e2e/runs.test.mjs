@@ -70,8 +70,10 @@ test('a loop is flagged and shows its evidence', async () => {
   await runAgent(weir, key, { prompt: 'find it', tools: ['search'], execute: () => 'nothing new', most: 12 });
   const [run] = await runs('key=looper&flagged=true', 1);
   assert.ok(run.flags.includes('repeats'), JSON.stringify(run));
-  const { body: tree } = await get(`/runs/${run.run}`);
-  const broken = tree.evidence.find((row) => row.event === 'broken' && row.limit === 'repeats');
+  const broken = await eventually(async () => {      // the audit is booked in the background
+    const { body: tree } = await get(`/runs/${run.run}`);
+    return tree.evidence.find((row) => row.event === 'broken' && row.limit === 'repeats');
+  }, 'the break is in the audit');
   assert.match(broken.evidence, /search/);
   assert.ok(broken.sentence.length > 20);
   assert.deepEqual(await runs('key=crew&flagged=true', 0), []);
