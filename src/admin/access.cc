@@ -24,7 +24,7 @@ void AdminAccess::use(std::span<const StoredAdminToken> tokens) {
   const MutexLock lock(mutex_);
   tokens_.assign(tokens.begin(), tokens.end());
   std::erase_if(sessions_, [&](const Session& session) {
-    return session.token && std::none_of(tokens_.begin(), tokens_.end(), [&](const StoredAdminToken& stored) {
+    return session.token && std::none_of(tokens.begin(), tokens.end(), [&](const StoredAdminToken& stored) {
              return stored.hash.same(*session.token);
            });
   });

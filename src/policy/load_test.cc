@@ -366,12 +366,20 @@ TEST(BoundsTest, HostileFilesAreRefused) {
   EXPECT_NE(problems(load(laughs)).find("50,000"), std::string::npos);
   std::string heavy = "a: &a " + std::string(60'000, 'x') + "\nb: [*a";
   for (int i = 0; i < 100; ++i) heavy += ",*a";
-  EXPECT_NE(problems(load(heavy + "]")).find("4 MiB"), std::string::npos) << "few values of much text";
+  EXPECT_NE(problems(load(heavy + "]")).find("1 MiB"), std::string::npos) << "few values of much text";
   std::string deep = "b0: &b0 [x]\n";
   for (int i = 1; i < 40; ++i)
     deep += "b" + std::to_string(i) + ": &b" + std::to_string(i) + " [*b" + std::to_string(i - 1) + "]\n";
   EXPECT_NE(problems(load(deep)).find("32 levels"), std::string::npos);
   EXPECT_NE(problems(load("a: &x [*x]")).find("1:8: error: an alias may not contain itself"), std::string::npos);
+  // Few values, but each of them long: 60 KB of text that would be 1.2 GB.
+  std::string long_value = "a: &x " + std::string(60'000, 'v') + "\nb: [";
+  for (int i = 0; i < 20'000; ++i) long_value += "*x,";
+  EXPECT_NE(problems(load(long_value + "x]")).find("1 MiB"), std::string::npos);
+  std::string nested = "a: ";
+  for (int i = 0; i < 20; ++i) nested += "&n" + std::to_string(i) + " [";
+  for (int i = 0; i < 10'000; ++i) nested += "x,";
+  EXPECT_NE(problems(load(nested + std::string(20, ']'))).find("anchors hold more"), std::string::npos);
   EXPECT_FALSE(load(std::string("a: \xFF\xFE", 5)).policy);
   EXPECT_FALSE(load("a: !!binary aGk=").policy);
   EXPECT_FALSE(load("--- {}\n--- {}\n").policy);

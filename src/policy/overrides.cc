@@ -32,9 +32,9 @@ class Merge {
     if (!out_.loaded.policy || kept_.empty()) return std::move(out_);
     Reporter known(file_);
     root_ = parse_yaml(out_.yaml, known);
-    drop_what_does_not_merge();
     int searches = 0;
-    while (!kept_.empty()) {
+    // Again for each attempt: amounts may be of a limit that was just left out.
+    while (drop_what_does_not_merge()) {
       Attempt attempt = load(kept_.size());
       if (attempt.loaded.policy) return finish(std::move(attempt));
       if (drop_what_is_wrong(attempt)) continue;
@@ -63,11 +63,13 @@ class Merge {
     out_.skipped.push_back({change.kind, change.name, std::move(member), std::move(why)});
   }
 
-  void drop_what_does_not_merge() {
+  // True if any are left.
+  bool drop_what_does_not_merge() {
     MergeTree tree(*root_, *out_.loaded.policy);
     for (const std::size_t index : std::vector<std::size_t>(kept_)) {
       if (auto fault = tree.apply(overrides_[index], index)) skip(index, std::move(fault->member), fault->why);
     }
+    return !kept_.empty();
   }
 
   static const WrittenYaml::Mark* mark_of(const Attempt& attempt, const Diagnostic& diagnostic) {

@@ -135,6 +135,15 @@ TEST(Overrides, OneThatDoesNotFitIsLeftOutWithItsReasonAndTheRestHolds) {
   EXPECT_NE(words(merged, "tokens").find("10,000 tokens"), std::string::npos);
 }
 
+TEST(Overrides, AmountsOfALimitThatIsLeftOutAreLeftOutWithIt) {
+  const MergedPolicy merged = merge(kFile, {limit("new", R"({"per":"key","meter":"nonsense","allow":"5/1m"})"),
+                                            tier("pro", R"({"weight":7,"amounts":{"new":"9/1m"}})")});
+  ASSERT_TRUE(merged.loaded.policy);
+  ASSERT_EQ(merged.skipped.size(), 2u);
+  EXPECT_EQ(merged.skipped[1].name, "pro");
+  EXPECT_NE(merged.skipped[1].why.find("no limit `new`"), std::string::npos) << merged.skipped[1].why;
+}
+
 TEST(Overrides, BrokenOnesAndThoseThatReachForTheEnvironmentAreLeftOut) {
   for (const char* json : {"", "nope", "[1]", "{\"allow\":", R"({"match":{"model":"${B_KEY}"}})", R"({"name":"other"})",
                            R"({"match":{"model":"a\u0000b"}})", R"({"allow":"1/1m","allow":"2/1m"})"}) {

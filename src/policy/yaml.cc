@@ -39,7 +39,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (value.size() > kMaxScalar) stop(mark, "a value may have at most 64 KiB");
     if (!is_valid_utf8(value) || value.find('\0') != std::string::npos) stop(mark, "a value must be UTF-8 text");
     node.text = value;
-    text_ += value.size();
+    bytes_ += value.size();
     finish(std::move(node), anchor);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -57,8 +57,8 @@ class TreeBuilder final : public YAML::EventHandler {
     if (found == anchors_.end()) stop(mark, "an alias may not contain itself");
     nodes_ += found->second.nodes;
     if (nodes_ > kMaxPolicyNodes) stop(mark, "aliases expand to more than 50,000 values");
-    text_ += found->second.text;
-    if (text_ > kMaxPolicyText) stop(mark, "aliases expand to more than 4 MiB");
+    bytes_ += found->second.bytes;
+    if (bytes_ > kMaxPolicyBytes) stop(mark, "aliases expand to more than 1 MiB of text");
     if (open_.size() + found->second.depth > kMaxPolicyDepth) stop(mark, "nested more than 32 levels deep");
     deepen(found->second.depth);
     attach(Yaml(found->second.node));
@@ -70,12 +70,12 @@ class TreeBuilder final : public YAML::EventHandler {
  private:
   struct Anchored {
     Yaml node;
-    std::size_t nodes = 0, depth = 0, text = 0;
+    std::size_t nodes = 0, bytes = 0, depth = 0;
   };
   struct Open {
     Yaml node;
     YAML::anchor_t anchor = 0;
-    std::size_t nodes_before = 0, text_before = 0;
+    std::size_t nodes_before = 0, bytes_before = 0;
     std::size_t depth_below = 0;
     bool wants_value = false;
     Yaml key;
@@ -105,22 +105,30 @@ class TreeBuilder final : public YAML::EventHandler {
     entry.node = make(kind, mark);
     entry.anchor = anchor;
     entry.nodes_before = before;
-    entry.text_before = text_;
+    entry.bytes_before = bytes_;
     open_.push_back(std::move(entry));
   }
   void close() {
     Open done = std::move(open_.back());
     open_.pop_back();
     const std::size_t depth = done.depth_below + 1;
-    if (done.anchor != 0) {
-      anchors_[done.anchor] = {done.node, nodes_ - done.nodes_before, depth, text_ - done.text_before};
-    }
+    keep(done.anchor, done.node, nodes_ - done.nodes_before, bytes_ - done.bytes_before, depth);
     deepen(depth);
     attach(std::move(done.node));
   }
   void finish(Yaml node, YAML::anchor_t anchor) {
-    if (anchor != 0) anchors_[anchor] = {node, 1, 0, node.text.size()};
+    keep(anchor, node, 1, node.text.size(), 0);
     attach(std::move(node));
+  }
+  // Anchors in anchors keep what lies in them once more each.
+  void keep(YAML::anchor_t anchor, const Yaml& node, std::size_t nodes, std::size_t bytes, std::size_t depth) {
+    if (anchor == 0) return;
+    anchored_ += nodes;
+    if (anchored_ > kMaxPolicyNodes) {
+      reporter_.error(node, "anchors hold more than 50,000 values");
+      throw Stop{};
+    }
+    anchors_[anchor] = {node, nodes, bytes, depth};
   }
   void deepen(std::size_t depth) {
     if (!open_.empty()) open_.back().depth_below = std::max(open_.back().depth_below, depth);
@@ -155,7 +163,7 @@ class TreeBuilder final : public YAML::EventHandler {
   Reporter& reporter_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
-  std::size_t nodes_ = 0, text_ = 0;
+  std::size_t nodes_ = 0, bytes_ = 0, anchored_ = 0;
   bool has_root_ = false;
   Yaml root_;
 };

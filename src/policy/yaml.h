@@ -1,5 +1,5 @@
-// A YAML document as a small tree with positions, read with bounds: 1 MiB of text, 32 levels, 50,000 nodes with aliases
-// expanded. Duplicate keys, tags, several documents and keys that are not scalars are errors.
+// A YAML document as a small tree with positions, read with bounds: 1 MiB of text and 50,000 nodes with aliases
+// expanded, 32 levels. Duplicate keys, tags, several documents and keys that are not scalars are errors.
 //
 //   Reporter reporter("weir.yaml");
 //   std::optional<Yaml> root = parse_yaml(text, reporter);
@@ -21,7 +21,6 @@ namespace weir {
 inline constexpr std::size_t kMaxPolicyBytes = 1 << 20;
 inline constexpr std::size_t kMaxPolicyDepth = 32;
 inline constexpr std::size_t kMaxPolicyNodes = 50'000;
-inline constexpr std::size_t kMaxPolicyText = 4 << 20;  // bytes of all values, those of aliases once for each
 inline constexpr std::size_t kMaxDiagnostics = 100;
 
 struct Yaml {

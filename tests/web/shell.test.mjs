@@ -46,6 +46,7 @@ test('a session that ends leads back to the sign-in screen with a reason', async
 test('every screen is reached by keyboard alone', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;
+  await page.getByRole('heading', { level: 1 }).waitFor();
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
   await page.keyboard.press('Enter');
