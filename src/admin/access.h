@@ -37,8 +37,7 @@ class AdminAccess {
   static constexpr DurationNs kSessionFor = 12 * kHour, kCodeFor = kHour;
 
   // An empty token opens nothing. `key_secret`: under which the store's tokens are hashed.
-  explicit AdminAccess(const Secret& token, std::string_view key_secret = {})
-      : token_(token), hasher_(key_secret) {}
+  explicit AdminAccess(const Secret& token, std::string_view key_secret = {}) : token_(token), hasher_(key_secret) {}
 
   AdminCaller caller_of(std::string_view presented, TimeNs now) const;
 

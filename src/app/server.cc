@@ -106,7 +106,7 @@ Result<void> Server::make_first_keys() {
     admin_token = Secret(*token);
     if (*token == fresh) facts_.admin_token = fresh;
   }
-  access_ = std::make_unique<AdminAccess>(std::move(admin_token), secrets_.key_hash);
+  access_ = std::make_unique<AdminAccess>(admin_token, secrets_.key_hash);
   api_.access = access_.get();
   const auto tokens = store_->admin_tokens();
   if (!tokens) return std::unexpected(tokens.error());

@@ -75,7 +75,7 @@ Result<HttpResponse> HttpClient::send(const HttpRequest& request) {
   add("Expect:");  // no pause for "100 Continue"
   for (const auto& [name, value] : request.headers) {
     if (has_line_break(name) || has_line_break(value)) return fail("the header `" + name + "` has a line break");
-    add(name + ": " + value);
+    add(std::string(name).append(": ").append(value));
   }
   if (has_line_break(request.method) || has_line_break(request.url)) return fail("the address has a line break");
   Reading reading;
