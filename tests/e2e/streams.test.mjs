@@ -62,7 +62,7 @@ async function race(allowed, reservation, script, workers, run) {
     assert.equal(sum, tokens.used, 'ledger and counter agree');
     assert.ok(sum <= allowed, `overshoot: ${sum} of ${allowed}`);
     assert.ok(seen.most <= allowed, `used + reserved was ${seen.most} of ${allowed}`);
-    assert.ok(seen.samples > 5, `${seen.samples} samples`);
+    assert.ok(seen.samples > 1, `${seen.samples} samples`);
     run.check({ whole, cut, refused, rows, sum, ms, seen, provider });
   } finally {
     agent.destroy();
