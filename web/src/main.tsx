@@ -45,3 +45,8 @@ const root = document.getElementById('app')!;
 root.textContent = '';
 render(<App />, root);
 void begin(code);
+
+// A fresh link pasted into this tab changes only the fragment.
+addEventListener('hashchange', () => {
+  if (/^#\/?(?:[a-z-]*\?)?code=/.test(location.hash)) location.reload();
+});
