@@ -108,8 +108,8 @@ fresh
 mkdir -p "$root/src/policy"
 echo "what it is" >"$root/src/policy/README.md"
 echo 'weir_module(policy PUBLIC weir_base)' >>"$root/CMakeLists.txt"
-printf 'void f%s() { throw Stop{}; }\n' 1 2 3 >"$root/src/policy/yaml.cc"
-refuses one-throw-more 'throw: .*(2 known here'
+printf 'void f%s() { throw Stop{}; }\n' 1 2 3 4 >"$root/src/policy/yaml.cc"
+refuses one-throw-more 'throw: .*(3 known here'
 rm -r "$root/src/policy"
 sample pragma 'without #pragma once' src/base/b.h '// What it is.' 'int f();'
 sample header-comment 'does not start with a comment' src/base/b.h '#pragma once' 'int f();'
