@@ -285,7 +285,7 @@ int main(int argc, char** argv) {
     }
   }
   if (what == "upgrade" || what == "all") {
-    execute(file, kDropVersion4);
+    execute(file, kDropVersion4And5);
     execute(file, "PRAGMA user_version = 3");
     const double began = seconds_of(CLOCK_MONOTONIC);
     const bool opened = Store::open(folder).has_value();

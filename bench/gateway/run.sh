@@ -158,7 +158,7 @@ if [ -n "${BASE:-}" ]; then
       printf "\"base_requests_per_cpu_s\":%.0f,\"weir_requests_per_cpu_s\":%.0f,\"cpu_ratio\":%.3f,\"floor\":0.9}\n", bc, wc, wc / bc
     }'
   for what in cpu rps; do  # of each round
-    paste "$work/nginx.$what" "$work/weir.$what" | awk -v what="$what" '{printf "%s%.3f", NR > 1 ? "," : "{\"bench\":\"gateway_rounds\",\"of\":\"" what "\",\"ratios\":[", $2 / $1} END {print "]}"}'
+    paste "$work/nginx.$what" "$work/weir.$what" | awk -v what="$what" '{printf "%s%.3f", (NR > 1 ? "," : "{\"bench\":\"gateway_rounds\",\"of\":\"" what "\",\"ratios\":["), $2 / $1} END {print "]}"}'
   done
   exit
 fi

@@ -77,10 +77,15 @@ test('a tier\'s amount is edited and taken away, and who is faster is seen', asy
   await dialog.getByText('was changed by somebody else').waitFor();
   assert.match(await dialog.innerText(), /300\/1m[\s\S]*111\/1m[\s\S]*222\/1m/);
   await dialog.getByRole('button', { name: 'Save mine over theirs' }).click();
-  await page.getByText('222/1m').waitFor();
+  const amount = (text) => page.locator('.amounts dd', { hasText: text });
+  await amount('222/1m').waitFor();
   await page.getByRole('button', { name: 'Take away' }).click();
+  assert.equal((await call('PUT', '/tiers/pro', { amounts: { requests: ['111/1m'] } })).status, 200);
   await dialog.getByRole('button', { name: 'Take away' }).click();
-  await page.getByText('222/1m').waitFor({ state: 'detached' });
+  await dialog.getByText('Somebody changed pro meanwhile').waitFor();
+  await amount('111/1m').waitFor();
+  await dialog.getByRole('button', { name: 'Take away' }).click();
+  await amount('300/1m').waitFor();
   await view.close();
 });
 

@@ -20,15 +20,24 @@ import { limitEditing, tierEditing } from './policy_editing';
 export interface Loads { policy: Load<Tagged<Policy>>; limits: Load<{ limits: Limit[] }>; tiers: Load<{ tiers: Tier[] }>; reload: () => void }
 interface Taking { kind: string; name: string; etag?: string }
 
-async function takeAway({ kind, name, etag }: Taking): Promise<void> {
+// Of somebody else's newer change nothing is taken away unseen: the lists are read again, and a further press means what they show.
+async function takeAway(what: Taking, reload: () => void): Promise<void> {
+  const { kind, name, etag } = what;
   try {
     if (kind === 'limit') await api.dropLimit(name, etag);
     else if (kind === 'tier') await api.dropTier(name, etag);
     else await api.dropTenant(name, etag);
   } catch (fault) {
-    if (!(fault instanceof ApiError) || fault.status !== 404) throw fault;
+    if (!(fault instanceof ApiError)) throw fault;
+    if (fault.stale) {
+      what.etag = (kind === 'limit' ? await api.limit(name) : await api.tier(name)).etag;
+      reload();
+      throw new ApiError(`Somebody changed ${name} meanwhile, and nothing was taken away. Behind this is what holds now; press again to take that away.`, 412);
+    }
+    if (fault.status !== 404) throw fault;
   }
   toast(`${name} is as in the file again`);
+  reload();
 }
 
 const byHeat = (a: Limit, b: Limit): number => b.utilisation.max - a.utilisation.max;
@@ -62,7 +71,7 @@ export function Limits({ loads }: { loads: Loads }) {
 
 export function TakeAway({ what, onClose, onDone }: { what: Taking; onClose: () => void; onDone: () => void }) {
   return (
-    <Confirm title={`Take away what was changed of ${what.kind} ${what.name}?`} action="Take away" onClose={onClose} onConfirm={async () => { await takeAway(what); onDone(); }}>
+    <Confirm title={`Take away what was changed of ${what.kind} ${what.name}?`} action="Take away" onClose={onClose} onConfirm={() => takeAway(what, onDone)}>
       <p>It will be as in the file again, within a second. If the file has no such {what.kind}, it is gone.</p>
     </Confirm>
   );
