@@ -5,24 +5,13 @@
 #include <memory>
 #include <utility>
 
+#include "app/command_keys_import.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
 #include "records/metadata.h"
 
 namespace weir {
 namespace {
-
-std::string consumer_json(const Consumer& consumer, const std::string& key = {}) {
-  std::string out;
-  JsonWriter w(out);
-  w.begin_object();
-  if (!key.empty()) w.key("key").string(key);
-  w.key("name").string(consumer.name).key("tenant").string(consumer.tenant).key("user").string(consumer.user);
-  w.key("tier").string(consumer.tier).key("kind").string(to_string(consumer.kind));
-  w.key("status").string(to_string(consumer.status)).key("metadata").raw(consumer.metadata_json);
-  w.key("created_at").string(format_rfc3339(consumer.created_at, 3)).end_object();
-  return out;
-}
 
 void print_consumer(std::ostream& out, const Consumer& consumer) {
   const std::pair<const char*, std::string> lines[] = {
@@ -74,23 +63,6 @@ void print_result(const CommandContext& context, bool json, const Consumer& cons
   }
 }
 
-Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now) {
-  if (!is_consumer_name(options.name)) {
-    return fail("--name must be 1 to 64 letters, digits, dots, dashes or underscores");
-  }
-  Consumer consumer;
-  consumer.name = options.name;
-  const auto kind = kind_from(options.kind);
-  if (!kind) return std::unexpected(kind.error());
-  consumer.kind = *kind;
-  consumer.created_at = now;
-  if (auto set = set_value(consumer.tenant, "--tenant", options.tenant); !set) return std::unexpected(set.error());
-  if (auto set = set_value(consumer.user, "--user", options.user); !set) return std::unexpected(set.error());
-  if (auto set = set_value(consumer.tier, "--tier", options.tier); !set) return std::unexpected(set.error());
-  if (auto set = set_metadata(consumer, options.metadata); !set) return fail("--" + set.error().message);
-  return consumer;
-}
-
 Result<void> apply(const KeysUpdateOptions& options, Consumer& consumer) {
   if (options.kind) {
     const auto kind = kind_from(*options.kind);
@@ -111,6 +83,35 @@ Result<void> apply(const KeysUpdateOptions& options, Consumer& consumer) {
 }
 
 }  // namespace
+
+std::string consumer_json(const Consumer& consumer, const std::string& key) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object();
+  if (!key.empty()) w.key("key").string(key);
+  w.key("name").string(consumer.name).key("tenant").string(consumer.tenant).key("user").string(consumer.user);
+  w.key("tier").string(consumer.tier).key("kind").string(to_string(consumer.kind));
+  w.key("status").string(to_string(consumer.status)).key("metadata").raw(consumer.metadata_json);
+  w.key("created_at").string(format_rfc3339(consumer.created_at, 3)).end_object();
+  return out;
+}
+
+Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now) {
+  if (!is_consumer_name(options.name)) {
+    return fail("--name must be 1 to 64 letters, digits, dots, dashes or underscores");
+  }
+  Consumer consumer;
+  consumer.name = options.name;
+  const auto kind = kind_from(options.kind);
+  if (!kind) return std::unexpected(kind.error());
+  consumer.kind = *kind;
+  consumer.created_at = now;
+  if (auto set = set_value(consumer.tenant, "--tenant", options.tenant); !set) return std::unexpected(set.error());
+  if (auto set = set_value(consumer.user, "--user", options.user); !set) return std::unexpected(set.error());
+  if (auto set = set_value(consumer.tier, "--tier", options.tier); !set) return std::unexpected(set.error());
+  if (auto set = set_metadata(consumer, options.metadata); !set) return fail("--" + set.error().message);
+  return consumer;
+}
 
 Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer,
                                const char* by) {
@@ -256,6 +257,10 @@ void add_keys_commands(CLI::App& app, int& exit_code, const CommandContext& cont
   keys.require_subcommand(1);
   add_create(keys, exit_code, context);
   add_update(keys, exit_code, context);
+  auto import = std::make_shared<KeysImportOptions>();
+  CLI::App* from_file = add_command(keys, "import", "many consumers at once, all or none", import->store, import->json);
+  from_file->add_option("FILE", import->file, "a JSON object per line, as create and list print them")->required();
+  from_file->callback([import, &exit_code, context] { exit_code = run_keys_import(*import, context); });
 
   auto list = std::make_shared<KeysListOptions>();
   add_command(keys, "list", "all consumers", list->store, list->json)->callback([list, &exit_code, context] {

@@ -1,4 +1,4 @@
-// `weir keys create|list|show|update|revoke`: manage consumers through the store, also while the server runs.
+// `weir keys create|list|show|update|revoke|import`: manage consumers through the store, also while the server runs.
 //
 //   KeysCreateOptions options{.name = "ann", .tenant = "acme"};
 //   int exit_code = run_keys_create(options, context);
@@ -48,6 +48,11 @@ int run_keys_list(const KeysListOptions& options, const CommandContext& context)
 int run_keys_show(const KeysNameOptions& options, const CommandContext& context);
 int run_keys_update(const KeysUpdateOptions& options, const CommandContext& context);
 int run_keys_revoke(const KeysNameOptions& options, const CommandContext& context);
+
+// What the options say, checked; an error names the option.
+Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now);
+// As --json prints it; `key` only where it is shown.
+std::string consumer_json(const Consumer& consumer, const std::string& key = {});
 
 // Makes a consumer with a new key in an open store; the key, shown this once. Also used for the demo key.
 Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer,

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <sstream>
 
 #include "app/command_audit.h"
@@ -51,6 +52,12 @@ struct Terminal {
     }
     return exit_code;
   }
+  // A file beside the store with that text.
+  std::string write(const std::string& text) const {
+    const std::string path = dir / "team.jsonl";
+    std::ofstream(path) << text;
+    return path;
+  }
   std::size_t lines(const std::ostringstream& stream) const {
     const std::string text = stream.str();
     return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -80,6 +87,62 @@ TEST(KeysCommand, CreateShowsTheKeyOnceAndStoresOnlyItsHash) {
   for (const char* file : {"weir.db", "weir.db-wal"}) {
     EXPECT_EQ(file_bytes(t.data() + "/" + file).find(key.substr(5, 24)), std::string::npos) << file;
   }
+}
+
+TEST(KeysCommand, ImportTakesWhatCreateAndListPrint) {
+  Terminal other, t;
+  ASSERT_EQ(other.run({"keys", "create", "--name", "ann", "--tenant", "acme", "--json"}), kExitDone);
+  const std::string created = other.out.str();
+  const std::string file = t.write("\n" + created +
+                                   R"({"name":"bob","metadata":{"seats":5},"kind":"human"})"
+                                   "\r\n"
+                                   R"({"name":"gone","status":"revoked","created_at":"2026-01-01T00:00:00.000Z"})"
+                                   "\n");
+  ASSERT_EQ(t.run({"keys", "import", file, "--json"}), kExitDone) << t.err.str();
+  EXPECT_EQ(t.lines(t.out), 2u) << t.out.str();
+  EXPECT_EQ(t.err.str(), "weir: left out 1 that are revoked\n");
+  auto store = Store::open(t.data());
+  const auto secrets = load_secrets(t.data());
+  ASSERT_TRUE(store && secrets);
+  const auto directory = store->load_directory().value();
+  const auto ann = directory->find(KeyHasher(secrets->key_hash).hash(created.substr(8, 36)));
+  ASSERT_NE(ann, nullptr) << "her key is the one she had";
+  EXPECT_EQ(ann->tenant, "acme");
+  const auto bob = directory->find_name("bob");
+  ASSERT_NE(bob, nullptr);
+  EXPECT_EQ(bob->kind, ConsumerKind::kHuman);
+  EXPECT_EQ(bob->metadata_json, R"({"seats":5})");
+  EXPECT_EQ(directory->find_name("gone"), nullptr);
+}
+
+TEST(KeysCommand, ImportStoresAllOrNothingAndSaysWhichLine) {
+  Terminal t;
+  ASSERT_EQ(t.run({"keys", "create", "--name", "ann", "--json"}), kExitDone);
+  const std::string key = t.out.str().substr(8, 36);
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({"name":"ann"})", ":2: the name ann is taken"},
+      {R"({"name":"first"})", ":2: the name first is in line 1 too"},
+      {R"({"name":"b b"})", ":2: --name must be"},
+      {R"({"name":"bob","tiar":"pro"})", ":2: "},
+      {R"({"name":"bob","kind":"robot"})", ":2: --kind robot is unknown"},
+      {R"({"name":"bob","key":"sk-123"})", ":2: `key` is no key of Weir"},
+      {R"({"name":"bob","status":"asleep"})", ":2: `status` is active or revoked"},
+      {R"({"name":"bob","metadata":[1]})", ":2: --metadata"},
+      {"oops", ":2: "},
+      {R"({"name":"bob","key":")" + key + R"("})", "the key given for bob is another consumer's already"},
+  };
+  for (const auto& [line, words] : cases) {
+    const std::string file = t.write(R"({"name":"first"})"
+                                     "\n" +
+                                     line + "\n");
+    EXPECT_EQ(t.run({"keys", "import", file}), words.front() == ':' ? kExitNo : kExitCouldNotRun) << line;
+    EXPECT_NE(t.err.str().find(words), std::string::npos) << line << ": " << t.err.str();
+    EXPECT_NE(t.err.str().find("nothing was imported"), std::string::npos) << t.err.str();
+    EXPECT_EQ(t.run({"keys", "list", "--json"}), kExitDone);
+    EXPECT_EQ(t.lines(t.out), 1u) << line;
+  }
+  EXPECT_EQ(t.run({"keys", "import", t.write("\n")}), kExitNo);
+  EXPECT_EQ(t.run({"keys", "import", t.data() + "-absent"}), kExitCouldNotRun);
 }
 
 TEST(KeysCommand, ListShowUpdateRevoke) {

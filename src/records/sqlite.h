@@ -80,6 +80,7 @@ class Database {
   int changes() const { return sqlite3_changes(db_); }
   std::int64_t last_id() const { return sqlite3_last_insert_rowid(db_); }
   int code() const { return sqlite3_errcode(db_); }
+  std::string_view message() const { return sqlite3_errmsg(db_); }  // of the last call; until the next
   int extended_code() const { return sqlite3_extended_errcode(db_); }
 
  private:

@@ -173,9 +173,23 @@ void Store::set_busy_timeout(int ms) {
 }
 
 Result<void> Store::create_consumer(Consumer& consumer, const KeyHash& hash, const Change& change) {
+  NewConsumer one{.consumer = consumer, .hash = hash};
+  auto created = create_consumers({&one, 1}, change);
+  consumer.id = one.consumer.id;
+  return created;
+}
+
+Result<void> Store::create_consumers(std::span<NewConsumer> all, const Change& change) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return begun;
-  Statement& s = impl_->insert_consumer;
+  for (auto& [consumer, hash] : all) {
+    if (auto added = impl_->add_consumer(consumer, hash, change); !added) return added;
+  }
+  return transaction.commit();
+}
+
+Result<void> Store::Impl::add_consumer(Consumer& consumer, const KeyHash& hash, const Change& change) {
+  Statement& s = insert_consumer;
   s.bind(1, std::string_view(consumer.name));
   s.bind_blob(2, hash.data(), hash.size());
   s.bind(3, std::string_view(consumer.tenant));
@@ -186,19 +200,15 @@ Result<void> Store::create_consumer(Consumer& consumer, const KeyHash& hash, con
   s.bind(8, std::string_view(consumer.metadata_json));
   s.bind(9, consumer.created_at);
   if (s.run()) {
-    const std::int64_t id = impl_->db.last_id();
+    consumer.id = db.last_id();
     const Change made{.at = change.at != 0 ? change.at : consumer.created_at, .by = change.by};
-    if (auto noted = impl_->append_change(made, "keys create", "key", consumer.name, described(consumer)); !noted) {
-      return noted;
-    }
-    if (auto done = transaction.commit(); !done) return done;
-    consumer.id = id;
-    return {};
+    return append_change(made, "keys create", "key", consumer.name, described(consumer));
   }
-  if (impl_->db.extended_code() == SQLITE_CONSTRAINT_UNIQUE) {
-    return fail("the name " + consumer.name + " is taken; choose another, names stay taken when a key is revoked");
-  }
-  return impl_->error("cannot create the consumer");
+  if (db.extended_code() != SQLITE_CONSTRAINT_UNIQUE) return error("cannot create the consumer");
+  const bool of_key = db.message().find("key_hash") != std::string_view::npos;
+  return of_key
+             ? fail("the key given for " + consumer.name + " is another consumer's already")
+             : fail("the name " + consumer.name + " is taken; choose another, names stay taken when a key is revoked");
 }
 
 Result<std::optional<Consumer>> Store::find_consumer(std::string_view name) {

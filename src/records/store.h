@@ -65,6 +65,11 @@ struct Change {
   std::string by = "local";
 };
 
+struct NewConsumer {
+  Consumer consumer;
+  KeyHash hash{};
+};
+
 // What the ledger knows of a run that may go on.
 struct RecentRun {
   std::string key, run;
@@ -175,6 +180,7 @@ class Store {
   // --- consumers ----------------------------------------------------------------------------------------------------
   // Fills `consumer.id`. An error if the name is taken.
   Result<void> create_consumer(Consumer& consumer, const KeyHash& hash, const Change& change = {});
+  Result<void> create_consumers(std::span<NewConsumer> all, const Change& change = {});  // all or none
   Result<std::optional<Consumer>> find_consumer(std::string_view name);
   Result<std::vector<Consumer>> list_consumers();  // by name
   // Writes tenant, user, tier, kind and metadata of the consumer of that name; false if there is none.

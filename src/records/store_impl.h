@@ -36,7 +36,8 @@ struct Store::Impl {
   static constexpr DurationNs kRankingHolds = 5 * kSecond;
   Ranking ranking;
 
-  Result<void> prepare();  // every statement above
+  Result<void> prepare();                                                                    // every statement above
+  Result<void> add_consumer(Consumer& consumer, const KeyHash& hash, const Change& change);  // inside a transaction
   Result<PurgeMarks> purge_marks();
   Result<void> book_usage(std::span<const UsageRow> rows);  // inside a transaction of the caller's
   // Appends to the chain; inside a transaction of the caller's, so that no other process appends at the same time.

@@ -77,6 +77,27 @@ test('keys create makes the store when there is none; the server then knows the 
   }
 });
 
+test('keys import: what one store lists another takes, also while its server runs', async () => {
+  const file = path.join(weir.folder, 'team.jsonl');
+  const other = await prepareWeir({});
+  try {
+    const made = await other.command('keys', 'create', '--name', 'moved', '--tenant', 'acme', '--json');
+    await writeFile(file, `${made.stdout}{"name":"new","kind":"human","metadata":{"seats":5}}\n`);
+    const imported = await weir.command('keys', 'import', file, '--json');
+    assert.equal(imported.code, 0, imported.stderr);
+    const [moved, fresh] = imported.stdout.trim().split('\n').map((line) => JSON.parse(line));
+    assert.equal(moved.key, JSON.parse(made.stdout).key, 'its key is the one it had');
+    for (const { key } of [moved, fresh]) {
+      await eventually(async () => (await fetch(`${weir.url}/weir/v1/me`, { headers: { authorization: `Bearer ${key}` } })).status === 200, 'the running server knows it');
+    }
+    const again = await weir.command('keys', 'import', file);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /team\.jsonl:1: the name moved is taken.*nothing was imported/);
+  } finally {
+    await other.stop();
+  }
+});
+
 async function check(text) {
   const file = path.join(weir.folder, 'candidate.yaml');
   await writeFile(file, text);
