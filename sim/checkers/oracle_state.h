@@ -45,6 +45,7 @@ struct HeldDemand {
   WindowKind kind = WindowKind::kSliding;
   Quota quota;
   bool holds = false;
+  bool moved = false;  // a part of it is charged under its counter's new name
   std::int64_t units = 0;
   std::vector<Charge> charges{};
 };

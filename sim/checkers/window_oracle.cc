@@ -243,11 +243,16 @@ class WindowOracle final : public Checker {
     for (HeldDemand& held : reservation->demands) {
       const std::int64_t cost = held.demand < decided.amounts.size() ? decided.amounts[held.demand] : 0;
       const auto shape = shapes_.find(held.key.counter);
-      if (moved_.contains(held.key.counter)) return;
       if (!held.holds || cost <= 0 || shape == shapes_.end()) continue;
       if (decided.decision->verdicts[held.demand].refuses) continue;
+      if (moved_.contains(held.key.counter)) {  // what it was charged went to the counter's new name
+        held.moved = true;
+        continue;
+      }
       const bool has_effect = held.kind != WindowKind::kConcurrency;
-      if (has_effect && (effect == decided.effects.end() || effect->counter != held.key.counter)) {
+      const auto same = [&](const Effect& one) { return one.counter == held.key.counter; };
+      if (has_effect) effect = std::find_if(effect, decided.effects.end(), same);
+      if (has_effect && effect == decided.effects.end()) {
         return fail(fmt::format("{}: a top-up of {} has no effect", shape->second.identity, cost));
       }
       book(decided, shape->second, held, cost, has_effect ? &*effect : nullptr, false, true);
@@ -289,6 +294,7 @@ class WindowOracle final : public Checker {
 
   void judge_close(const HeldDemand& held, std::int64_t actual, std::int64_t given, std::int64_t more,
                    std::int64_t must, const Reservation& reservation, const std::string& name) {
+    if (held.moved) return;
     looked();
     const std::int64_t surplus = std::max<std::int64_t>(held.units - actual, 0);
     const std::int64_t overrun = std::max<std::int64_t>(actual - held.units, 0);

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "admin/body.h"
 #include "admin/overriding.h"
@@ -200,9 +201,15 @@ Reply shadow(AdminContext& call) {
   if (!range) return admin_problem(400, range.error().message);
   const auto rows = call.store.shadow_refusals(range->since, range->until);
   if (!rows) return admin_store_failed(rows.error());
-  const auto sums = RecordQueries(call.store).usage_sums({.since = range->since}, SumBy::kAll, 1);
-  if (!sums) return admin_store_failed(sums.error());
-  const std::int64_t of = sums->total.requests;
+  // The same whole hours, and also what other limits refused.
+  const auto asked =
+      RecordQueries(call.store).usage_series({.since = range->since, .until = range->until}, SumBy::kAll, kHour, 1);
+  if (!asked) return admin_store_failed(asked.error());
+  std::int64_t of = 0;
+  for (const SeriesGroup& all : asked->groups) {
+    of = std::accumulate(all.requests.begin(), all.requests.end(), of);
+    of = std::accumulate(all.refused.begin(), all.refused.end(), of);
+  }
   constexpr std::size_t kKeysShown = 50;
   std::string body;
   JsonWriter json(body);

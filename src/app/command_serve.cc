@@ -34,6 +34,12 @@ std::string who_answers(const Policy& policy) {
                             : "answered by `" + provider->name + "` for real money";
 }
 
+// Into the store that this server reads.
+std::string keys_create(const ServerFacts& facts) {
+  const bool usual = std::filesystem::path(facts.data).lexically_normal() == "weir-data";
+  return "weir keys create --name NAME" + (usual ? std::string() : " --data " + facts.data);
+}
+
 void print_for_people(const Server& server) {
   const ServerFacts& facts = server.facts();
   std::cout << "Weir " << WEIR_VERSION << "\n\n";
@@ -51,7 +57,7 @@ void print_for_people(const Server& server) {
   }
   std::cout << "\nTry it (" << who_answers(*server.policy()) << "):\n\n  " << curl_for(facts.listen, facts.demo_key)
             << "\n\n";
-  if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours; `weir keys create --name NAME` makes one.\n";
+  if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours; `" << keys_create(facts) << "` makes one.\n";
   if (const std::string bites = when_the_limit_bites(*server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << "Stop with Ctrl-C." << std::endl;
 }
@@ -64,7 +70,7 @@ void print_for_programs(const Server& server) {
   // With a file the output may end in logs that others read: there the link is for terminals only.
   if (facts.built_in_policy) std::cout << "dashboard " << facts.dashboard << "\n";
   std::cout << "try " << curl_for(facts.listen, facts.demo_key) << "\n";
-  if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours: weir keys create --name NAME\n";
+  if (facts.demo_key.empty()) std::cout << "WEIR_KEY is a key of yours: " << keys_create(facts) << "\n";
   if (const std::string bites = when_the_limit_bites(*server.policy()); !bites.empty()) std::cout << bites << "\n";
   std::cout << std::flush;
 }

@@ -18,6 +18,13 @@ std::uint64_t key_of(std::uint64_t hash, WindowKind kind) {
 
 }  // namespace
 
+bool is_part_of(const Identity& other, const Identity& identity) {
+  for (const Identity* part = &identity; part != nullptr; part = part->absorbed.load(std::memory_order_acquire)) {
+    if (part == &other) return true;
+  }
+  return false;
+}
+
 Identity& CounterDefs::identity_of(std::uint64_t hash, WindowKind kind) {
   Identity*& identity = by_hash_[key_of(hash, kind)];
   if (identity == nullptr) {
@@ -30,8 +37,10 @@ Identity& CounterDefs::identity_of(std::uint64_t hash, WindowKind kind) {
 void CounterDefs::rename(std::uint64_t from, std::uint64_t to, WindowKind kind) {
   const auto old = by_hash_.find(key_of(from, kind));
   if (old == by_hash_.end() || !old->second->defined) return;
-  if (const auto taken = by_hash_.find(key_of(to, kind)); taken != by_hash_.end() && taken->second->defined) return;
+  const auto taken = by_hash_.find(key_of(to, kind));
+  if (taken != by_hash_.end() && taken->second->defined) return;
   Identity* identity = old->second;
+  if (taken != by_hash_.end()) absorb(*identity, *taken->second, kind);
   by_hash_.erase(old);
   by_hash_[key_of(to, kind)] = identity;
   // Its shapes go with it, or a later counter of the old name would find them and share its cells.
@@ -40,7 +49,20 @@ void CounterDefs::rename(std::uint64_t from, std::uint64_t to, WindowKind kind) 
   for (auto it = begin; it != end; ++it) own.push_back(it->second);
   shapes_.erase(begin, end);
   for (const Def* def : own) shapes_.emplace(key_of(to, kind), def);
-  identity->hash.store(to);
+  for (Identity* part = identity; part != nullptr; part = part->absorbed.load()) part->hash.store(to);
+}
+
+void CounterDefs::absorb(Identity& identity, Identity& restored, WindowKind kind) {
+  shapes_.erase(key_of(restored.hash, kind));
+  if (kind != WindowKind::kSliding) {
+    restored.hash.store(0);  // its cells are nobody's, also after the next restart
+    return;
+  }
+  Identity* last = &restored;
+  while (Identity* next = last->absorbed.load()) last = next;
+  last->absorbed.store(identity.absorbed.load());
+  identity.absorbed.store(&restored);
+  mark_changed(identity);
 }
 
 const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, std::uint64_t formerly, bool& first) {
@@ -76,16 +98,25 @@ void CounterDefs::mark_changed(Identity& identity) {
   identity.reshaped.store(true, std::memory_order_release);
 }
 
-const Def* CounterDefs::find_defined(std::uint64_t hash) const {
-  const MutexLock guard(mutex_);
+const Def* CounterDefs::newest(std::uint64_t hash, bool defined) const {
   const Def* newest = nullptr;
   for (const WindowKind kind : {WindowKind::kSliding, WindowKind::kBucket, WindowKind::kCalendar}) {
     const auto found = by_hash_.find(key_of(hash, kind));
-    if (found == by_hash_.end() || !found->second->defined) continue;
+    if (found == by_hash_.end() || (defined && !found->second->defined)) continue;
     const Def* def = found->second->current.load(std::memory_order_relaxed);
-    if (newest == nullptr || def->id > newest->id) newest = def;
+    if (def != nullptr && (newest == nullptr || def->id > newest->id)) newest = def;
   }
   return newest;
+}
+
+const Def* CounterDefs::find_defined(std::uint64_t hash) const {
+  const MutexLock guard(mutex_);
+  return newest(hash, true);
+}
+
+const Def* CounterDefs::find(std::uint64_t hash) const {
+  const MutexLock guard(mutex_);
+  return newest(hash, false);
 }
 
 const Def* CounterDefs::find_defined(std::uint64_t hash, WindowKind kind) const {

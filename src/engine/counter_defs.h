@@ -59,8 +59,13 @@ struct Identity {
   std::atomic<bool> reshaped{false};             // records may hold cells of an older shape
   std::atomic<std::uint32_t> changes{0};         // how often the shape became another one
   std::atomic<DurationNs> shortest{kMaxWindow};  // sliding: of the windows of all shapes it ever had
+  // What only a snapshot knew under the name that this one took: its sliding cells are this one's too. And so on.
+  std::atomic<Identity*> absorbed{nullptr};
   bool defined = false;  // by define(), not only by a snapshot; guarded by the lock of CounterDefs
 };
+
+// True if cells of `other` count for `identity`.
+bool is_part_of(const Identity& other, const Identity& identity);
 
 class CounterDefs {
  public:
@@ -73,7 +78,9 @@ class CounterDefs {
   const Def* restore(std::uint64_t hash, WindowKind kind, DurationNs window, std::uint16_t precision);
   // The current shape of a defined identity (of the kind defined last); nullptr if it was never defined.
   const Def* find_defined(std::uint64_t hash) const;
-  // The same of one kind of window.
+  // Also one that only a snapshot knows.
+  const Def* find(std::uint64_t hash) const;
+  // The same of one kind of window, if it is defined.
   const Def* find_defined(std::uint64_t hash, WindowKind kind) const;
 
   bool known(CounterId id) const { return id < count_.load(std::memory_order_acquire); }
@@ -88,8 +95,10 @@ class CounterDefs {
   static constexpr std::uint32_t kChunk = 256;
   using Chunk = std::array<Def, kChunk>;
 
+  const Def* newest(std::uint64_t hash, bool defined) const WEIR_REQUIRES(mutex_);
   Identity& identity_of(std::uint64_t hash, WindowKind kind) WEIR_REQUIRES(mutex_);
   static void mark_changed(Identity& identity);
+  void absorb(Identity& identity, Identity& restored, WindowKind kind) WEIR_REQUIRES(mutex_);
   void rename(std::uint64_t from, std::uint64_t to, WindowKind kind) WEIR_REQUIRES(mutex_);
   const Def* shape(Identity& identity, WindowKind kind, DurationNs window, std::uint16_t precision)
       WEIR_REQUIRES(mutex_);

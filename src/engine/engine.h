@@ -68,6 +68,9 @@ struct Engine {
   bool restore_record(std::string_view& body, const std::unordered_map<CounterId, const Def*>& known);
   bool restore_cell(std::string_view& body, Stripe& stripe, Record*& record, const Def& def, std::int64_t amount)
       WEIR_REQUIRES(stripe.lock);
+  Cell* take_over(Stripe& stripe, Record*& record, const Def& def, std::uint32_t& cursor, std::int64_t amount,
+                  bool& converted) WEIR_REQUIRES(stripe.lock);
+  void apply_waiting() WEIR_EXCLUDES(define_mutex);
   bool book_sliding(Stripe& stripe, Record*& record, const Def& def, const Charge& charge) WEIR_REQUIRES(stripe.lock);
   void apply_to_record(Stripe& stripe, Record*& record, const Def& def, const Effect& effect, TimeNs at)
       WEIR_REQUIRES(stripe.lock);

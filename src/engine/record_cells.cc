@@ -20,21 +20,44 @@ Cell* Engine::find_cell(Stripe& stripe, Record*& record, const Def& def, std::ui
     }
   }
   if (def.kind != WindowKind::kSliding || !def.identity->reshaped.load(std::memory_order_acquire)) return nullptr;
+  return take_over(stripe, record, def, cursor, amount, converted);
+}
+
+// Cells in older shapes, or of a counter that only a snapshot knew, become one. Usage must not be lost for want of
+// memory.
+Cell* Engine::take_over(Stripe& stripe, Record*& record, const Def& def, std::uint32_t& cursor, std::int64_t amount,
+                        bool& converted) {
+  std::vector<Charge> further;  // of all but the first
+  std::int64_t open = 0;
+  std::uint32_t first = 0;
   for (std::uint32_t at = sizeof(Record); at < record->bytes;) {
-    Cell* cell = record->cell_at(at);
-    const Def& other = *defs.get(cell->counter());
-    if (other.identity == def.identity) {
-      // Usage must not be lost for want of memory.
-      const std::vector<Charge> known = contents(other, *cell, record->last_t);
-      const bool stays_log = cell->shape() == Shape::kLog;
-      const Shape shape = stays_log ? Shape::kLog : std::max(new_shape(def, amount), cell->shape());
-      converted = true;
-      cursor = sizeof(Record);
-      return convert(stripe, record, cell, other, def, shape, known.size(), true);
+    const Cell& cell = *record->cell_at(at);
+    const std::size_t bytes = cell_bytes(cell);
+    const Def& other = *defs.get(cell.counter());
+    if (!is_part_of(*other.identity, *def.identity)) {
+      at += static_cast<std::uint32_t>(bytes);
+    } else if (first == 0) {
+      first = at;
+      at += static_cast<std::uint32_t>(bytes);
+    } else {
+      const std::vector<Charge> charges = contents(other, cell, record->last_t);
+      open += open_holds(cell);
+      if (!table.resize_cell(stripe, record, at, bytes, 0, true)) break;
+      further.insert(further.end(), charges.begin(), charges.end());
     }
-    at += static_cast<std::uint32_t>(cell_bytes(*cell));
   }
-  return nullptr;
+  if (first == 0) return nullptr;
+  Cell* cell = record->cell_at(first);
+  const Def& other = *defs.get(cell->counter());
+  const std::vector<Charge> known = contents(other, *cell, record->last_t);
+  const Shape shape = cell->shape() == Shape::kLog ? Shape::kLog : std::max(new_shape(def, amount), cell->shape());
+  converted = true;
+  cursor = sizeof(Record);
+  cell = convert(stripe, record, cell, other, def, shape, known.size(), true);
+  if (cell == nullptr || (further.empty() && open == 0)) return cell;
+  set_open_holds(*cell, open_holds(*cell) + open);
+  for (const Charge& charge : further) book_sliding(stripe, record, def, charge);
+  return find_cell(stripe, record, def, cursor = sizeof(Record), amount, converted);
 }
 
 Cell* Engine::convert(Stripe& stripe, Record*& record, Cell* cell, const Def& from, const Def& to, Shape shape,

@@ -103,8 +103,24 @@ std::size_t Engine::write_stripe(const Stripe& from, std::string& out, std::set<
   return records;
 }
 
+// The snapshot ends what they are replayed from. A counter that it knew before needs no definition; of others the shape
+// is not known, and their effects wait on.
+void Engine::apply_waiting() {
+  const MutexLock guard(define_mutex);
+  for (auto it = waiting.begin(); it != waiting.end();) {
+    const Def* def = defs.find(it->first);
+    if (def == nullptr) {
+      ++it;
+      continue;
+    }
+    for (const Effect& effect : it->second) apply_effect(*def, effect);
+    it = waiting.erase(it);
+  }
+}
+
 std::uint32_t Engine::write_snapshot(const std::function<void(std::string_view)>& write) {
   const MutexLock one_at_a_time(snapshot_mutex);
+  apply_waiting();
   const std::uint32_t next = epoch.fetch_add(1, std::memory_order_relaxed) + 1;
   std::uint64_t records = 0;
   std::string body;
@@ -197,9 +213,10 @@ bool Engine::restore_record(std::string_view& body, const std::unordered_map<Cou
                                 : shape == static_cast<std::uint8_t>(Shape::kRing32) ? kRing32Amount - 1
                                                                                      : kLogAmount;
     const auto ready = make_ready(stripe, record, key, owner, def, last_t, 0, amount, true);
-    if (ready != Ready::kYes || !restore_cell(body, stripe, record, def, amount)) return false;
+    if (ready != Ready::kYes) return false;
+    record->last_t = std::max(record->last_t, last_t);  // two cells may become one
+    if (!restore_cell(body, stripe, record, def, amount)) return false;
   }
-  if (record != nullptr) record->last_t = std::max(record->last_t, last_t);
   return true;
 }
 

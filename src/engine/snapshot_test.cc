@@ -109,6 +109,68 @@ TEST(Snapshot, ATailReplayedTwiceNeverGivesLessThanTrue) {
   EXPECT_GE(peek(recovered, ask_for(new_ids, 0, 1), at(4)).verdicts[0].used, 120);
 }
 
+// A limit that one policy leaves out and the next one has again: two restarts with a snapshot in between.
+TEST(Snapshot, WhatWasReplayedOfACounterThatNobodyDefinedIsInTheNextSnapshot) {
+  const auto written = [](Limiter& limiter, std::string& out) {
+    return limiter.snapshot([&](std::string_view chunk) { out.append(chunk); });
+  };
+  for (std::uint64_t kind = 0; kind < 4; ++kind) {
+    Limiter first, without, last;
+    const Ids ids(first);
+    Ask ask = ask_for(ids, kind, 1);
+    ask.hold = true;
+    ask.cost = 8;
+    ask.id = {5, 1};
+    admit(first, ask, kTestStart);
+    std::string early, late;
+    const std::uint32_t epoch = written(first, early);
+    std::vector<Effect> journal;
+    const std::int64_t used = 3;
+    first.settle(ask.id, {&used, 1}, kTestStart, &journal);
+    ask.id = {5, 2};
+    ask.cost = 1;
+    admit(first, ask, kTestStart, &journal);
+
+    ASSERT_TRUE(without.restore(early, epoch));
+    for (const Effect& effect : journal) without.replay(effect);
+    const std::uint32_t next = written(without, late);
+    ASSERT_TRUE(last.restore(late, next));
+    const Ids again(last);
+    const Verdict before = peek(first, ask_for(ids, kind, 1), kTestStart).verdicts[0];
+    EXPECT_EQ(peek(last, ask_for(again, kind, 1), kTestStart).verdicts[0].used, before.used + before.reserved)
+        << "kind " << kind;
+  }
+}
+
+// A window that one policy has, the next one not, and the third again in the place of the second's.
+TEST(Snapshot, ACounterThatTookTheNameOfOneOnlyASnapshotKnewIsWhole) {
+  const auto written = [](Limiter& limiter, std::string& out) {
+    return limiter.snapshot([&](std::string_view chunk) { out.append(chunk); });
+  };
+  const auto charge = [](Limiter& limiter, CounterId counter, std::int64_t cost, TimeNs now) {
+    Ask ask{.counter = counter, .amount = 1000, .cost = cost, .key = {1, 1}};
+    admit(limiter, ask, now);
+    return peek(limiter, ask, now).verdicts[0].used;
+  };
+  Limiter first, second, third;
+  std::string early, late;
+  charge(first, sliding(first, "minute", 60 * kSecond), 5, kTestStart);
+  const std::uint32_t before = written(first, early);
+  ASSERT_TRUE(second.restore(early, before));
+  const TimeNs now = kTestStart + 300 * kSecond;
+  EXPECT_EQ(charge(second, sliding(second, "half", 30 * kSecond), 7, now), 7);
+  const CounterId minute = second.define({.identity = "minute",
+                                          .kind = WindowKind::kSliding,
+                                          .window = 60 * kSecond,
+                                          .formerly = "half",
+                                          .precision = 60});
+  EXPECT_EQ(charge(second, minute, 11, now + kSecond), 18);
+  const std::uint32_t epoch = written(second, late);
+  const CounterId again = sliding(third, "minute", 60 * kSecond);
+  ASSERT_TRUE(third.restore(late, epoch));
+  EXPECT_EQ(charge(third, again, 0, now + 2 * kSecond), 18);
+}
+
 TEST(Snapshot, DamagedBytesAreNoticed) {
   Limiter limiter;
   const Ids ids(limiter);

@@ -341,7 +341,9 @@ void Session::fault(const HttpFault& f) {
     target_ = {};
     shape_ = error_shape(target_, parser_.head().path, {});
   }
-  refuse(kind_of_status(f.status), f.status, f.message, {}, true);
+  std::string message = f.message;
+  if (f.status == 413) message += fmt::format("; the most is {} bytes", services_.rules->policy().bounds.body);
+  refuse(kind_of_status(f.status), f.status, std::move(message), {}, true);
 }
 
 void Session::on_body(std::string_view bytes) {

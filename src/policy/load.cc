@@ -25,18 +25,20 @@ class PolicyLoader {
  public:
   PolicyLoader(const std::string& file, const Environment& environment) : reporter_(file), environment_(environment) {}
 
-  LoadedPolicy load(std::string_view text) {
+  LoadedPolicy load(std::string_view text, std::string_view known) {
     LoadedPolicy out;
     auto policy = std::make_shared<Policy>();
-    if (read(text, *policy)) out.policy = std::move(policy);
+    if (read(text, known, *policy)) out.policy = std::move(policy);
     out.diagnostics = reporter_.take();
     return out;
   }
 
  private:
-  bool read(std::string_view text, Policy& policy) {
+  bool read(std::string_view text, std::string_view known, Policy& policy) {
     std::optional<Yaml> file = parse_yaml(text, reporter_);
     if (!file) return false;
+    if (!known.empty()) restore_secrets(*file, known);
+    report_masks(*file, reporter_);
     std::string used = expand_environment(*file, environment_, reporter_);
     std::optional<Yaml> built_in = parse_yaml(built_in_yaml(), reporter_);
     if (!built_in) return false;
@@ -81,9 +83,10 @@ class PolicyLoader {
 
 }  // namespace
 
-LoadedPolicy load_policy(std::string_view text, const std::string& file, const Environment& environment) {
+LoadedPolicy load_policy(std::string_view text, const std::string& file, const Environment& environment,
+                         std::string_view known) {
   try {
-    return PolicyLoader(file, environment).load(text);
+    return PolicyLoader(file, environment).load(text, known);
   } catch (const std::exception& e) {
     // The standard library's own failures, such as memory: nothing is half loaded.
     return {nullptr, {{true, file, 0, 0, std::string("the file cannot be loaded: ") + e.what()}}};

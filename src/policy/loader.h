@@ -52,6 +52,11 @@ void check_limits(Policy& policy, const std::vector<LimitSource>& sources, Repor
 // `alerts`, after the limits that its rules name.
 void load_alerts(Section& root, Policy& policy);
 
+// Where the text is what secrets_masked() makes of `known` in that place, `known`'s own is put back. What is left of
+// masks is reported: an error in `alerts`, elsewhere a warning, so that an export loads.
+void restore_secrets(Yaml& root, std::string_view known);
+void report_masks(const Yaml& root, Reporter& reporter);
+
 // Ladders against the models: what they change must be callable. A built-in ladder loses what is not.
 void check_ladders(Policy& policy, const std::vector<LimitSource>& sources, Reporter& reporter);
 

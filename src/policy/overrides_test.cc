@@ -266,6 +266,33 @@ TEST(Overrides, TheMaskedTextLoadsAndDecidesTheSame) {
   }
 }
 
+TEST(Overrides, ADraftMadeOfTheMaskedTextHasTheSecretsOfWhatHolds) {
+  const std::string file =
+      "providers: { a: { dialect: openai, url: \"https://a.test\", key: sk-secret } }\n"
+      "models: { m: { provider: a, price: { input: 1, output: 1 } } }\n"
+      "alerts: { targets: { ops: { url: https://hooks.test/T0/B1, secret: 0123456789abcdef } } }\n";
+  const LoadedPolicy real = load(file);
+  ASSERT_TRUE(real.policy) << problems(real);
+  const std::string draft = secrets_masked(file);
+  const Environment none = [](std::string_view) { return std::nullopt; };
+  const LoadedPolicy restored = load_policy(draft, "draft", none, file);
+  ASSERT_TRUE(restored.policy) << problems(restored);
+  EXPECT_TRUE(same_policy(*restored.policy, *real.policy));
+  EXPECT_EQ(restored.policy->alerts.targets[0].secret.reveal(), "0123456789abcdef");
+  EXPECT_TRUE(restored.diagnostics.empty());
+
+  const LoadedPolicy alone = load_policy(draft, "export.yaml", none);
+  EXPECT_FALSE(alone.policy) << "nobody would get its messages";
+  EXPECT_NE(problems(alone).find("stands where an export left out a secret"), std::string::npos) << problems(alone);
+  const LoadedPolicy moved = load_policy(
+      "providers: { b: { dialect: openai, url: \"https://b.test\", key: \"***\" } }\n"
+      "models: { m: { provider: b, price: { input: 1, output: 1 } } }\n",
+      "draft", none, file);
+  ASSERT_TRUE(moved.policy) << problems(moved);
+  EXPECT_EQ(moved.policy->providers[0].key, "***") << "a secret stays in its place";
+  EXPECT_EQ(moved.diagnostics.size(), 1u);
+}
+
 TEST(Overrides, TheBuiltInLimitsAreSpelledOutForReaders) {
   const auto plain = load("");
   const std::string text = with_limits_spelled_out("", *plain.policy);

@@ -270,8 +270,9 @@ struct LoadedPolicy {
   std::vector<Diagnostic> diagnostics;
 };
 
-// An empty text is the built-in policy.
-LoadedPolicy load_policy(std::string_view text, const std::string& file, const Environment& environment);
+// An empty text is the built-in policy. What secrets_masked() took from `known`, another text, is put back.
+LoadedPolicy load_policy(std::string_view text, const std::string& file, const Environment& environment,
+                         std::string_view known = {});
 
 // The JSON Schema of weir.yaml, draft 2020-12.
 std::string policy_schema();

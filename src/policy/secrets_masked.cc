@@ -2,6 +2,7 @@
 #include <set>
 #include <tuple>
 
+#include "policy/loader.h"
 #include "policy/overrides.h"
 #include "policy/yaml_writer.h"
 
@@ -36,17 +37,58 @@ void mask_url(std::string& url, bool whole_path) {
   url.replace(host, at - host, kMask);
 }
 
+// Of the scalar that is item `i` of a node.
+std::string masked(const Yaml& node, std::size_t i, bool in_alerts) {
+  std::string text = node.items[i].text;
+  if (is_reference(text)) return text;
+  if (node.is_map() && names_a_secret(node, node.keys[i].text)) return std::string(kMask);
+  mask_url(text, in_alerts);
+  return text;
+}
+
 void mask(Yaml& node, bool in_alerts) {
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     Yaml& item = node.items[i];
-    const std::string_view key = node.is_map() ? std::string_view(node.keys[i].text) : std::string_view();
-    if (item.is_scalar() && names_a_secret(node, key) && !is_reference(item.text)) {
-      item.text = kMask;
-    } else if (item.is_scalar()) {
-      mask_url(item.text, in_alerts);
-    } else {
-      mask(item, in_alerts);
+    item.is_scalar() ? void(item.text = masked(node, i, in_alerts)) : mask(item, in_alerts);
+  }
+}
+
+void restore(Yaml& node, const Yaml& known, bool in_alerts) {
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    std::size_t at = i;  // in `known`
+    if (node.is_map()) {
+      const auto same = [&](const Yaml& key) { return key.text == node.keys[i].text; };
+      at = static_cast<std::size_t>(std::find_if(known.keys.begin(), known.keys.end(), same) - known.keys.begin());
     }
+    if (at >= known.items.size() || node.kind != known.kind) continue;
+    Yaml& item = node.items[i];
+    if (!item.is_scalar()) {
+      restore(item, known.items[at], in_alerts);
+    } else if (known.items[at].is_scalar() && item.text == masked(known, at, in_alerts)) {
+      item.text = known.items[at].text;
+    }
+  }
+}
+
+void report(const Yaml& node, bool in_alerts, Reporter& reporter) {
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    const Yaml& item = node.items[i];
+    if (!item.is_scalar()) {
+      report(item, in_alerts, reporter);
+    } else if (item.text.find(kMask) != std::string::npos && item.text == masked(node, i, in_alerts)) {
+      const std::string what = "`***` stands where an export left out a secret; put the secret there, or ${NAME}";
+      // Nobody would get the messages.
+      in_alerts ? reporter.error(item, what) : reporter.warning(item, what);
+    }
+  }
+}
+
+// Calls `visit` with each section that may hold secrets; `key` is the name of an attribute in the other two.
+template <class Visit>
+void each_section(const Yaml& root, const Visit& visit) {
+  for (std::size_t i = 0; i < root.keys.size(); ++i) {
+    const std::string& section = root.keys[i].text;
+    if (section != "limits" && section != "tiers") visit(section, i, section == "alerts");
   }
 }
 
@@ -89,12 +131,22 @@ std::string secrets_masked(std::string_view yaml) {
     const Yaml* token = admin->find("token");
     if (token != nullptr && !is_reference(token->text)) remove_member(*admin, "token");
   }
-  for (std::size_t i = 0; i < root->items.size(); ++i) {
-    const std::string& section = root->keys[i].text;
-    // `key` is the name of an attribute there.
-    if (section != "limits" && section != "tiers") mask(root->items[i], section == "alerts");
-  }
+  each_section(*root, [&](const std::string&, std::size_t i, bool in_alerts) { mask(root->items[i], in_alerts); });
   return write_yaml(*root).text;
+}
+
+void restore_secrets(Yaml& root, std::string_view known) {
+  Reporter none("policy");
+  const std::optional<Yaml> before = parse_yaml(known, none);
+  if (!before) return;
+  each_section(root, [&](const std::string& section, std::size_t i, bool in_alerts) {
+    if (const Yaml* same = before->find(section)) restore(root.items[i], *same, in_alerts);
+  });
+}
+
+void report_masks(const Yaml& root, Reporter& reporter) {
+  each_section(root,
+               [&](const std::string&, std::size_t i, bool in_alerts) { report(root.items[i], in_alerts, reporter); });
 }
 
 }  // namespace weir

@@ -141,6 +141,35 @@ test('a replay of the last day under a draft', async () => {
   assert.equal((await admin('DELETE', `/policy/what-if/${started.json.id}`)).status, 204);
 });
 
+test('what is shown of a policy with secrets is a draft that can be checked, tried and put in force', async () => {
+  const other = await startWeir(mockConfig(provider, {
+    limits: [...limits, { name: 'few', per: 'key', meter: 'requests', allow: '1/1h', mode: 'shadow' }],
+    alerts: { targets: { ops: { url: 'http://127.0.0.1:9/hook/path', secret: '0123456789abcdef' } }, rules: [{ name: 'full', when: 'usage', limit: 'tokens', above: '90%', to: ['ops'] }] },
+  }));
+  try {
+    const shown = (await admin('GET', '/policy', undefined, {}, other)).json.yaml;
+    assert.doesNotMatch(shown, /0123456789abcdef|hook\/path/);
+    assert.deepEqual((await admin('POST', '/policy/check', { yaml: shown }, {}, other)).json.diagnostics, []);
+    assert.deepEqual((await admin('PUT', '/policy/draft', { yaml: shown }, {}, other)).json?.changed, []);
+    const draft = await admin('PUT', '/policy/draft', { yaml: shown.replace('10M/1h', '20M/1h') }, {}, other);
+    assert.deepEqual(draft.json?.changed, ['limit tokens'], draft.text);
+    const file = path.join(other.folder, 'export.yaml');
+    await writeFile(file, shown);
+    const alone = await runWeir(['check', file]);
+    assert.equal(alone.code, 1);
+    assert.match(alone.stdout + alone.stderr, /`\*\*\*` stands where an export left out a secret/);
+
+    const by = await other.createKey('shadowed', { tier: 'pro' });
+    for (let i = 0; i < 6; i += 1) await call(other, by);
+    const would = () => admin('GET', '/policy/shadow', undefined, {}, other).then(({ json }) => json.limits.find(({ limit: name }) => name === 'few'));
+    await eventually(async () => (await would())?.would_refuse > 0, 'the shadow limit is heard');
+    await eventually(async () => (await would()).of === 6, 'four were answered, two refused by another limit');
+    assert.ok((await would()).would_refuse <= 6);
+  } finally {
+    await other.stop();
+  }
+});
+
 test('taken away, the file holds again', async () => {
   assert.equal((await admin('DELETE', '/tiers/pro')).status, 204);
   await eventually(async () => (await limit()).allowed === 4, 'the amount of the file', 1_000);
