@@ -9,6 +9,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,8 @@ class Server {
   bool tick();
   void note_faults();
   void watch_agents();
+  std::vector<std::string> unpriced_models() const;  // that were called
+  void warn_of_unpriced();
   void suspend_accounts();
   void poll_directory();
   Result<std::shared_ptr<const KillSwitches>> load_kills();
@@ -140,6 +143,7 @@ class Server {
   std::unique_ptr<Guard> guard_;
   RunBudgets budgets_;
   std::vector<Guard::Escalation> suspensions_;  // not yet in the store
+  std::set<std::string> warned_of_;             // models without a price
   AuditSum audit_sum_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminDesk> admin_;

@@ -73,6 +73,11 @@ Price Policy::price_of(std::string_view model, const Provider& provider) const {
   return PriceBook::built_in().dearest();
 }
 
+bool Policy::has_price(std::string_view model, const Provider& provider) const {
+  const ModelRule* rule = find_model(model);
+  return (rule != nullptr && rule->price) || provider.price || PriceBook::built_in().find(model) != nullptr;
+}
+
 Price Policy::price_of_answer(std::string_view requested, std::string_view answered, const Provider& provider) const {
   const ModelRule* rule = find_model(requested);
   if (rule != nullptr && rule->price) return *rule->price;

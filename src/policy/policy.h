@@ -250,6 +250,7 @@ struct Policy {
   const ModelRule* find_model(std::string_view model) const;               // first match
   const Upstream* find_upstream(std::string_view path) const;              // longest matching path
   Price price_of(std::string_view model, const Provider& provider) const;  // rule, book, provider, dearest
+  bool has_price(std::string_view model, const Provider& provider) const;  // false: it is the dearest of the book
   // Of an answer that names its model, which may be another than the one asked for (an alias's snapshot): the price
   // that the rule of the requested model sets, else the book's of the answered one, else as requested.
   Price price_of_answer(std::string_view requested, std::string_view answered, const Provider& provider) const;

@@ -170,6 +170,18 @@ test('what is shown of a policy with secrets is a draft that can be checked, tri
   }
 });
 
+test('a model whose price nobody knows is warned of, in the log and in health', async () => {
+  const other = await startWeir({ ...mockConfig(provider), models: { 'mock-*': { provider: 'openai' } } });
+  try {
+    assert.equal(await call(other, await other.createKey('dear')), 200);
+    const problem = await eventually(async () => (await admin('GET', '/health', undefined, {}, other)).json.problems[0], 'health says so');
+    assert.match(`${problem.what}: ${problem.detail} ${problem.do}`, /price of mock-out=1: No price is known.*give it.*`price`/is);
+    await eventually(() => /no price is known.*mock-out=1/.test(other.output), 'the log says so');
+  } finally {
+    await other.stop();
+  }
+});
+
 test('taken away, the file holds again', async () => {
   assert.equal((await admin('DELETE', '/tiers/pro')).status, 204);
   await eventually(async () => (await limit()).allowed === 4, 'the amount of the file', 1_000);
