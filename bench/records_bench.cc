@@ -210,7 +210,6 @@ void ask_usage(RecordQueries& ask, TimeNs now) {
   series("series by day and tenant, 30 days", month, SumBy::kTenant, kDay);
   series("series by hour of one key, 7 days", with({.since = now - 7 * kDay, .until = now}, &UsageFilter::key, "key-0"),
          SumBy::kAll, kHour);
-  time_of("use by key, a day", [&] { return ask.use_by_key(now - kDay); });
   time_of("dollars by hour, 28 days (forecast)", [&] { return ask.spend_by_hour(now - 28 * kDay, now, {}); });
 }
 

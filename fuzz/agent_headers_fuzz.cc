@@ -5,21 +5,18 @@
 // Input: byte 0 = what (mod 2); the rest = the header, or the fields of a lineage.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 #include "behavior/lineage.h"
+#include "fuzz.h"
 #include "gateway/run_budgets.h"
 
 namespace {
 
 using namespace weir;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+using fuzz::require;
 
 void check_lineage(std::string_view bytes) {
   static LineageSigner ours("a secret of this server"), theirs("another server's");

@@ -6,34 +6,20 @@
 // the split; the rest = the bytes.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "fuzz.h"
 #include "providers/dialect.h"
 #include "providers/tool_calls.h"
 
 namespace {
 
 using namespace weir;
+using fuzz::Chance;
+using fuzz::require;
 using Asks = CallFilter::Asks;
 using Ruling = CallFilter::Ruling;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-class Chance {
- public:
-  explicit Chance(std::uint32_t seed) : state_(seed) {}
-  std::uint32_t next(std::uint32_t bound) {
-    state_ = state_ * 1'664'525u + 1'013'904'223u;
-    return (state_ >> 16) % bound;
-  }
-
- private:
-  std::uint32_t state_;
-};
 
 struct Outcome {
   std::string out;
@@ -57,7 +43,7 @@ Outcome run(Operation operation, Framing framing, std::string_view bytes, std::u
       ++result.asked;
       require(filter.asked().name.size() <= kMaxToolName);
       require(filter.asked().id.size() <= kMaxCallId);
-      const auto ruling = seed == 0 ? Ruling::kPass : static_cast<Ruling>(rulings.next(3));
+      const auto ruling = seed == 0 ? Ruling::kPass : static_cast<Ruling>(rulings.below(3));
       asks = filter.rule(ruling, result.out);
     }
     result.lagged |= result.out.size() < taken;
@@ -65,7 +51,7 @@ Outcome run(Operation operation, Framing framing, std::string_view bytes, std::u
     result.bounded &= result.out.size() <= 4096 + 24 * taken + 256 * result.asked;
   };
   while (!bytes.empty()) {
-    const std::size_t size = split == 0 ? bytes.size() : std::min<std::size_t>(bytes.size(), 1 + pieces.next(16));
+    const std::size_t size = split == 0 ? bytes.size() : std::min<std::size_t>(bytes.size(), 1 + pieces.below(16));
     std::string_view piece = bytes.substr(0, size);
     bytes.remove_prefix(size);
     for (std::string event; reader.next(piece, event); event.clear()) take(event);
@@ -102,7 +88,7 @@ void check_body(Operation operation, std::string_view bytes, std::uint32_t seed)
   std::vector<bool> cut;
   std::vector<std::uint64_t> left;
   for (const ToolCall& call : calls) {
-    cut.push_back(chance.next(2) == 0);
+    cut.push_back(chance.below(2) == 0);
     if (!cut.back()) left.push_back(call.signature);
   }
   const std::string rest = without_calls(operation, bytes, cut);

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "admin/breakers.h"
+#include "admin/routes.h"
 #include "admin/test_host.h"
 #include "api/endpoints.h"
 #include "fuzz.h"
@@ -199,15 +200,15 @@ class Switches {
                       .path = std::move(path),
                       .body = std::move(body),
                       .caller = {"admin", AdminRole::kAdmin}};
-    const Reply reply = router_.handle(store_, call, ++now_);
+    const Reply reply = host_.ask(router_, store_, call, ++now_);
     if (reply.status == 204) return require(call.method == "DELETE" && reply.body.empty());
     require(is_json(reply.body) && (reply.status == 200 || (reply.status >= 400 && reply.status < 500)));
     if (call.method != "PUT" || reply.status != 200) return;
     call.method = "GET";
     call.body.clear();
-    require(router_.handle(store_, call, now_).body == reply.body);
+    require(host_.ask(router_, store_, call, now_).body == reply.body);
     call.path = kBreakersPath;
-    require(router_.handle(store_, call, now_).body.find(reply.body) != std::string::npos);
+    require(host_.ask(router_, store_, call, now_).body.find(reply.body) != std::string::npos);
   }
 
   void end() {

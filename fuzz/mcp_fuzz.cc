@@ -8,13 +8,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/hash.h"
+#include "fuzz.h"
 #include "gateway/mcp_answer.h"
 #include "gateway/mcp_message.h"
 #include "gateway/mcp_replies.h"
@@ -23,14 +23,11 @@
 namespace {
 
 using namespace weir;
+using fuzz::require;
 
 constexpr std::size_t kDepth = 64;
 constexpr std::string_view kRevisions[] = {"2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "2024-11-05", "x"};
 constexpr std::string_view kMethods[] = {"tools/call", "tools/list", "resources/read"};
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 // JSON without repeated keys: of such there is one reading only.
 bool is_plain_json(std::string_view text) {

@@ -8,11 +8,11 @@
 // = the new cap, byte 4 = messages to keep, the rest = the body.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "fuzz.h"
 #include "providers/dialect.h"
 #include "providers/prompt_count.h"
 #include "providers/tool_calls.h"
@@ -20,13 +20,10 @@
 namespace {
 
 using namespace weir;
+using fuzz::require;
 
 constexpr BodyBounds kBounds{.depth = 32, .messages = 64, .tools = 16};
 constexpr std::size_t kHead = 5;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void check_stripped(const RequestFacts& again, const RequestFacts& facts, const BodyEdits& edits) {
   require(again.tools <= facts.tools);

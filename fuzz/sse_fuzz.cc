@@ -7,10 +7,10 @@
 // of the split, the rest = the bytes.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "fuzz.h"
 #include "providers/dialect.h"
 #include "providers/errors.h"
 #include "providers/provider_limits.h"
@@ -18,10 +18,7 @@
 namespace {
 
 using namespace weir;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+using fuzz::require;
 
 class Heard final : public GeneratedText {
  public:

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "admin/body.h"
+#include "admin/routes.h"
 #include "alerts/words.h"
 #include "base/json_writer.h"
 #include "policy/suggest.h"
@@ -90,7 +91,7 @@ Reply list(AdminContext& call) {
   return admin_json(std::move(out));
 }
 
-Reply test(AdminContext& call) {
+std::optional<Reply> test(AdminContext& call) {
   const auto body = AdminBody::read(call.request.body, {"target"});
   if (!body) return admin_problem(400, body.error().message);
   const auto wanted = body->text("target");
@@ -108,7 +109,7 @@ Reply test(AdminContext& call) {
   if (targets.empty()) {
     return admin_problem(409, "weir.yaml names no alert targets: add `alerts: { targets: … }` and reload.");
   }
-  call.later = [&host = call.host, targets = std::move(targets)](Store&, TimeNs now) {
+  return call.later([&host = call.host, targets = std::move(targets)](Store&, TimeNs now) {
     const std::vector<TriedTarget> results = host.try_alert_targets(targets, now);
     std::string out;
     JsonWriter json(out);
@@ -120,8 +121,7 @@ Reply test(AdminContext& call) {
     }
     json.end_array().end_object();
     return admin_json(std::move(out));
-  };
-  return {};
+  });
 }
 
 }  // namespace

@@ -17,6 +17,4 @@ namespace weir {
 inline constexpr std::size_t kMaxAlertsShown = 500;
 
 std::string stored_alert_json(const StoredAlert& stored);  // also of `weir alerts list --json`
-void add_alert_routes(AdminRouter& router);
-
 }  // namespace weir

@@ -1,6 +1,6 @@
-#include "admin/audit.h"
-
+// /admin/v1/audit…: every refusal and other event, each with the sentence that explains it, and sums of them.
 #include "admin/questions.h"
+#include "admin/routes.h"
 #include "admin/sentence.h"
 #include "base/json_writer.h"
 #include "records/row_json.h"
@@ -8,6 +8,7 @@
 namespace weir {
 namespace {
 
+constexpr std::size_t kMaxAuditSums = 1000;           // groups of one answer, the largest
 constexpr std::string_view kDecisions = "decisions";  // all but `admin`
 constexpr std::string_view kEvents = "refused|warned|broken|stripped|degraded|trust|admin|decisions";
 

@@ -6,6 +6,7 @@
 #include <expected>
 
 #include "admin/body.h"
+#include "admin/routes.h"
 #include "base/json_writer.h"
 #include "model/agent.h"
 

@@ -11,8 +11,6 @@ namespace weir {
 
 inline constexpr std::string_view kBreakersPath = "/admin/v1/breakers";
 
-void add_breaker_routes(AdminRouter& router);
-
 // {"kind":"tool","name":"send_email","reason":"…","by":"admin","since":"…"}
 std::string kill_switch_json(const KillSwitch& off);
 

@@ -1,10 +1,10 @@
-#include "admin/keys.h"
-
+// /admin/v1/keys: consumers and their keys.
 #include <fmt/format.h>
 
 #include <array>
 
 #include "admin/body.h"
+#include "admin/routes.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
 #include "gateway/identity.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "admin/keys.h"
+#include "admin/routes.h"
 #include "base/json_writer.h"
 #include "gateway/identity.h"
 

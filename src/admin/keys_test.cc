@@ -1,13 +1,10 @@
 // Consumers over the admin API, asked of the router as the server does it.
-#include "admin/keys.h"
-
 #include <gtest/gtest.h>
 
 #include "admin/overriding.h"
-#include "admin/server.h"
+#include "admin/routes.h"
 #include "admin/session.h"
 #include "admin/test_host.h"
-#include "admin/welcome.h"
 #include "journal/test_support.h"
 
 namespace weir {
@@ -28,16 +25,16 @@ class AdminCalls : public testing::Test {
   Reply ask(std::string_view method, std::string_view path, std::string_view body = {},
             std::string_view if_match = {}) {
     const std::size_t mark = std::min(path.find('?'), path.size());
-    return router.handle(store,
-                         {.method = std::string(method),
-                          .path = "/admin/v1" + std::string(path.substr(0, mark)),
-                          .query = std::string(path.substr(std::min(mark + 1, path.size()))),
-                          .body = std::string(body),
-                          .if_match = std::string(if_match),
-                          .peer = {},
-                          .caller = caller,
-                          .names = {}},
-                         kNow);
+    return host.ask(router, store,
+                    {.method = std::string(method),
+                     .path = "/admin/v1" + std::string(path.substr(0, mark)),
+                     .query = std::string(path.substr(std::min(mark + 1, path.size()))),
+                     .body = std::string(body),
+                     .if_match = std::string(if_match),
+                     .peer = {},
+                     .caller = caller,
+                     .names = {}},
+                    kNow);
   }
   void make(const std::string& name, std::string_view more = "") {
     ASSERT_EQ(ask("POST", "/keys", "{\"name\":\"" + name + "\"" + std::string(more) + "}").status, 201) << name;

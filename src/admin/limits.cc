@@ -1,50 +1,37 @@
-#include "admin/limits.h"
-
+// /admin/v1/limits: the limits in force, and changing one over the file. See docs/admin-api.md.
 #include <fmt/format.h>
-
-#include <algorithm>
 
 #include "admin/body.h"
 #include "admin/overriding.h"
+#include "admin/routes.h"
 #include "policy/limit_words.h"
 
 namespace weir {
 namespace {
 
+constexpr auto kKind = Override::Kind::kLimit;
+
 const char* to_word(FailMode mode) {
   return mode == FailMode::kOpen ? "open" : mode == FailMode::kClosed ? "closed" : "local";
 }
 
-// The limits of one call: what holds now, read once.
-struct View {
-  std::shared_ptr<const PolicyState> state;
-  std::shared_ptr<const Ruleset> rules;
-  Yaml root;
-  const char* file_source;
+const Yaml* limit_of(const PolicyView& view, std::string_view name) {
+  const Yaml* limits = view.root.find("limits");
+  if (limits == nullptr) return nullptr;
+  for (const Yaml& limit : limits->items) {
+    const Yaml* own = limit.find("name");
+    if (own != nullptr && own->text == name) return &limit;
+  }
+  return nullptr;
+}
 
-  explicit View(AdminContext& call)
-      : state(policy_now(call)),
-        rules(call.host.rules()),
-        root(effective_tree(*state, rules->policy())),
-        file_source(source_of(*state, false, "limits")) {}
-
-  const LimitRule* find(std::string_view name) const {
-    const auto& limits = rules->policy().limits;
-    const auto found = std::find_if(limits.begin(), limits.end(), [&](const LimitRule& r) { return r.name == name; });
-    return found == limits.end() ? nullptr : &*found;
-  }
-  const Override* override_of(std::string_view name) const {
-    return find_override(*state, Override::Kind::kLimit, name);
-  }
-  // Of what can be changed; use and refusals come and go.
-  std::string etag(std::string_view name) const {
-    std::string value;
-    JsonWriter json(value);
-    if (const Yaml* limit = limit_of(root, name)) write_yaml_value(json, *limit);
-    const Override* own = override_of(name);
-    return etag_of(value + "|" + (own != nullptr ? own->json : ""));
-  }
-};
+// Of what can be changed; use and refusals come and go.
+std::string etag(const PolicyView& view, std::string_view name) {
+  std::string value;
+  JsonWriter json(value);
+  if (const Yaml* limit = limit_of(view, name)) write_yaml_value(json, *limit);
+  return etag_of(value, find_override(*view.state, kKind, name));
+}
 
 void write_member(JsonWriter& json, const Yaml* limit, const char* name, const char* otherwise) {
   json.key(name);
@@ -73,88 +60,7 @@ void write_use(JsonWriter& json, const LimitRule& rule, const Observer& observer
   json.end_array().end_object();
 }
 
-void write(JsonWriter& json, const View& view, const LimitRule& rule, AdminHost& host) {
-  const Yaml* limit = limit_of(view.root, rule.name);
-  json.begin_object().key("name").string(rule.name).key("per").begin_array();
-  for (const std::string& attribute : rule.per) json.string(attribute);
-  json.end_array();
-  write_member(json, limit, "meter", "null");
-  write_member(json, limit, "match", "{}");
-  json.key("allow");
-  const Yaml* allow = limit != nullptr ? limit->find("allow") : nullptr;
-  write_allow(json, allow != nullptr ? *allow : make_yaml(Yaml::Kind::kMap));
-  json.key("layer").string(to_string(rule.layer)).key("mode").string(rule.shadow ? "shadow" : "enforce");
-  write_member(json, limit, "on_exceed", "\"refuse\"");
-  write_member(json, limit, "degrade", "[]");
-  json.key("fail").string(to_word(rule.fail)).key("words").string(words_of(rule));
-  const Override* own = view.override_of(rule.name);
-  json.key("source").string(own != nullptr ? "override" : view.file_source).key("override");
-  own != nullptr ? json.raw(own->json) : json.null();
-  json.key("etag").string(view.etag(rule.name));
-  write_use(json, rule, host.observer());
-  json.end_object();
-}
-
-Reply list(AdminContext& call) {
-  const View view(call);
-  std::string body;
-  JsonWriter json(body);
-  json.begin_object().key("limits").begin_array();
-  for (const LimitRule& rule : view.rules->policy().limits) write(json, view, rule, call.host);
-  json.end_array().end_object();
-  return admin_json(std::move(body));
-}
-
-Reply shown(AdminContext& call, const View& view) {
-  const LimitRule* rule = view.find(call.name());
-  if (rule == nullptr) return admin_problem(404, fmt::format("There is no limit named {}.", call.name()));
-  std::string body;
-  JsonWriter json(body);
-  write(json, view, *rule, call.host);
-  Reply reply = admin_json(std::move(body));
-  append_header(reply.headers, "etag", view.etag(rule->name));
-  return reply;
-}
-
-Reply show(AdminContext& call) {
-  return shown(call, View(call));
-}
-
-Reply put(AdminContext& call) {
-  if (const auto body =
-          AdminBody::read(call.request.body, {"match", "per", "meter", "allow", "degrade", "hard", "on_exceed", "mode",
-                                              "fail", "missing", "precision", "contextual"});
-      !body) {
-    return admin_problem(400, body.error().message);
-  }
-  const View before(call);
-  if (auto stale = refuse_stale(call.request, before.etag(call.name()))) return std::move(*stale);
-  const WantedOverride wanted{Override::Kind::kLimit, call.name(),
-                              call.request.body.empty() ? "{}" : minified(call.request.body)};
-  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
-  return shown(call, View(call));
-}
-
-Reply drop(AdminContext& call) {
-  const View before(call);
-  if (before.override_of(call.name()) == nullptr) {
-    return admin_problem(404, fmt::format("Nothing is changed over the file's limit {}.", call.name()));
-  }
-  if (auto stale = refuse_stale(call.request, before.etag(call.name()))) return std::move(*stale);
-  const WantedOverride wanted{Override::Kind::kLimit, call.name(), ""};
-  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
-  return {.status = 204, .content_type = {}, .headers = {}, .body = {}};
-}
-
-void write_amounts(JsonWriter& json, const Yaml& amounts) {
-  json.begin_array();
-  if (amounts.is_scalar()) json.string(amounts.text);
-  for (const Yaml& item : amounts.items) json.string(item.text);
-  json.end_array();
-}
-
-}  // namespace
-
+// A limit's `allow` by tier or default, each a list of amounts as texts.
 void write_allow(JsonWriter& json, const Yaml& allow) {
   json.begin_object();
   if (!allow.is_map()) {
@@ -167,6 +73,67 @@ void write_allow(JsonWriter& json, const Yaml& allow) {
   }
   json.end_object();
 }
+
+void write(JsonWriter& json, const PolicyView& view, const LimitRule& rule, AdminHost& host) {
+  const Yaml* limit = limit_of(view, rule.name);
+  json.begin_object().key("name").string(rule.name).key("per").begin_array();
+  for (const std::string& attribute : rule.per) json.string(attribute);
+  json.end_array();
+  write_member(json, limit, "meter", "null");
+  write_member(json, limit, "match", "{}");
+  json.key("allow");
+  const Yaml* allow = limit != nullptr ? limit->find("allow") : nullptr;
+  write_allow(json, allow != nullptr ? *allow : make_yaml(Yaml::Kind::kMap));
+  json.key("layer").string(to_string(rule.layer)).key("mode").string(rule.shadow ? "shadow" : "enforce");
+  write_member(json, limit, "on_exceed", "\"refuse\"");
+  write_member(json, limit, "degrade", "[]");
+  json.key("fail").string(to_word(rule.fail)).key("words").string(words_of(rule));
+  const Override* own = find_override(*view.state, kKind, rule.name);
+  json.key("source").string(own != nullptr ? "override" : view.file_source).key("override");
+  write_override(json, own);
+  json.key("etag").string(etag(view, rule.name));
+  write_use(json, rule, host.observer());
+  json.end_object();
+}
+
+Reply list(AdminContext& call) {
+  const PolicyView view(call, "limits");
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object().key("limits").begin_array();
+  for (const LimitRule& rule : view.policy().limits) write(json, view, rule, call.host);
+  json.end_array().end_object();
+  return admin_json(std::move(body));
+}
+
+Reply show(AdminContext& call) {
+  const PolicyView view(call, "limits");
+  const LimitRule* rule = find_named(view.policy().limits, call.name());
+  if (rule == nullptr) return admin_problem(404, fmt::format("There is no limit named {}.", call.name()));
+  std::string body;
+  JsonWriter json(body);
+  write(json, view, *rule, call.host);
+  Reply reply = admin_json(std::move(body));
+  append_header(reply.headers, "etag", etag(view, rule->name));
+  return reply;
+}
+
+Reply put(AdminContext& call) {
+  if (const auto body =
+          AdminBody::read(call.request.body, {"match", "per", "meter", "allow", "degrade", "hard", "on_exceed", "mode",
+                                              "fail", "missing", "precision", "contextual"});
+      !body) {
+    return admin_problem(400, body.error().message);
+  }
+  if (auto failed = put_override(call, kKind, etag(PolicyView(call, "limits"), call.name()))) return *failed;
+  return show(call);
+}
+
+Reply drop(AdminContext& call) {
+  return drop_override(call, kKind, etag(PolicyView(call, "limits"), call.name()));
+}
+
+}  // namespace
 
 void add_limit_routes(AdminRouter& router) {
   const std::string all = "/admin/v1/limits", one = all + "/{name}";

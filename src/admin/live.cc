@@ -1,6 +1,6 @@
-#include "admin/live.h"
-
+// GET /admin/v1/live: the last minutes second by second.
 #include "admin/observer.h"
+#include "admin/routes.h"
 
 namespace weir {
 namespace {

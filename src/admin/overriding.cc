@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "admin/body.h"
 #include "base/strings.h"
 
 namespace weir {
@@ -41,6 +42,11 @@ std::vector<Override> with(std::vector<Override> rows, std::span<const WantedOve
   return rows;
 }
 
+Reply too_many() {
+  return admin_problem(422,
+                       fmt::format("There are {} overrides, more cannot be; take some away first.", kMaxOverrides));
+}
+
 }  // namespace
 
 std::shared_ptr<const PolicyState> policy_now(AdminContext& call) {
@@ -67,8 +73,7 @@ std::expected<void, Reply> put_overrides(AdminContext& call, std::span<const Wan
   const auto state = policy_now(call);
   const auto rows = with(state->overrides, wanted);
   if (rows.size() > kMaxOverrides) {
-    return std::unexpected(admin_problem(
-        422, fmt::format("There are {} overrides, more cannot be; take some away first.", kMaxOverrides)));
+    return std::unexpected(too_many());
   }
   const MergedPolicy merged = merge_overrides(state->file_text, state->file, call.host.environment(), rows);
   if (!merged.loaded.policy) {
@@ -90,8 +95,7 @@ std::expected<void, Reply> put_overrides(AdminContext& call, std::span<const Wan
         admin_problem(412, "Somebody changed this meanwhile; read it again, then repeat the change."));
   }
   if (*done == OverrideOutcome::kTooMany) {
-    return std::unexpected(admin_problem(
-        422, fmt::format("There are {} overrides, more cannot be; take some away first.", kMaxOverrides)));
+    return std::unexpected(too_many());
   }
   if (const ReloadOutcome outcome = call.host.overrides_changed(); !outcome.loaded) {
     return std::unexpected(
@@ -100,20 +104,37 @@ std::expected<void, Reply> put_overrides(AdminContext& call, std::span<const Wan
   return {};
 }
 
-Yaml effective_tree(const PolicyState& state, const Policy& policy) {
-  Reporter none(state.file);
-  std::optional<Yaml> root = parse_yaml(with_limits_spelled_out(state.yaml, policy), none);
-  return root ? std::move(*root) : make_yaml(Yaml::Kind::kMap);
+std::optional<Reply> put_override(AdminContext& call, Override::Kind kind, std::string_view etag) {
+  if (auto stale = refuse_stale(call.request, etag)) return stale;
+  const WantedOverride wanted{kind, call.name(), call.request.body.empty() ? "{}" : minified(call.request.body)};
+  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
+  return std::nullopt;
 }
 
-const Yaml* limit_of(const Yaml& root, std::string_view name) {
-  const Yaml* limits = root.find("limits");
-  if (limits == nullptr) return nullptr;
-  for (const Yaml& limit : limits->items) {
-    const Yaml* own = limit.find("name");
-    if (own != nullptr && own->text == name) return &limit;
+Reply drop_override(AdminContext& call, Override::Kind kind, std::string_view etag) {
+  if (find_override(*policy_now(call), kind, call.name()) == nullptr) {
+    return admin_problem(404, fmt::format("Nothing is changed over the file's {} {}.", to_string(kind), call.name()));
   }
-  return nullptr;
+  if (auto stale = refuse_stale(call.request, etag)) return std::move(*stale);
+  const WantedOverride wanted{kind, call.name(), ""};
+  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
+  return {.status = 204, .content_type = {}, .headers = {}, .body = {}};
+}
+
+void write_override(JsonWriter& json, const Override* own) {
+  own != nullptr ? json.raw(own->json) : json.null();
+}
+
+std::string etag_of(std::string_view value, const Override* own) {
+  return etag_of(fmt::format("{}|{}", value, own != nullptr ? own->json : ""));
+}
+
+PolicyView::PolicyView(AdminContext& call, const char* section)
+    : state(policy_now(call)), rules(call.host.rules()), root(make_yaml(Yaml::Kind::kMap)) {
+  Reporter none(state->file);
+  if (auto tree = parse_yaml(with_limits_spelled_out(state->yaml, policy()), none)) root = std::move(*tree);
+  const auto file = parse_yaml(state->file_text, none);
+  file_source = file && file->find(section) != nullptr ? "file" : "built-in";
 }
 
 Reply invalid_policy(std::string message, std::span<const Diagnostic> diagnostics) {
@@ -175,11 +196,11 @@ void write_yaml_value(JsonWriter& json, const Yaml& node) {
   }
 }
 
-const char* source_of(const PolicyState& state, bool overridden, const char* section) {
-  if (overridden) return "override";
-  Reporter none(state.file);
-  const auto root = parse_yaml(state.file_text, none);
-  return root && root->find(section) != nullptr ? "file" : "built-in";
+void write_amounts(JsonWriter& json, const Yaml& amounts) {
+  json.begin_array();
+  if (amounts.is_scalar()) json.string(amounts.text);
+  for (const Yaml& item : amounts.items) json.string(item.text);
+  json.end_array();
 }
 
 }  // namespace weir

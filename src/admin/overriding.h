@@ -1,17 +1,20 @@
 // How admin calls change the policy: tried over the file first, stored only if it holds, in force before the answer.
 //
-//   const auto state = policy_now(call);                      // what the store says, in force
-//   Result<void, Reply> done = put_overrides(call, {{Override::Kind::kTier, "pro", R"({"weight":8})"}});
-//   if (!done) return done.error();                           // 412, 422 with diagnostics, 503
+//   const PolicyView before(call, "tiers");   // what the store says, in force
+//   if (auto failed = put_override(call, Override::Kind::kTier, etag(before))) return *failed;   // 412, 422, 503
+//   return show(call);
 //
 // Belongs to the thread that runs admin work.
 #pragma once
 
+#include <algorithm>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "admin/router.h"
 #include "base/json_writer.h"
@@ -32,11 +35,32 @@ struct WantedOverride {
 };
 std::expected<void, Reply> put_overrides(AdminContext& call, std::span<const WantedOverride> wanted);
 
+// The body of a PUT of one entry, or nothing of its DELETE: over the file, unless it is stale. Nothing: it is done.
+std::optional<Reply> put_override(AdminContext& call, Override::Kind kind, std::string_view etag);
+Reply drop_override(AdminContext& call, Override::Kind kind, std::string_view etag);
+
 const Override* find_override(const PolicyState& state, Override::Kind kind, std::string_view name);
 
-// What holds, as a tree with the built-in limits spelled out.
-Yaml effective_tree(const PolicyState& state, const Policy& policy);
-const Yaml* limit_of(const Yaml& root, std::string_view name);
+// What is laid over the file, or null.
+void write_override(JsonWriter& json, const Override* own);
+std::string etag_of(std::string_view value, const Override* own);
+
+// What holds now, read once for a call.
+struct PolicyView {
+  PolicyView(AdminContext& call, const char* section);
+  const Policy& policy() const { return rules->policy(); }
+
+  std::shared_ptr<const PolicyState> state;
+  std::shared_ptr<const Ruleset> rules;
+  Yaml root;                // as a tree with the built-in limits spelled out
+  const char* file_source;  // where an entry of the section is from that is not overridden: "file", "built-in"
+};
+
+template <class Named>
+const Named* find_named(const std::vector<Named>& all, std::string_view name) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Named& each) { return each.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
 
 // 422 with `diagnostics`.
 Reply invalid_policy(std::string message, std::span<const Diagnostic> diagnostics);
@@ -44,7 +68,7 @@ void write_diagnostics(JsonWriter& json, std::span<const Diagnostic> diagnostics
 void write_skipped(JsonWriter& json, const PolicyState& state);
 // Numbers as numbers.
 void write_yaml_value(JsonWriter& json, const Yaml& node);
-// Where an entry comes from: "override", "file", "built-in".
-const char* source_of(const PolicyState& state, bool overridden, const char* section);
+// Amounts of a limit as a list of texts.
+void write_amounts(JsonWriter& json, const Yaml& amounts);
 
 }  // namespace weir

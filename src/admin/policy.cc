@@ -1,5 +1,5 @@
-#include "admin/policy.h"
-
+// /admin/v1/policy: what holds as one file and in words, what changed, what shadow limits would have refused, and
+// putting a draft in force. See docs/admin-api.md.
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -9,8 +9,8 @@
 #include "admin/body.h"
 #include "admin/overriding.h"
 #include "admin/policy_draft.h"
+#include "admin/routes.h"
 #include "base/strings.h"
-#include "policy/behavior_words.h"
 #include "policy/limit_words.h"
 #include "records/queries.h"
 
@@ -235,16 +235,6 @@ Reply shadow(AdminContext& call) {
 }
 
 }  // namespace
-
-std::vector<std::string> policy_in_words(const Policy& policy) {
-  std::vector<std::string> out;
-  for (const LimitRule& rule : policy.limits) out.push_back(words_of(rule));
-  for (const Tier& tier : policy.tiers) {
-    for (std::string& words : tool_lists_in_words(tier.tools, "tier " + tier.name)) out.push_back(std::move(words));
-  }
-  for (std::string& words : behavior_in_words(policy.behavior)) out.push_back(std::move(words));
-  return out;
-}
 
 void add_policy_routes(AdminRouter& router) {
   const std::string base = "/admin/v1/policy";

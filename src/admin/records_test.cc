@@ -1,11 +1,8 @@
 // The calls about records, as the router answers them.
 #include <gtest/gtest.h>
 
-#include "admin/audit.h"
-#include "admin/runs.h"
-#include "admin/spend.h"
+#include "admin/routes.h"
 #include "admin/test_host.h"
-#include "admin/usage.h"
 #include "journal/test_support.h"
 
 namespace weir {
@@ -31,7 +28,7 @@ class AdminRecords : public testing::Test {
   Reply ask(std::string path, std::string query = {}) {
     AdminRequest request{.method = "GET", .path = "/admin/v1/" + path, .query = std::move(query)};
     request.caller = {.name = "viewer", .role = AdminRole::kViewer};
-    return router.handle(store, request, kNow);
+    return host.ask(router, store, request, kNow);
   }
   std::string body(const std::string& path, const std::string& query = {}) {
     const Reply reply = ask(path, query);

@@ -79,6 +79,12 @@ Reply admin_store_failed(const Error& error) {
   return reply;
 }
 
+Reply admin_too_much_waits() {
+  Reply reply = admin_problem(503, "Too many admin calls are waiting; try again in a second.");
+  append_header(reply.headers, "retry-after", "1");
+  return reply;
+}
+
 std::string etag_of(std::string_view value) {
   return fmt::format("\"{:016x}\"", hash64(value));
 }
@@ -96,7 +102,14 @@ void AdminRouter::add(AdminRoute route) {
   routes_.push_back(std::move(route));
 }
 
-Reply AdminRouter::handle(Store& store, AdminRequest request, TimeNs now, Later* later) const {
+std::optional<Reply> AdminContext::later(std::function<Reply(Store&, TimeNs)> work) const {
+  const auto piece = [work = std::move(work), answer = answer](Store& own, TimeNs then) { answer(work(own, then)); };
+  if (!host.start_long_work(piece)) return admin_too_much_waits();
+  return std::nullopt;
+}
+
+std::optional<Reply> AdminRouter::handle(Store& store, AdminRequest request, TimeNs now,
+                                         const std::function<void(Reply)>& answer) const {
   if (request.method == "HEAD") request.method = "GET";
   const AdminRoute* found = nullptr;
   std::vector<std::string_view> parts;
@@ -125,12 +138,9 @@ Reply AdminRouter::handle(Store& store, AdminRequest request, TimeNs now, Later*
   if (const auto decoded = decode(parts, request.names); !decoded) return admin_problem(400, decoded.error().message);
   const auto query = AdminQuery::read(request.query, found->query);
   if (!query) return admin_problem(400, query.error().message);
-  AdminContext context{.store = store, .host = host_, .request = request, .query = *query, .now = now};
-  Reply reply = found->handler(context);
-  if (!context.later) return reply;
-  if (later == nullptr) return context.later(store, now);
-  *later = std::move(context.later);
-  return reply;
+  AdminContext context{
+      .store = store, .host = host_, .request = request, .query = *query, .now = now, .answer = answer};
+  return found->handler(context);
 }
 
 }  // namespace weir

@@ -2,13 +2,14 @@
 //
 //   AdminRouter router(host);
 //   router.add({"GET", "/admin/v1/keys/{name}", AdminRole::kViewer, {"since"}, show_key});
-//   Reply reply = router.handle(store, request, now);
+//   if (auto reply = router.handle(store, request, now, answer)) send(*reply);   // else `answer` gets it later
 //
 // Routes are added before the first call; handle() belongs to the thread that runs admin work. A handler is a function
 // of the call's facts; what it needs beyond AdminContext it captures.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,20 +29,21 @@ struct AdminContext {
   const AdminRequest& request;
   const AdminQuery& query;
   TimeNs now = 0;
-  // Set by a handler whose work takes seconds: it is done on the thread for long work, with that thread's store, and
-  // what it returns is the answer. It must own all that it needs.
-  std::function<Reply(Store&, TimeNs)> later = {};
+  const std::function<void(Reply)>& answer;
 
   const std::string& name(std::size_t i = 0) const { return request.names.at(i); }
   Change change() const { return {.at = now, .by = request.caller.name}; }
+  // For work of seconds: it is done on the thread for long work, with that thread's store, and what it returns is the
+  // answer. It must own all that it needs. Returns what the handler returns.
+  std::optional<Reply> later(std::function<Reply(Store&, TimeNs)> work) const;
 };
 
 struct AdminRoute {
   std::string method;  // "GET" also answers HEAD
   std::string path;    // "/admin/v1/keys/{name}": a segment in braces takes any one segment, percent-decoded
   AdminRole role = AdminRole::kAdmin;
-  std::vector<std::string> query;  // parameters it takes; others are 400
-  std::function<Reply(AdminContext&)> handler;
+  std::vector<std::string> query;                              // parameters it takes; others are 400
+  std::function<std::optional<Reply>(AdminContext&)> handler;  // nothing: the answer comes later
 };
 
 class AdminRouter {
@@ -51,9 +53,9 @@ class AdminRouter {
   void add(AdminRoute route);
   const std::vector<AdminRoute>& routes() const { return routes_; }
 
-  // `later`: takes what is to be done on the thread for long work; null: it is done at once.
-  using Later = std::function<Reply(Store&, TimeNs)>;
-  Reply handle(Store& store, AdminRequest request, TimeNs now, Later* later = nullptr) const;
+  // Nothing if the answer takes long: `answer` is then called once, on the thread for long work.
+  std::optional<Reply> handle(Store& store, AdminRequest request, TimeNs now,
+                              const std::function<void(Reply)>& answer) const;
 
  private:
   AdminHost& host_;
@@ -65,6 +67,7 @@ Reply admin_json(std::string body, int status = 200);
 // application/problem+json with the status's own kind of error.
 Reply admin_problem(int status, std::string message);
 Reply admin_store_failed(const Error& error);  // 503 and when to come back
+Reply admin_too_much_waits();                  // likewise
 // Strong ETag of a value: a quoted hash.
 std::string etag_of(std::string_view value);
 // Nothing if the call may go on: it sent no If-Match, `*`, or one that names `etag`. Else 412.

@@ -1,10 +1,11 @@
-#include "admin/runs.h"
-
+// /admin/v1/runs: agents' runs as the ledger and the guard know them, and one run as a tree of its requests. Limit: the
+// last kMaxQueryPage requests of a run and as many audit rows about it.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "admin/questions.h"
+#include "admin/routes.h"
 #include "admin/sentence.h"
 #include "gateway/identity.h"
 #include "records/row_json.h"

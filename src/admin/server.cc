@@ -1,8 +1,8 @@
-#include "admin/server.h"
-
+// /admin/v1/health, /admin/v1/reload and /admin/v1/openapi.json: the running server.
 #include "admin/body.h"
 #include "admin/openapi.h"
 #include "admin/overriding.h"
+#include "admin/routes.h"
 #include "base/json_writer.h"
 
 namespace weir {

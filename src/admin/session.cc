@@ -3,6 +3,7 @@
 #include <array>
 
 #include "admin/body.h"
+#include "admin/routes.h"
 #include "base/json_writer.h"
 
 namespace weir {

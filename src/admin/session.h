@@ -15,6 +15,4 @@ inline constexpr std::string_view kWrongCode =
 inline constexpr std::string_view kNoCode =
     "Send `{\"code\": …}` from the link that `weir serve` prints, or a token: `Authorization: Bearer …`.";
 
-void add_session_routes(AdminRouter& router);
-
 }  // namespace weir

@@ -1,7 +1,7 @@
-#include "admin/spend.h"
-
+// /admin/v1/spend/forecast: what a day, week or month will have cost (admin/forecast.h has the formula).
 #include "admin/forecast.h"
 #include "admin/questions.h"
+#include "admin/routes.h"
 #include "base/json_writer.h"
 #include "policy/policy.h"
 

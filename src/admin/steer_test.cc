@@ -2,15 +2,12 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
-#include "admin/limits.h"
 #include "admin/overriding.h"
-#include "admin/policy.h"
-#include "admin/tenants.h"
+#include "admin/routes.h"
 #include "admin/test_host.h"
-#include "admin/tiers.h"
-#include "admin/what_if.h"
 #include "admin/what_if_run.h"
 #include "journal/test_support.h"
+#include "policy/limit_words.h"
 #include "records/sqlite.h"
 
 namespace weir {
@@ -52,7 +49,7 @@ class Steer : public testing::Test {
     request.path = std::string(kPath) + path.substr(0, query);
     if (query != std::string::npos) request.query = path.substr(query + 1);
     request.caller = {.name = "ops", .role = role};
-    return router.handle(store, std::move(request), now);
+    return host.ask(router, store, std::move(request), now);
   }
   std::string field(const Reply& reply, const char* pointer) {
     simdjson::dom::element root, value;

@@ -1,17 +1,18 @@
-#include "admin/tenants.h"
-
+// /admin/v1/tenants: who they are, what they used, and the zone of their calendar windows. See docs/admin-api.md.
 #include <fmt/format.h>
 
 #include <map>
 
 #include "admin/body.h"
 #include "admin/overriding.h"
+#include "admin/routes.h"
 #include "base/strings.h"
 #include "records/queries.h"
 
 namespace weir {
 namespace {
 
+constexpr auto kKind = Override::Kind::kTenant;
 constexpr std::size_t kMaxTenants = 10'000;  // whose use is shown, by dollars
 
 struct Row {
@@ -24,13 +25,13 @@ std::string zone_of(const Policy& policy, const std::string& tenant) {
 }
 
 const char* source(const PolicyState& state, const Policy& policy, const std::string& tenant) {
-  if (find_override(state, Override::Kind::kTenant, tenant) != nullptr) return "override";
+  if (find_override(state, kKind, tenant) != nullptr) return "override";
   return policy.tenant_zones.contains(tenant) ? "file" : "built-in";
 }
 
-std::string etag(const PolicyState& state, const Policy& policy, const std::string& tenant) {
-  const Override* own = find_override(state, Override::Kind::kTenant, tenant);
-  return etag_of(zone_of(policy, tenant) + "|" + (own != nullptr ? own->json : ""));
+std::string etag(AdminContext& call) {
+  const auto state = policy_now(call);
+  return etag_of(zone_of(call.host.rules()->policy(), call.name()), find_override(*state, kKind, call.name()));
 }
 
 // Whoever has a key, a zone, or used something within the last 30 days; by name.
@@ -84,15 +85,14 @@ Reply list(AdminContext& call) {
 Reply show(AdminContext& call) {
   const auto state = policy_now(call);
   const auto rules = call.host.rules();
-  const Override* own = find_override(*state, Override::Kind::kTenant, call.name());
   std::string body;
   JsonWriter json(body);
   json.begin_object().key("name").string(call.name()).key("zone").string(zone_of(rules->policy(), call.name()));
   json.key("source").string(source(*state, rules->policy(), call.name())).key("override");
-  own != nullptr ? json.raw(own->json) : json.null();
-  json.key("etag").string(etag(*state, rules->policy(), call.name())).end_object();
+  write_override(json, find_override(*state, kKind, call.name()));
+  json.key("etag").string(etag(call)).end_object();
   Reply reply = admin_json(std::move(body));
-  append_header(reply.headers, "etag", etag(*state, rules->policy(), call.name()));
+  append_header(reply.headers, "etag", etag(call));
   return reply;
 }
 
@@ -100,27 +100,12 @@ Reply put(AdminContext& call) {
   const auto body = AdminBody::read(call.request.body, {"zone"});
   if (!body) return admin_problem(400, body.error().message);
   if (const auto zone = body->text("zone"); !zone) return admin_problem(400, zone.error().message);
-  const auto state = policy_now(call);
-  if (auto stale = refuse_stale(call.request, etag(*state, call.host.rules()->policy(), call.name()))) {
-    return std::move(*stale);
-  }
-  const WantedOverride wanted{Override::Kind::kTenant, call.name(),
-                              call.request.body.empty() ? "{}" : minified(call.request.body)};
-  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
+  if (auto failed = put_override(call, kKind, etag(call))) return *failed;
   return show(call);
 }
 
 Reply drop(AdminContext& call) {
-  const auto state = policy_now(call);
-  if (find_override(*state, Override::Kind::kTenant, call.name()) == nullptr) {
-    return admin_problem(404, fmt::format("Nothing is changed over the file for tenant {}.", call.name()));
-  }
-  if (auto stale = refuse_stale(call.request, etag(*state, call.host.rules()->policy(), call.name()))) {
-    return std::move(*stale);
-  }
-  const WantedOverride wanted{Override::Kind::kTenant, call.name(), ""};
-  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
-  return {.status = 204, .content_type = {}, .headers = {}, .body = {}};
+  return drop_override(call, kKind, etag(call));
 }
 
 }  // namespace

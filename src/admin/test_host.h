@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "admin/host.h"
+#include "admin/router.h"
 #include "gateway/gateway_fixture.h"
 
 namespace weir {
@@ -33,8 +33,8 @@ class FakeAdminHost final : public AdminHost {
   std::shared_ptr<const PolicyState> policy_state() const override { return state; }
   const Environment& environment() const override { return variables; }
   bool start_long_work(AdminWork::Piece piece) override {
-    long_work.push_back(std::move(piece));
-    return true;
+    if (!too_much_waits) long_work.push_back(std::move(piece));
+    return !too_much_waits;
   }
   bool stopping() const override { return ends; }
 
@@ -62,8 +62,19 @@ class FakeAdminHost final : public AdminHost {
     return std::vector<TriedTarget>(targets.size(), answer_of_target);
   }
 
+  // The answer to a call, at once or after the long work that it begins.
+  Reply ask(const AdminRouter& router, Store& store, AdminRequest request, TimeNs now) {
+    std::optional<Reply> late;
+    std::optional<Reply> reply =
+        router.handle(store, std::move(request), now, [&](Reply answer) { late = std::move(answer); });
+    if (reply) return *reply;
+    long_work.back()(store, now);
+    long_work.pop_back();
+    return late.value();
+  }
+
   AdminAccess own_access{Secret("the-admin-token"), "secret"};
-  bool entropy_fails = false, ends = false;
+  bool entropy_fails = false, ends = false, too_much_waits = false;
   ServerHealth health_now;
   std::string demo;
   std::vector<std::string> tried;

@@ -1,33 +1,14 @@
-#include "admin/tiers.h"
-
+// /admin/v1/tiers: what a tier weighs, which tools it may use, and its amounts of every limit. See docs/admin-api.md.
 #include <fmt/format.h>
-
-#include <algorithm>
 
 #include "admin/body.h"
 #include "admin/overriding.h"
+#include "admin/routes.h"
 
 namespace weir {
 namespace {
 
-struct View {
-  std::shared_ptr<const PolicyState> state;
-  std::shared_ptr<const Ruleset> rules;
-  Yaml root;
-  const char* file_source;
-
-  explicit View(AdminContext& call)
-      : state(policy_now(call)),
-        rules(call.host.rules()),
-        root(effective_tree(*state, rules->policy())),
-        file_source(source_of(*state, false, "tiers")) {}
-
-  const Tier* find(std::string_view name) const {
-    const auto& tiers = rules->policy().tiers;
-    const auto found = std::find_if(tiers.begin(), tiers.end(), [&](const Tier& t) { return t.name == name; });
-    return found == tiers.end() ? nullptr : &*found;
-  }
-};
+constexpr auto kKind = Override::Kind::kTier;
 
 void write_words(JsonWriter& json, const std::vector<std::string>& words) {
   json.begin_array();
@@ -36,7 +17,7 @@ void write_words(JsonWriter& json, const std::vector<std::string>& words) {
 }
 
 // What every limit allows the tier: its own amounts, else those of all others.
-void write_amounts(JsonWriter& json, const Yaml& root, const std::string& tier) {
+void write_all_amounts(JsonWriter& json, const Yaml& root, const std::string& tier) {
   json.begin_object();
   const Yaml* limits = root.find("limits");
   for (const Yaml& limit : limits != nullptr ? limits->items : std::vector<Yaml>()) {
@@ -48,61 +29,57 @@ void write_amounts(JsonWriter& json, const Yaml& root, const std::string& tier) 
       allow = own != nullptr ? own : allow->find("default");
     }
     if (allow == nullptr) continue;
-    json.key(name->text).begin_array();
-    if (allow->is_scalar()) json.string(allow->text);
-    for (const Yaml& item : allow->items) json.string(item.text);
-    json.end_array();
+    json.key(name->text);
+    write_amounts(json, *allow);
   }
   json.end_object();
 }
 
 // Without `keys`, which change by themselves, and `etag`.
-void write_facts(JsonWriter& json, const View& view, const Tier& tier) {
-  const bool own = find_override(*view.state, Override::Kind::kTier, tier.name) != nullptr;
+void write_facts(JsonWriter& json, const PolicyView& view, const Tier& tier) {
+  const bool own = find_override(*view.state, kKind, tier.name) != nullptr;
   json.key("name").string(tier.name).key("weight").number(tier.weight).key("tools").begin_object();
   json.key("allow");
   write_words(json, tier.tools.allow);
   json.key("deny");
   write_words(json, tier.tools.deny);
-  json.end_object().key("default").boolean(tier.name == view.rules->policy().default_tier);
+  json.end_object().key("default").boolean(tier.name == view.policy().default_tier);
   json.key("source").string(own ? "override" : view.file_source).key("amounts");
-  write_amounts(json, view.root, tier.name);
+  write_all_amounts(json, view.root, tier.name);
 }
 
-std::string etag(const View& view, std::string_view name) {
-  const Tier* tier = view.find(name);
+std::string etag(const PolicyView& view, std::string_view name) {
+  const Tier* tier = find_named(view.policy().tiers, name);
   std::string value;
   JsonWriter json(value);
   json.begin_object();
   if (tier != nullptr) write_facts(json, view, *tier);
   json.end_object();
-  const Override* own = find_override(*view.state, Override::Kind::kTier, name);
-  return etag_of(value + "|" + (own != nullptr ? own->json : ""));
+  return etag_of(value, find_override(*view.state, kKind, name));
 }
 
 using Counts = std::vector<NamedCount>;
 
-void write(JsonWriter& json, const View& view, const Tier& tier, const Counts& keys) {
+void write(JsonWriter& json, const PolicyView& view, const Tier& tier, const Counts& keys) {
   json.begin_object();
   write_facts(json, view, tier);
   std::int64_t count = 0;
   for (const NamedCount& each : keys) {
-    if ((each.name.empty() ? view.rules->policy().default_tier : each.name) == tier.name) count += each.count;
+    if ((each.name.empty() ? view.policy().default_tier : each.name) == tier.name) count += each.count;
   }
-  const Override* own = find_override(*view.state, Override::Kind::kTier, tier.name);
   json.key("keys").number(count).key("override");
-  own != nullptr ? json.raw(own->json) : json.null();
+  write_override(json, find_override(*view.state, kKind, tier.name));
   json.key("etag").string(etag(view, tier.name)).end_object();
 }
 
 Reply list(AdminContext& call) {
   const auto keys = call.store.consumers_by_tier();
   if (!keys) return admin_store_failed(keys.error());
-  const View view(call);
+  const PolicyView view(call, "tiers");
   std::string body;
   JsonWriter json(body);
   json.begin_object().key("tiers").begin_array();
-  for (const Tier& tier : view.rules->policy().tiers) write(json, view, tier, *keys);
+  for (const Tier& tier : view.policy().tiers) write(json, view, tier, *keys);
   json.end_array().end_object();
   return admin_json(std::move(body));
 }
@@ -110,8 +87,8 @@ Reply list(AdminContext& call) {
 Reply show(AdminContext& call) {
   const auto keys = call.store.consumers_by_tier();
   if (!keys) return admin_store_failed(keys.error());
-  const View view(call);
-  const Tier* tier = view.find(call.name());
+  const PolicyView view(call, "tiers");
+  const Tier* tier = find_named(view.policy().tiers, call.name());
   if (tier == nullptr) return admin_problem(404, fmt::format("There is no tier named {}.", call.name()));
   std::string body;
   JsonWriter json(body);
@@ -125,22 +102,12 @@ Reply put(AdminContext& call) {
   if (const auto body = AdminBody::read(call.request.body, {"weight", "tools", "amounts"}); !body) {
     return admin_problem(400, body.error().message);
   }
-  if (auto stale = refuse_stale(call.request, etag(View(call), call.name()))) return std::move(*stale);
-  const WantedOverride wanted{Override::Kind::kTier, call.name(),
-                              call.request.body.empty() ? "{}" : minified(call.request.body)};
-  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
+  if (auto failed = put_override(call, kKind, etag(PolicyView(call, "tiers"), call.name()))) return *failed;
   return show(call);
 }
 
 Reply drop(AdminContext& call) {
-  const View before(call);
-  if (find_override(*before.state, Override::Kind::kTier, call.name()) == nullptr) {
-    return admin_problem(404, fmt::format("Nothing is changed over the file's tier {}.", call.name()));
-  }
-  if (auto stale = refuse_stale(call.request, etag(before, call.name()))) return std::move(*stale);
-  const WantedOverride wanted{Override::Kind::kTier, call.name(), ""};
-  if (auto done = put_overrides(call, {&wanted, 1}); !done) return std::move(done.error());
-  return {.status = 204, .content_type = {}, .headers = {}, .body = {}};
+  return drop_override(call, kKind, etag(PolicyView(call, "tiers"), call.name()));
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
-#include "admin/usage.h"
-
+// /admin/v1/usage…: rows of the ledger, sums and series.
 #include "admin/questions.h"
+#include "admin/routes.h"
 #include "base/json_writer.h"
 #include "records/row_json.h"
 
 namespace weir {
 namespace {
 
+constexpr std::size_t kMaxTopGroups = 1000, kMaxTopSeries = 50;  // `top` of sums and of series
 constexpr std::string_view kSumWords = "key|tenant|user|tier|model|provider|agent|run|day|hour";
 
 // The names that every question about usage may give, with `more`.

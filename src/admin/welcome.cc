@@ -1,16 +1,18 @@
-#include "admin/welcome.h"
-
+// /admin/v1/welcome and /admin/v1/try: the first run, from a key and a call to a limit that bites.
 #include <fmt/format.h>
 #include <simdjson.h>
 
 #include "admin/body.h"
 #include "admin/first_run.h"
+#include "admin/routes.h"
 #include "admin/sentence.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
 
 namespace weir {
 namespace {
+
+constexpr std::int64_t kMaxTries = 50;
 
 Reply welcome(AdminContext& call) {
   const auto rules = call.host.rules();
@@ -132,7 +134,7 @@ Reply try_so_many(AdminHost& host, std::int64_t count, TimeNs now) {
   return admin_json(std::move(out));
 }
 
-Reply try_it(AdminContext& call) {
+std::optional<Reply> try_it(AdminContext& call) {
   const auto body = AdminBody::read(call.request.body, {"count"});
   if (!body) return admin_problem(400, body.error().message);
   const auto count = body->number("count", 1, kMaxTries);
@@ -146,10 +148,8 @@ Reply try_it(AdminContext& call) {
   if (provider == nullptr || !provider->simulate) {
     return admin_problem(409, "Nothing is tried for real money: no simulated provider answers gpt-4o here.");
   }
-  call.later = [&host = call.host, count = count->value_or(3)](Store&, TimeNs now) {
-    return try_so_many(host, count, now);
-  };
-  return {};
+  return call.later(
+      [&host = call.host, count = count->value_or(3)](Store&, TimeNs now) { return try_so_many(host, count, now); });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-#include "admin/what_if.h"
-
+// /admin/v1/policy/what-if: a replay of the last hours under a draft, on the thread for long work. One at a time; an
+// answer is kept for kWhatIfKept. See docs/admin-api.md.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,12 +7,16 @@
 
 #include "admin/body.h"
 #include "admin/overriding.h"
+#include "admin/routes.h"
 #include "admin/what_if_run.h"
 #include "base/hash.h"
 #include "base/mutex.h"
 
 namespace weir {
 namespace {
+
+constexpr DurationNs kWhatIfKept = 10 * kMinute;
+constexpr std::size_t kMaxWhatIfsKept = 8;
 
 // Shared by the thread that runs admin work and the one that replays.
 class Job {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/routes.h"
 #include "admin/test_host.h"
 #include "api/endpoints.h"
 #include "gateway/gateway_fixture.h"
@@ -134,9 +135,9 @@ TEST_F(Breakers, AKeyIsStoppedByItsName) {
 TEST_F(Breakers, AStoreThatCannotBeWrittenIsA503) {
   Store reader = Store::open(dir.path(), {.read_only = true}).value();
   AdminRequest call{.method = "PUT", .path = "/admin/v1/breakers/key/x", .caller = {"admin", AdminRole::kAdmin}};
-  EXPECT_EQ(router.handle(reader, call, 1).status, 404) << "no such key";
+  EXPECT_EQ(host.ask(router, reader, call, 1).status, 404) << "no such key";
   call.path = "/admin/v1/breakers/tool/x";
-  EXPECT_EQ(router.handle(reader, call, 1).status, 503);
+  EXPECT_EQ(host.ask(router, reader, call, 1).status, 503);
 }
 
 TEST_F(Breakers, MoreThanCanWaitAreTurnedAway) {

@@ -16,12 +16,6 @@ Reply json_reply(std::string body) {
   return {.status = 200, .content_type = "application/json", .headers = {}, .body = std::move(body)};
 }
 
-Reply too_much_waits() {
-  Reply reply = admin_problem(503, "Too many admin calls are waiting; try again in a second.");
-  append_header(reply.headers, "retry-after", "1");
-  return reply;
-}
-
 bool is_decision(TargetKind kind) {
   return kind == TargetKind::kAdmit || kind == TargetKind::kSettle || kind == TargetKind::kCancel ||
          kind == TargetKind::kCheck || kind == TargetKind::kCount;
@@ -155,18 +149,14 @@ void Api::administer(Services& services, const OwnRequest& request, ReplyEvents&
     if (auto refused = refuse_sign_in(services, request, *options_.access)) return events.on_reply(std::move(*refused));
   }
   const std::uint64_t ticket = open_ticket(events);
-  const auto work = [router = options_.router, slow = options_.long_work, call = std::move(call),
-                     done = answer_to(ticket)](Store& store, TimeNs now) {
-    AdminRouter::Later later;
-    Reply reply = router->handle(store, call, now, slow != nullptr ? &later : nullptr);
-    if (!later) return done(std::move(reply));
-    const auto rest = [later = std::move(later), done](Store& own, TimeNs then) { done(later(own, then)); };
-    if (!slow->push(rest)) done(too_much_waits());
+  const auto work = [router = options_.router, call = std::move(call), done = answer_to(ticket)](Store& store,
+                                                                                                 TimeNs now) {
+    if (auto reply = router->handle(store, call, now, done)) done(std::move(*reply));
   };
   if (options_.admin != nullptr && options_.router != nullptr && options_.admin->push(work)) return;
   ticket_of_.erase(&events);
   tickets_.erase(ticket);
-  events.on_reply(too_much_waits());
+  events.on_reply(admin_too_much_waits());
 }
 
 void Api::forget(ReplyEvents& events) {

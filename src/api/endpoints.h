@@ -23,8 +23,7 @@ struct ApiOptions {
   // The admin API and the thread that runs it; null: /admin/v1/* answers 503.
   const AdminRouter* router = nullptr;
   AdminWork* admin = nullptr;
-  AdminWork* long_work = nullptr;  // another thread, for calls that take seconds; null: they hold up the others
-  Observer* observer = nullptr;    // null: nobody can watch
+  Observer* observer = nullptr;  // null: nobody can watch
   // Refreshes gauges that are read at scrape time (table sizes and the like).
   std::function<void()> before_metrics;
   std::function<std::string()> why_not_ready;  // empty when ready

@@ -1,7 +1,7 @@
 // GET /admin/v1/events, watched through a session while requests go through another.
 #include <gtest/gtest.h>
 
-#include "admin/live.h"
+#include "admin/routes.h"
 #include "admin/test_host.h"
 #include "api/endpoints.h"
 #include "gateway/gateway_fixture.h"

@@ -48,7 +48,6 @@ class AdminDesk final : public AdminHost {
   ~AdminDesk() override;
 
   AdminWork& work() { return work_; }
-  AdminWork& long_work() { return long_work_; }  // calls that take seconds hold up only each other
   Observer& observer() override { return observer_; }
   const AdminRouter& router() const { return router_; }
   void start();
@@ -82,8 +81,8 @@ class AdminDesk final : public AdminHost {
   HttpClient client_;  // of the thread for long work
   Store store_, long_store_;
   AdminRouter router_;
-  AdminWork work_, long_work_;
-  AdminWork keeping_;  // refusal counts on their way into the store; of the thread of `work_`
+  AdminWork work_, long_work_;  // calls that take seconds hold up only each other
+  AdminWork keeping_;           // refusal counts on their way into the store; of the thread of `work_`
   std::atomic<bool> stopping_{false};
   Observer observer_;
   std::unique_ptr<Background> thread_, long_thread_, watching_;

@@ -217,7 +217,6 @@ Result<void> Server::open_admin() {
   admin_ = std::move(*admin);
   api_.router = &admin_->router();
   api_.admin = &admin_->work();
-  api_.long_work = &admin_->long_work();
   api_.observer = &admin_->observer();
   return open_alerts();
 }

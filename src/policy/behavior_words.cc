@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::size_t kMostShown = 12;  // names of one list
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), kMostShown); ++i) out.append(i == 0 ? "" : ", ").append(names[i]);
-  if (names.size() > kMostShown) out += fmt::format(" and {} more", names.size() - kMostShown);
-  return out;
-}
-
 std::string in_time(DurationNs length) {
   struct Unit {
     DurationNs length;
@@ -122,6 +115,13 @@ void add_breakers(const BreakerRules& b, std::vector<std::string>& out) {
 }
 
 }  // namespace
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kMostShown); ++i) out.append(i == 0 ? "" : ", ").append(names[i]);
+  if (names.size() > kMostShown) out += fmt::format(" and {} more", names.size() - kMostShown);
+  return out;
+}
 
 std::string beyond_in_words(const LimitRule& rule) {
   if (rule.on_exceed == OnExceed::kStripTool) return "; then the tool is taken from the request's list";

@@ -16,6 +16,8 @@ namespace weir {
 
 // One per limit that counts calls of named tools; `tool`: only those that may count this one. Empty: all.
 std::vector<std::string> tool_limits_in_words(const Policy& policy, std::string_view tool = {});
+// The first of the names, and how many more.
+std::string listed(const std::vector<std::string>& names);
 // What a limit does beyond its amount other than refusing: "; then the tool is taken from the request's list".
 std::string beyond_in_words(const LimitRule& rule);
 // Which tools the tier denies, if any.

@@ -11,8 +11,6 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kMostShown = 12;  // values of one list
-
 std::string length_in_words(DurationNs length) {
   constexpr std::pair<DurationNs, const char*> kUnits[] = {
       {kDay, "day"}, {kHour, "hour"}, {kMinute, "minute"}, {kSecond, "second"}, {kMillisecond, "millisecond"}};
@@ -52,13 +50,6 @@ std::string window_in_words(const LimitRule& rule, const WindowRule& window) {
       break;
   }
   return {};
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), kMostShown); ++i) out.append(i == 0 ? "" : ", ").append(names[i]);
-  if (names.size() > kMostShown) out += fmt::format(" and {} more", names.size() - kMostShown);
-  return out;
 }
 
 std::string ladder_in_words(const LimitRule& rule) {
@@ -104,6 +95,16 @@ std::string words_of(const LimitRule& rule) {
   out += ladder_in_words(rule) + beyond_in_words(rule);
   if (rule.contextual) out += " (scaled by the caller's trust)";
   if (rule.shadow) out += " (shadow: refuses nothing)";
+  return out;
+}
+
+std::vector<std::string> policy_in_words(const Policy& policy) {
+  std::vector<std::string> out;
+  for (const LimitRule& rule : policy.limits) out.push_back(words_of(rule));
+  for (const Tier& tier : policy.tiers) {
+    for (std::string& words : tool_lists_in_words(tier.tools, "tier " + tier.name)) out.push_back(std::move(words));
+  }
+  for (std::string& words : behavior_in_words(policy.behavior)) out.push_back(std::move(words));
   return out;
 }
 

@@ -7,11 +7,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "policy/policy.h"
 
 namespace weir {
 
 std::string words_of(const LimitRule& rule);
+// Every limit, list of tools and rule of behaviour in a sentence.
+std::vector<std::string> policy_in_words(const Policy& policy);
 
 }  // namespace weir

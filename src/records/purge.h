@@ -25,7 +25,6 @@ inline constexpr std::size_t kMaxPurges = 10'000;  // remembered
 struct PurgeSubject {
   std::string key, user, tenant;  // empty: any
   bool empty() const { return key.empty() && user.empty() && tenant.empty(); }
-  bool matches(const UsageRow& row) const;
   // 64 hexadecimal digits: HMAC-SHA-256 with the key "weir purge" of each given name and value, both followed by a zero
   // byte, in the order of the members.
   std::string mark() const;

@@ -103,12 +103,6 @@ struct AuditCount {
   std::int64_t count = 0;  // of events: a row that stands for several counts as so many
 };
 
-// What a key used, and how often limits refused it.
-struct KeyUse {
-  std::string key;
-  std::int64_t requests = 0, tokens = 0, usd_micros = 0, refused = 0;
-  bool operator==(const KeyUse&) const = default;
-};
 struct HourSpend {
   std::int64_t hour = 0;  // since 1970
   std::int64_t usd_micros = 0;
@@ -159,8 +153,6 @@ class RecordQueries {
   // The last one of this name; `key` empty: whoever's.
   Result<std::optional<RunCalls>> run(const RunFilter& filter, const std::string& name);
 
-  // From the hour of `since` on, whole; by name. Keys that did nothing are left out; callers without a key are "".
-  Result<std::vector<KeyUse>> use_by_key(TimeNs since);
   // Dollars of hours that had any, oldest first, from the hour of `since` to before that of `until`. `tenant` empty:
   // all.
   Result<std::vector<HourSpend>> spend_by_hour(TimeNs since, TimeNs until, std::string_view tenant);

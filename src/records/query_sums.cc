@@ -119,13 +119,7 @@ Result<void> RecordQueries::sum_hours(const UsageFilter& filter, std::int64_t fi
     sql = fmt::format("WITH RECURSIVE h(at) AS (VALUES({}) UNION ALL SELECT at + 1 FROM h WHERE at + 1 < {}) {}", first,
                       end, sql);
   }
-  Statement s = impl_.db.prepare(sql);
-  if (!s) return question_failed(impl_.db);
-  where.bind(s);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) sink.take(s.integer(0), s.view(1), s, 2);
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
-  return {};
+  return each_row(impl_.db, sql, where, [&](const Statement& s) { sink.take(s.integer(0), s.view(1), s, 2); });
 }
 
 Result<void> RecordQueries::sum_rows(const UsageFilter& filter, SumBy by, Sink& sink) {
@@ -136,14 +130,9 @@ Result<void> RecordQueries::sum_rows(const UsageFilter& filter, SumBy by, Sink& 
   where.equals("agent", filter.agent);
   where.equals("run", filter.run);
   where.equals("conversation", filter.conversation);
-  Statement s = impl_.db.prepare(
-      fmt::format("SELECT time, {}, {} FROM usage WHERE {}", column.empty() ? "''" : column, kRowSums, where.text()));
-  if (!s) return question_failed(impl_.db);
-  where.bind(s);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) sink.take(s.integer(0) / kHour, s.view(1), s, 2);
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
-  return {};
+  const std::string sql =
+      fmt::format("SELECT time, {}, {} FROM usage WHERE {}", column.empty() ? "''" : column, kRowSums, where.text());
+  return each_row(impl_.db, sql, where, [&](const Statement& s) { sink.take(s.integer(0) / kHour, s.view(1), s, 2); });
 }
 
 // Days that are summed as such, hours between them. A key's hours are few: it needs no days.
@@ -151,34 +140,30 @@ Result<void> RecordQueries::sum_whole(const UsageFilter& filter, std::int64_t fi
                                       bool days, Sink& sink) {
   const std::int64_t first_day = (first + 23) / 24, end_day = end / 24;
   if (!days || !filter.key.empty() || first_day >= end_day) return sum_hours(filter, first, end, by, sink);
-  Statement summed = impl_.db.prepare("SELECT day FROM days_summed WHERE day >= ?1 AND day < ?2 ORDER BY day");
-  if (!summed) return question_failed(impl_.db);
-  Binder(summed).number(first_day).number(end_day);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = summed.step()) == Statement::kRow) {
-    const std::int64_t begin = summed.integer(0) * 24;
-    if (first < begin) {
-      if (auto read = sum_hours(filter, first, begin, by, sink); !read) return read;
-    }
-    first = begin + 24;
+  Conditions where;
+  where.add("day >= ? AND day < ?", {first_day, end_day});
+  std::vector<std::int64_t> summed;
+  if (auto read = each_row(impl_.db, "SELECT day FROM days_summed WHERE " + where.text() + " ORDER BY day", where,
+                           [&](const Statement& s) { summed.push_back(s.integer(0)); });
+      !read) {
+    return read;
   }
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  for (const std::int64_t day : summed) {
+    if (first < day * 24) {
+      if (auto read = sum_hours(filter, first, day * 24, by, sink); !read) return read;
+    }
+    first = (day + 1) * 24;
+  }
   if (first < end) {
     if (auto read = sum_hours(filter, first, end, by, sink); !read) return read;
   }
   const std::string_view column = column_of(by);
-  Conditions where;
-  where.add("day >= ? AND day < ?", {first_day, end_day});
   names_of(where, filter);
-  Statement s = impl_.db.prepare(
+  const std::string sql =
       fmt::format("SELECT day * 24, {}, {} FROM days_summed CROSS JOIN usage_days USING (day) WHERE {}{}",
                   column.empty() ? "''" : column, column.empty() ? kHourSumsSummed : kHourSums, where.text(),
-                  column.empty() ? " GROUP BY day" : ""));
-  if (!s) return question_failed(impl_.db);
-  where.bind(s);
-  while ((outcome = s.step()) == Statement::kRow) sink.take(s.integer(0), s.view(1), s, 2);
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
-  return {};
+                  column.empty() ? " GROUP BY day" : "");
+  return each_row(impl_.db, sql, where, [&](const Statement& s) { sink.take(s.integer(0), s.view(1), s, 2); });
 }
 
 // Whole hours from their sums; what of an hour lies outside the range makes its rows be read, if there are any outside.
@@ -311,72 +296,38 @@ Result<void> RecordQueries::add_refusals(const UsageFilter& filter, SumBy by, Du
   Conditions where;
   where.add("hour >= ? AND hour <= ? AND shadow = 0", {filter.since / kHour, (filter.until - 1) / kHour});
   where.equals("key", filter.key);
-  Statement s = impl_.db.prepare(fmt::format("SELECT hour, {}, count FROM refusal_hours WHERE {}",
-                                             by == SumBy::kAll ? "'all'" : "key", where.text()));
-  if (!s) return question_failed(impl_.db);
-  where.bind(s);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  const std::string sql = fmt::format("SELECT hour, {}, count FROM refusal_hours WHERE {}",
+                                      by == SumBy::kAll ? "'all'" : "key", where.text());
+  return each_row(impl_.db, sql, where, [&](const Statement& s) {
     const auto index = static_cast<std::size_t>((s.integer(0) * kHour - series.times[0]) / step);
     const auto known = places.find(s.text(1));
     SeriesGroup* group = known != places.end() ? known->second : nullptr;
     if (group == nullptr && !series.groups.empty() && series.groups.back().rest) group = &series.groups.back();
     if (group != nullptr && index < series.times.size()) group->refused[index] += s.integer(2);
-  }
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
-  return {};
+  });
 }
 
 Result<std::vector<AuditCount>> RecordQueries::audit_sums(TimeNs since, TimeNs until, AuditBy by, bool decisions) {
   constexpr std::string_view kColumns[] = {"limit_name", "layer", "key", "event"};
   const QueryBound bound(impl_.db, most_steps_);
-  Statement s =
-      impl_.db.prepare(fmt::format("SELECT {}, count FROM audit WHERE time >= ?1 AND time < ?2 AND event <> ?3",
-                                   kColumns[static_cast<std::size_t>(by)]));
-  if (!s) return question_failed(impl_.db);
-  Binder(s).number(since).number(until).number(decisions ? static_cast<std::int64_t>(AuditEvent::kAdmin) : -1);
+  Conditions where;
+  where.add("time >= ? AND time < ? AND event <> ?",
+            {since, until, decisions ? static_cast<std::int64_t>(AuditEvent::kAdmin) : -1});
+  const std::string sql =
+      fmt::format("SELECT {}, count FROM audit WHERE {}", kColumns[static_cast<std::size_t>(by)], where.text());
   std::unordered_map<std::string, std::int64_t> counts;
   std::string name;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  const auto read = each_row(impl_.db, sql, where, [&](const Statement& s) {
     name = by == AuditBy::kEvent ? std::string(to_string(static_cast<AuditEvent>(s.integer(0)))) : s.text(0);
     if (counts.size() >= kMaxSumGroups && !counts.contains(name)) name = "other";
     counts[name] += s.integer(1);
-  }
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  });
+  if (!read) return std::unexpected(read.error());
   std::vector<AuditCount> all;
   for (auto& [group, count] : counts) all.push_back({group, count});
   std::sort(all.begin(), all.end(), [](const AuditCount& a, const AuditCount& b) {
     return a.count != b.count ? a.count > b.count : a.group < b.group;
   });
-  return all;
-}
-
-Result<std::vector<KeyUse>> RecordQueries::use_by_key(TimeNs since) {
-  const QueryBound bound(impl_.db, most_steps_);
-  Statement s = impl_.db.prepare(
-      "SELECT key, requests, input_tokens + output_tokens, usd_micros, 0 FROM usage_hours WHERE hour >= ?1 UNION ALL "
-      "SELECT key, 0, 0, 0, count FROM refusal_hours WHERE hour >= ?1 AND shadow = 0");
-  if (!s) return question_failed(impl_.db);
-  s.bind(1, since / kHour);
-  std::unordered_map<std::string, KeyUse> keys;
-  std::string name;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
-    name.assign(s.view(0));
-    KeyUse& use = keys[name];
-    use.requests += s.integer(1);
-    use.tokens += s.integer(2);
-    use.usd_micros += s.integer(3);
-    use.refused += s.integer(4);
-  }
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
-  std::vector<KeyUse> all;
-  for (auto& [key, use] : keys) {
-    use.key = key;
-    all.push_back(std::move(use));
-  }
-  std::sort(all.begin(), all.end(), [](const KeyUse& a, const KeyUse& b) { return a.key < b.key; });
   return all;
 }
 
@@ -388,19 +339,18 @@ Result<std::vector<HourSpend>> RecordQueries::spend_by_hour(TimeNs since, TimeNs
   if (!bounds) return hours;
   const std::int64_t first = std::max(since / kHour, bounds->first), end = std::min(until / kHour, bounds->second + 1);
   if (first >= end) return hours;
-  const std::string_view of = tenant.empty() ? "" : "AND tenant = ?1 ";
-  Statement s = impl_.db.prepare(
-      fmt::format("WITH RECURSIVE h(at) AS (VALUES({0}) UNION ALL SELECT at + 1 FROM h WHERE at + 1 < {1}) "
-                  "SELECT at, sum(usd_micros) FROM h CROSS JOIN spend_hours s ON s.hour = at "
-                  "WHERE at / 24 IN (SELECT day FROM days_summed) {2}GROUP BY at UNION ALL "
-                  "SELECT at, sum(usd_micros) FROM h CROSS JOIN usage_hours u ON u.hour = at "
-                  "WHERE at / 24 NOT IN (SELECT day FROM days_summed) {2}GROUP BY at ORDER BY 1",
-                  first, end, of));
-  if (!s) return question_failed(impl_.db);
-  if (!tenant.empty()) s.bind(1, tenant);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) hours.push_back({s.integer(0), s.integer(1)});
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  Conditions where;
+  where.equals("tenant", tenant);
+  const std::string sql = fmt::format(
+      "WITH RECURSIVE h(at) AS (VALUES({0}) UNION ALL SELECT at + 1 FROM h WHERE at + 1 < {1}) "
+      "SELECT at, sum(usd_micros) FROM h CROSS JOIN spend_hours s ON s.hour = at "
+      "WHERE at / 24 IN (SELECT day FROM days_summed) {2}GROUP BY at UNION ALL "
+      "SELECT at, sum(usd_micros) FROM h CROSS JOIN usage_hours u ON u.hour = at "
+      "WHERE at / 24 NOT IN (SELECT day FROM days_summed) {2}GROUP BY at ORDER BY 1",
+      first, end, tenant.empty() ? "" : "AND tenant = ?1 ");
+  const auto read =
+      each_row(impl_.db, sql, where, [&](const Statement& s) { hours.push_back({s.integer(0), s.integer(1)}); });
+  if (!read) return std::unexpected(read.error());
   return hours;
 }
 

@@ -2,7 +2,7 @@
 //
 //   const QueryBound bound(impl.db, most_steps);
 //   Conditions where;  where.equals("key", filter.key);
-//   Statement s = db.prepare("SELECT … WHERE " + where.text());  where.bind(s);
+//   return each_row(db, "SELECT … WHERE " + where.text(), where, [&](const Statement& row) { use(row.text(0)); });
 //
 // Belongs to src/records; values, but for the bound, which holds until it leaves scope.
 #pragma once
@@ -57,6 +57,18 @@ class Conditions {
   std::string text_;
   std::vector<std::variant<std::int64_t, std::string>> values_;
 };
+
+// Puts a question whose `?` are the values of `where`, and takes every row of its answer.
+template <class Take>
+Result<void> each_row(Database& db, std::string_view sql, const Conditions& where, Take take) {
+  Statement s = db.prepare(sql);
+  if (!s) return question_failed(db);
+  where.bind(s);
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) take(s);
+  if (outcome == Statement::kFailed) return question_failed(db);
+  return {};
+}
 
 void names_of(Conditions& where, const UsageFilter& filter);  // those that `usage_hours` knows too
 

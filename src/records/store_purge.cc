@@ -30,11 +30,6 @@ std::string setting_name(const PurgeSubject& subject) {
 
 }  // namespace
 
-bool PurgeSubject::matches(const UsageRow& row) const {
-  return !empty() && (key.empty() || key == row.key) && (user.empty() || user == row.user) &&
-         (tenant.empty() || tenant == row.tenant);
-}
-
 std::string PurgeSubject::mark() const {
   static const HmacSha256 hmac("weir purge");
   std::string text;

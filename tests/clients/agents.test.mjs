@@ -25,8 +25,6 @@ function say(...turns) {
 // Keys have names without spaces.
 const keyName = (what, name) => `${what}-${name.replaceAll(' ', '-')}`;
 const mail = (i) => ({ name: 'send_email', arguments: { to: `customer-${i}@example.org`, subject: `Letter ${i}` } });
-const rowsOf = async (key, count) => (await weir.usage((all) => all.filter((row) => row.key === key).length >= count))
-  .filter((row) => row.key === key);
 
 for (const { sdk, stream, name } of kWays) {
   test(`${name}: two steps are one run, their call is counted once and named`, async () => {
@@ -39,7 +37,7 @@ for (const { sdk, stream, name } of kWays) {
     talk.answer(first.calls, () => '12 degrees');
     const second = await talk.ask({ stream });
     assert.deepEqual(second.calls, []);
-    const rows = await rowsOf(keyName('steps', name), 2);
+    const rows = await weir.rowsOf(keyName('steps', name), 2);
     assert.equal(new Set(rows.map((row) => row.run)).size, 1, JSON.stringify(rows));
     assert.ok(rows[0].run);
     assert.deepEqual(rows.map((row) => row.tool_calls).sort(), [0, 1]);
@@ -62,7 +60,7 @@ for (const { sdk, stream, name } of kWays) {
     const body = provider.requests.at(-1).body.toString('utf8');
     assert.ok(body.includes('"lookup"'));
     assert.equal(JSON.stringify(provider.requests.at(-1).json.tools).includes('send_email'), false);
-    const rows = await rowsOf(keyName('cap', name), 2);
+    const rows = await weir.rowsOf(keyName('cap', name), 2);
     assert.equal(rows.reduce((sum, row) => sum + row.tool_calls, 0), 5);
   });
 

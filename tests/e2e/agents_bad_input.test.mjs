@@ -29,7 +29,6 @@ after(async () => {
 let prompts = 0;
 const said = (text = 'one two three') => [{ role: 'user', content: `${text} ${prompts += 1}` }];
 const ask = (key, headers = {}, body = {}) => chat(weir, key, { messages: said(), max_tokens: 20, ...body }, headers);
-const rowsOf = async (name, count) => (await weir.usage((all) => all.filter((row) => row.key === name).length >= count)).filter((row) => row.key === name);
 const charged = async (key) => (await weir.me(key)).limits.map((item) => item.used + item.reserved).reduce((a, b) => a + b, 0);
 
 test('lineage: forged, damaged, absurd, of another tenant: 400, and nothing is charged', async () => {
@@ -50,8 +49,8 @@ test('lineage: forged, damaged, absurd, of another tenant: 400, and nothing is c
   assert.equal((await ask(stranger, { 'x-weir-lineage': token })).status, 400);
   assert.deepEqual([await charged(key), await charged(stranger), provider.requests.length], before);
   assert.equal((await ask(sibling, { 'x-weir-lineage': token })).status, 200, 'another key of the tenant joins');
-  const [row] = await rowsOf('sibling', 1);
-  assert.equal(row.run, (await rowsOf('kin', 1))[0].run);
+  const [row] = await weir.rowsOf('sibling', 1);
+  assert.equal(row.run, (await weir.rowsOf('kin', 1))[0].run);
 });
 
 test('a key that only children may use: without lineage, or with an empty one, 400', async () => {
@@ -87,7 +86,7 @@ test('a token that its own descendants use: children without progress are bounde
   assert.equal(answer.status, 429);
   assert.deepEqual([refusalOf(answer).limit, refusalOf(answer).meter, refusalOf(answer).allowed], ['runs', 'fanout', 20]);
   assert.equal((await ask(key)).status, 200, 'another run goes on');
-  assert.equal(new Set((await rowsOf('cyclic', depths.length + 2)).map((row) => row.run)).size, 2);
+  assert.equal(new Set((await weir.rowsOf('cyclic', depths.length + 2)).map((row) => row.run)).size, 2);
 });
 
 test('the same X-Weir-Run under two keys are two runs; a name that Weir gave leads nobody else in', async () => {
@@ -184,7 +183,7 @@ for (const stream of [false, true]) {
     assert.equal(cut.status, 200);
     assert.ok(cut.text.length < 1 << 20, 'the sixth is gone');
     assert.equal(cut.text.split('"send_email"').length - 1, 5);
-    const rows = await rowsOf(`large-${stream}`, 2);
+    const rows = await weir.rowsOf(`large-${stream}`, 2);
     assert.deepEqual(rows.map((row) => row.tool_calls).sort(), [1, 5]);
   });
 }
@@ -197,7 +196,7 @@ test('results without calls count once; calls without results, and 5 MB of histo
     const answer = await chat(weir, key, { messages: orphans, max_tokens: 20 });
     assert.equal(answer.status, 200, answer.text);
   }
-  assert.deepEqual((await rowsOf('halves', 2)).map((row) => row.tool_calls).sort(), [0, 3], 'a retry is not counted again');
+  assert.deepEqual((await weir.rowsOf('halves', 2)).map((row) => row.tool_calls).sort(), [0, 3], 'a retry is not counted again');
   const call = { id: 'call_x', type: 'function', function: { name: 'send_email', arguments: '{"to":"a"}' } };
   const pending = await chat(weir, key, { max_tokens: 20, messages: [...said(), { role: 'assistant', content: null, tool_calls: [call] }, { role: 'user', content: 'go on' }] });
   assert.equal(pending.status, 200, pending.text);

@@ -27,8 +27,7 @@ const said = (text) => [{ role: 'user', content: `${text} ${prompts += 1}` }];
 const names = (answer) => callsOf(answer).map((call) => call.function.name);
 
 const ask = (key, headers = {}, more = {}) => chat(weir, key, { messages: said('one two three'), max_tokens: 20, ...more }, headers);
-const limit = async (key, name = 'tokens') => (await weir.me(key)).limits.find((item) => item.name === name);
-const taken = async (key) => { const { used, reserved } = await limit(key); return used + reserved; };
+const taken = async (key) => { const { used, reserved } = await weir.limit(key, 'tokens'); return used + reserved; };
 
 test("a run's budget is held whole, its children draw on it, and what is left comes back when it is idle", async () => {
   const key = await weir.createKey('budgeted', { tenant: 'acme' });
@@ -51,9 +50,9 @@ test("a run's budget is held whole, its children draw on it, and what is left co
   assert.equal(small.status, 200, small.text);
   assert.equal(await taken(key), 7000);
   spent += Number(small.headers.get('x-weir-tokens'));
-  await eventually(async () => { const { used, reserved } = await limit(key); return reserved === 0 && used === spent; }, 'the rest is given back');
-  assert.ok((await limit(key, 'spend')).used < 0.01);
-  assert.equal((await limit(key, 'spend')).reserved, 0);
+  await eventually(async () => { const { used, reserved } = await weir.limit(key, 'tokens'); return reserved === 0 && used === spent; }, 'the rest is given back');
+  assert.ok((await weir.limit(key, 'spend')).used < 0.01);
+  assert.equal((await weir.limit(key, 'spend')).reserved, 0);
 });
 
 test('a budget that can never fit is refused before the run begins, and holds nothing', async () => {

@@ -31,16 +31,15 @@ after(async () => {
 });
 
 const user = (content) => [{ role: 'user', content }];
-const rowsOf = async (name, count) => (await weir.usage((all) => all.filter((row) => row.key === name).length >= count)).filter((row) => row.key === name);
 const runOf = (rows, answer) => rows.find((row) => row.request_id === answer.headers.get('x-weir-request-id')).run;
-const used = async (key, name) => (await weir.me(key)).limits.find((limit) => limit.name === name).used;
+const used = async (key, name) => (await weir.limit(key, name)).used;
 
 test('runs in parallel whose calls are numbered from zero stay apart', async () => {
   const key = await weir.createKey('parallel');
   provider.script = (seen) => (seen.json.messages.length < 5 ? [{ id: `call_${seen.json.messages.length}`, name: 'lookup', arguments: { of: seen.json.messages[0].content } }] : []);
   const runs = await Promise.all(Array.from({ length: 8 }, (_, n) =>
     runAgent(weir, key, { prompt: `prompt ${n}`, tools: ['lookup'], execute: (call) => `${call.arguments.of}: result` })));
-  const rows = await rowsOf('parallel', 24);
+  const rows = await weir.rowsOf('parallel', 24);
   for (const run of runs) {
     assert.equal(run.answers.length, 3);
     assert.equal(new Set(run.answers.map((answer) => runOf(rows, answer))).size, 1);
@@ -85,7 +84,7 @@ test('a run that kill -9 interrupted keeps what it has used', async () => {
   provider.script = () => [{ name: 'lookup', arguments: { n: n += 1 } }];
   const step = (i) => chat(weir, key, { messages: user(`step ${i}`) }, { 'x-weir-run': 'long job' });
   for (let i = 0; i < 4; i += 1) assert.equal(callsOf(await step(i)).length, 1);
-  await rowsOf('crashed', 4);
+  await weir.rowsOf('crashed', 4);
   await weir.kill();
   await weir.start();
   for (let i = 4; i < 6; i += 1) assert.equal(callsOf(await step(i)).length, 1, `step ${i}`);
@@ -109,7 +108,7 @@ for (const odd of kOdd) {
       const calls = answer.text.split('send_email').length - 1;
       assert.equal(calls, 5, `${stream}: ${answer.text}`);
       assert.match(answer.text, /tool_calls/);
-      const [row] = await rowsOf(name, 1);
+      const [row] = await weir.rowsOf(name, 1);
       assert.equal(row.tool_calls, 5);
     }
   });
@@ -120,6 +119,6 @@ test('a compressed stream that nobody asked for passes, and its calls count all 
   provider.script = () => Array.from({ length: 4 }, (_, i) => ({ name: 'lookup', arguments: { to: `number-${i}` } }));
   const answer = await chat(weir, key, { messages: user('coded'), tools: toolList(['lookup']), stream: true }, { 'x-mock': 'gzip' });
   assert.equal(answer.text.split('"lookup"').length - 1, 4);
-  const [row] = await rowsOf('coded', 1);
+  const [row] = await weir.rowsOf('coded', 1);
   assert.equal(row.tool_calls, 4);
 });

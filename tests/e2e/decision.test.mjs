@@ -28,7 +28,7 @@ function client(weir, key) {
 }
 
 const state = async (weir, key, name) => {
-  const { used, reserved } = (await weir.me(key)).limits.find((item) => item.name === name);
+  const { used, reserved } = await weir.limit(key, name);
   return [used, reserved];
 };
 

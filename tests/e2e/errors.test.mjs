@@ -120,7 +120,7 @@ test('413: a body over the bound', async () => {
   isOpenAi(await openai({ body }), 413, 'invalid_request_error');
   isAnthropic(await anthropic({ body: { ...body, max_tokens: 5, model: 'mockc-out=1' } }), 413, 'request_too_large');
   isProblem(await call('/api/x', { body }), 413);
-  assert.equal((await weir.me(key)).limits.find((limit) => limit.name === 'tokens').reserved, 0);
+  assert.equal((await weir.limit(key, 'tokens')).reserved, 0);
 });
 
 test('502: the provider cannot be reached; nothing is charged but the request', async () => {

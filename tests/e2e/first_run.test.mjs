@@ -2,19 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { ask, eventually, kBinary } from '../support/weir.mjs';
-
-// The built-in policy has fixed addresses.
-const isFree = (port) => new Promise((resolve) => {
-  const probe = net.createServer().once('error', () => resolve(false));
-  probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-});
+import { ask, eventually, isFree, kBinary } from '../support/weir.mjs';
 
 test('the first run, from the link to the refusal', async (t) => {
+  // The built-in policy has fixed addresses.
   if (!await isFree(8080) || !await isFree(8081)) return t.skip('ports 8080 and 8081 are taken on this machine');
   const folder = await mkdtemp(path.join(os.tmpdir(), 'weir-first-'));
   const weir = spawn(kBinary, ['serve', '--data', path.join(folder, 'data')], { cwd: folder, env: { PATH: process.env.PATH } });

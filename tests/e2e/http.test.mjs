@@ -204,7 +204,7 @@ test('kind: http: path, query and method pass; custom meters are settled from he
   assert.equal(response.status, 200);
   assert.equal((await response.json()).url, '/api/deep/path?q=1&r=%20x');
   assert.equal(provider.requests.at(-1).header('authorization'), undefined, "Weir's key does not go upstream");
-  const used = async (limit) => (await weir.me(token)).limits.find((item) => item.name === limit).used;
+  const used = async (limit) => (await weir.limit(token, limit)).used;
   assert.equal(await used('compute'), 25);
   assert.equal(await used('rows'), 7);
   assert.equal((await ask('two')).status, 200);        // 50 used

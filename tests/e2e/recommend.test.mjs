@@ -1,22 +1,13 @@
 // weir recommend: from the ledger of a real server, and what it says of input from which nothing can be recommended.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { test } from 'node:test';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { useFolder } from '../support/folder.mjs';
 import { eventually, lines, runWeir, startWeir } from '../support/weir.mjs';
 
 const kHeader = 'timestamp_s,tenant,session,turn,model,input_tokens,output_tokens\n';
-let folder;
-
-before(async () => { folder = await mkdtemp(path.join(os.tmpdir(), 'weir-recommend-')); });
-after(() => rm(folder, { recursive: true, force: true }));
-
-async function file(name, text) {
-  const full = path.join(folder, name);
-  await writeFile(full, text);
-  return full;
-}
+const { folder, file } = useFolder('recommend');
 // Callers who ask twice a day for nine days, and one who asks 60 times in a minute.
 function office() {
   const rows = [];

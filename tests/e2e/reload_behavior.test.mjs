@@ -23,7 +23,7 @@ async function reload(key, more) {
   round += 1;
   await weir.writeConfig(policy(more));
   weir.signal('SIGHUP');
-  await eventually(async () => (await weir.me(key)).limits.find((limit) => limit.name === 'round').allowed === 1_000_000 + round,
+  await eventually(async () => (await weir.limit(key, 'round')).allowed === 1_000_000 + round,
     `round ${round}`);
 }
 

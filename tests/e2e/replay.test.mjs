@@ -1,23 +1,14 @@
 // weir replay: load rows and the ledger of a real server, decisions, sums, and what is said of traces that are wrong.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { test } from 'node:test';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startProvider } from '../mock/provider.mjs';
+import { useFolder } from '../support/folder.mjs';
 import { kRoot, lines, mockConfig, runWeir, startWeir } from '../support/weir.mjs';
 
 const kHeader = 'timestamp_s,tenant,session,turn,model,input_tokens,output_tokens\n';
-let folder;
-
-before(async () => { folder = await mkdtemp(path.join(os.tmpdir(), 'weir-replay-')); });
-after(() => rm(folder, { recursive: true, force: true }));
-
-async function file(name, text) {
-  const full = path.join(folder, name);
-  await writeFile(full, text);
-  return full;
-}
+const { folder, file } = useFolder('replay');
 const policy = (limits, more = {}) => file('policy.yaml', JSON.stringify({ limits, ...more }));
 const tokens = (allow) => policy([{ name: 'tokens', per: 'tenant', meter: 'tokens', allow }]);
 

@@ -1,23 +1,14 @@
 // weir replay of agents: events and transcripts, what is said of them, and that every tool call of the recorded
 // transcripts is seen.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { test } from 'node:test';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { useFolder } from '../support/folder.mjs';
 import { kRoot, lines, runWeir } from '../support/weir.mjs';
 
 const kData = path.join(kRoot, '../shared/data');
-let folder;
-
-before(async () => { folder = await mkdtemp(path.join(os.tmpdir(), 'weir-replay-agents-')); });
-after(() => rm(folder, { recursive: true, force: true }));
-
-async function file(name, text) {
-  const full = path.join(folder, name);
-  await writeFile(full, text);
-  return full;
-}
+const { folder, file } = useFolder('replay-agents');
 const policy = (more = {}) => file('policy.yaml', JSON.stringify({ limits: [], ...more }));
 const jsonl = (objects) => `${objects.map((object) => JSON.stringify(object)).join('\n')}\n`;
 

@@ -19,7 +19,7 @@ function post(weir, key, body, options = {}) {
 }
 
 const used = async (weir, key, name) => {
-  const limit = (await weir.me(key)).limits.find((item) => item.name === name);
+  const limit = await weir.limit(key, name);
   return { used: limit.used, reserved: limit.reserved };
 };
 

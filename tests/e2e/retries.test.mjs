@@ -98,7 +98,7 @@ test('429 with a longer wait: the client is told at once, and the provider is le
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers['retry-after']) > 40 && Number(refused.headers['retry-after']) <= 50, refused.headers['retry-after']);
   assert.equal(calls(script).length, 1, 'not asked again');
-  const used = (await weir.me(second)).limits.find((limit) => limit.name === 'tokens');
+  const used = await weir.limit(second, 'tokens');
   assert.deepEqual([used.used, used.reserved], [0, 0], 'free of tokens');
 });
 
@@ -167,7 +167,7 @@ test('a breaker opens after 20 failures: 503 without a call, other models go on'
   assert.equal(JSON.parse(answer.text).error.type.length > 0, true);
   assert.equal(calls(script).length, 20, 'the provider is left alone');
   assert.equal((await call(weir, key, chat, { script: '500x0+out=1' })).status, 200, 'another model of that provider');
-  const tokens = (await weir.me(key)).limits.find((limit) => limit.name === 'tokens');
+  const tokens = await weir.limit(key, 'tokens');
   assert.deepEqual([tokens.used, tokens.reserved], [4, 0], 'failures are free of tokens');
 });
 

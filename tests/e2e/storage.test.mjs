@@ -25,7 +25,6 @@ const ready = async (weir) => {
   return { status: response.status, text: await response.text() };
 };
 
-const used = async (weir, key, name) => (await weir.me(key)).limits.find((limit) => limit.name === name);
 
 // `fill` makes every write fail until `free` is called; `reason` is what the system calls it.
 async function fullDisk(weir, provider, { fill, free, reason }) {
@@ -70,13 +69,13 @@ async function fullDisk(weir, provider, { fill, free, reason }) {
   const charged = rows.filter((row) => row.status === 200);
   assert.equal(charged.length, 3 + passed);
   for (const row of rows.filter((other) => other.status !== 200)) assert.deepEqual([row.settled, row.output_tokens], ['none', 0]);
-  const tokens = await used(weir, key, 'tokens');
+  const tokens = await weir.limit(key, 'tokens');
   assert.deepEqual([tokens.used, tokens.reserved], [8 + 43 + 10 + 8 * passed, 0]);
-  assert.equal((await used(weir, key, 'in-flight')).used, 0);
+  assert.equal((await weir.limit(key, 'in-flight')).used, 0);
 
   await weir.kill();
   await weir.start();
-  assert.equal((await used(weir, key, 'tokens')).used, tokens.used, 'and so it is after a crash');
+  assert.equal((await weir.limit(key, 'tokens')).used, tokens.used, 'and so it is after a crash');
 }
 
 for (const durability of ['relaxed', 'strict']) {
@@ -146,7 +145,7 @@ test('a locked ledger: requests go on, records wait in the journal, also over a 
     const rows = await weir.usage((all) => all.length >= ids.length);
     assert.deepEqual(rows.map((row) => row.request_id).sort(), [...ids].sort());
     assert.ok(rows.every((row) => row.settled === 'usage'));
-    assert.equal((await used(weir, key, 'tokens')).used, 8 * ids.length);
+    assert.equal((await weir.limit(key, 'tokens')).used, 8 * ids.length);
 
     // The same without a crash.
     release = await lockLedger(path.join(weir.data, 'weir.db'));

@@ -16,7 +16,7 @@ function watch(weir, key) {
   let going = true;
   const done = (async () => {
     while (going) {
-      const tokens = (await weir.me(key)).limits.find((limit) => limit.name === 'tokens');
+      const tokens = await weir.limit(key, 'tokens');
       seen.most = Math.max(seen.most, tokens.used + tokens.reserved);
       seen.samples += 1;
       await new Promise((resolve) => { setImmediate(resolve); });

@@ -1,21 +1,18 @@
 // weir init: each template is explained for every tier, replayed over the traffic of its trade, and served.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { appendFile, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import os from 'node:os';
 import path from 'node:path';
 import { startMcpServer } from '../mock/mcp_server.mjs';
 import { chat } from '../support/agent.mjs';
+import { useFolder } from '../support/folder.mjs';
 import { agentEvents, kTrades, ordinaryRows, runawayRows } from '../support/trades.mjs';
 import { Weir, kRoot, lines, runWeir } from '../support/weir.mjs';
 
 const kNames = Object.keys(kTrades);
 const kOrdinary = 0.99;   // of ordinary rows and tool calls are admitted, with or without a runaway beside them
-let folder;
-
-before(async () => { folder = await mkdtemp(path.join(os.tmpdir(), 'weir-templates-')); });
-after(() => rm(folder, { recursive: true, force: true }));
+const { folder } = useFolder('templates');
 
 // `weir init` in an empty folder: {file, text}.
 async function init(name) {
@@ -189,7 +186,7 @@ async function serve(name, api, mcp) {
     if (name === 'api-for-agents') {
       const called = await fetch(`${weir.url}/api/orders`, { headers: { authorization: `Bearer ${key}` } });
       assert.deepEqual([called.status, await called.json()], [200, { path: '/api/orders' }]);
-      assert.equal((await weir.me(key)).limits.find((limit) => limit.name === 'compute').used, 7);
+      assert.equal((await weir.limit(key, 'compute')).used, 7);
     }
     if (name === 'mcp-guard') {
       const call = (method, params) => fetch(`${weir.url}/mcp/crm`, { method: 'POST', body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),

@@ -1,11 +1,11 @@
 // TLS to upstreams: a provider whose certificate is signed by the configured `ca:` is called, any other is not.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { startProvider } from '../mock/provider.mjs';
+import { authority, certificate } from '../support/certificates.mjs';
 import { mockConfig, startWeir } from '../support/weir.mjs';
 
 let folder;
@@ -14,37 +14,26 @@ let wrongName;
 let weir;
 let key;
 
-function openssl(...args) { execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' }); }
-
-// A certificate authority, and a certificate for `names` signed by it.
-function authority(name) {
-  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`,
-    '-keyout', `${name}.key`, '-out', `${name}.pem`);
-}
-function certificate(ca, name, names) {
-  openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`,
-    '-keyout', `${name}.key`, '-out', `${name}.csr`);
-  writeFileSync(path.join(folder, `${name}.ext`), `subjectAltName=${names}\n`);
-  openssl('x509', '-req', '-in', `${name}.csr`, '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-days', '2',
-    '-extfile', `${name}.ext`, '-out', `${name}.pem`);
-  return { key: readFileSync(path.join(folder, `${name}.key`)), cert: readFileSync(path.join(folder, `${name}.pem`)) };
+// As the mock takes them: texts.
+function pairOf(ca, name, names) {
+  const files = certificate(folder, name, { ca, names });
+  return { key: readFileSync(files.key), cert: readFileSync(files.cert) };
 }
 
 before(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'weir-tls-'));
-  authority('good-ca');
-  authority('other-ca');
-  provider = await startProvider({ tls: certificate('good-ca', 'server', 'DNS:localhost,IP:127.0.0.1') });
-  wrongName = await startProvider({ tls: certificate('good-ca', 'elsewhere', 'DNS:elsewhere.example') });
-  const ca = (name) => path.join(folder, `${name}.pem`);
+  const good = authority(folder, 'good-ca');
+  const other = authority(folder, 'other-ca');
+  provider = await startProvider({ tls: pairOf(good, 'server') });
+  wrongName = await startProvider({ tls: pairOf(good, 'elsewhere', 'DNS:elsewhere.example') });
   const priced = (name) => ({ provider: name, price: { input: 1, output: 1 } });
   weir = await startWeir(mockConfig(provider, {
     providers: {
-      trusted: { dialect: 'openai', url: provider.url, key: 'k', ca: ca('good-ca') },
-      byname: { dialect: 'openai', url: `https://localhost:${provider.port}`, key: 'k', ca: ca('good-ca') },
-      untrusted: { dialect: 'openai', url: provider.url, key: 'k', ca: ca('other-ca') },
+      trusted: { dialect: 'openai', url: provider.url, key: 'k', ca: good.file },
+      byname: { dialect: 'openai', url: `https://localhost:${provider.port}`, key: 'k', ca: good.file },
+      untrusted: { dialect: 'openai', url: provider.url, key: 'k', ca: other.file },
       system: { dialect: 'openai', url: provider.url, key: 'k' },
-      misnamed: { dialect: 'openai', url: wrongName.url, key: 'k', ca: ca('good-ca') },
+      misnamed: { dialect: 'openai', url: wrongName.url, key: 'k', ca: good.file },
     },
     models: {
       'mock-trusted': priced('trusted'), 'mock-byname': priced('byname'), 'mock-untrusted': priced('untrusted'),

@@ -52,7 +52,7 @@ async function raw(to, line, fields, body = '') {
   client.destroy();
   return response;
 }
-const used = async (who, name = 'requests') => (await weir.me(who)).limits.find((limit) => limit.name === name)?.used ?? 0;
+const used = async (who, name = 'requests') => (await weir.limit(who, name))?.used ?? 0;
 
 test('spellings of a key that are not the key are nobody', async () => {
   const wrong = [key.toUpperCase(), key.toLowerCase() === key ? `${key}x` : key.toLowerCase(), key.replace('_', '%5f'), key.replaceAll('_', '\xef\xbc\xbf'), `${key} x`,
@@ -96,7 +96,7 @@ test('identity headers of a client are no identity', async () => {
   assert.equal(await used(key), before + fields.length, 'all of it is of the key that was shown');
   const rows = await weir.usage((all) => all.filter((row) => row.key === 'ann').length >= before + fields.length);
   assert.deepEqual([...new Set(rows.filter((row) => row.key === 'ann').map((row) => `${row.tenant} ${row.tier} ${row.kind}`))], ['acme free agent']);
-  assert.equal((await weir.me(key)).limits.find((limit) => limit.name === 'requests').allowed, 1000, 'and of its tier');
+  assert.equal((await weir.limit(key)).allowed, 1000, 'and of its tier');
 });
 
 test("what a client says of limits reaches neither the upstream nor its own answer", async () => {

@@ -187,14 +187,14 @@ test('a session of an MCP server is of use only to the key that began it', async
   assert.equal((await mcp(key, kInitialize)).headers.get('mcp-session-id'), 's-of-ann');
   assert.equal((await mcp(key, kCall, 's-of-ann')).status, 200);
   const first = backend.requests.length;
-  const before = (await weir.me(other)).limits.find((limit) => limit.name === 'requests').used;
+  const before = (await weir.limit(other)).used;
   for (const [method, body] of [['POST', kCall], ['POST', kInitialize], ['GET'], ['DELETE']]) {
     const response = await mcp(other, body, 's-of-ann', method);
     assert.equal(response.status, 404, method);
     assert.match(await response.text(), /initialize/, 'says what to do');
   }
   assert.equal(backend.requests.length, first, 'the server heard nothing of it');
-  assert.equal((await weir.me(other)).limits.find((limit) => limit.name === 'requests').used, before, 'nothing is charged');
+  assert.equal((await weir.limit(other)).used, before, 'nothing is charged');
   assert.equal((await mcp(key, kCall, 's-of-ann')).status, 200, 'its owner goes on');
   backend.script = undefined;
 });

@@ -31,7 +31,7 @@ export async function startRig(overrides = {}) {
     seen: (model) => provider.requests.filter((request) => request.model === model),
     // Nothing is held, and what was used stays within `limit`.
     async settledWithin(key, limit) {
-      const tokens = (await weir.me(key)).limits.find((item) => item.name === 'tokens');
+      const tokens = await weir.limit(key, 'tokens');
       assert.equal(tokens.reserved, 0);
       assert.ok(tokens.used > 0 && tokens.used <= limit, `used ${tokens.used} of ${limit}`);
       return tokens.used;

@@ -11,6 +11,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile, rename } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -159,6 +160,12 @@ export class Weir {
     return rows;
   }
 
+  // The rows of one key, once there are `count`.
+  async rowsOf(name, count) {
+    const own = (rows) => rows.filter((row) => row.key === name);
+    return own(await this.usage((rows) => own(rows).length >= count));
+  }
+
   async audit(accept, what = 'audit rows') {
     let rows;
     await eventually(async () => { rows = await this.rows('audit'); return accept(rows); }, what)
@@ -173,6 +180,8 @@ export class Weir {
     if (response.status !== 200) throw new Error(`/weir/v1/me: ${response.status} ${JSON.stringify(body)}`);
     return body;
   }
+
+  async limit(key, name = 'requests') { return (await this.me(key)).limits.find((limit) => limit.name === name); }
 
   async metric(pattern) {
     const { text } = await ask(`${this.admin}/metrics`, { headers: { authorization: `Bearer ${this.adminToken}` } });
@@ -198,6 +207,11 @@ export class Weir {
     await rm(this.folder, { recursive: true, force: true });
   }
 }
+
+export const isFree = (port) => new Promise((resolve) => {
+  const server = net.createServer().once('error', () => resolve(false));
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+});
 
 // Makes the folder and the file, without starting.
 export async function prepareWeir(config = {}, env = {}) {

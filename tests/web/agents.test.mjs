@@ -1,21 +1,11 @@
 // Agents: runs and their trees, loops with evidence, kill switches; and what stands there when there is nothing or an error.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { kLooks, openBrowser } from './browser.mjs';
-import { kMarkup, startDashboard } from './dashboard.mjs';
+import { test } from 'node:test';
+import { kLooks } from './browser.mjs';
+import { kMarkup } from './dashboard.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-process.env.WEIR_WEB_FAKE = '1';   // with answers that a test chooses; steer_real.test.mjs has the real server
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
-beforeEach(() => dashboard.state.answers.clear());
+useDashboard({ fake: true });
 
 for (const look of kLooks) {
   test(`runs, a run, loops and switches at ${look.width} px, ${look.dark ? 'dark' : 'light'}`, async () => {

@@ -1,19 +1,11 @@
 // Consumers: search, filters, paging; one consumer; edit, conflict, revoke, create.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { kLooks, openBrowser } from './browser.mjs';
-import { kLongName, kMarkup, startDashboard } from './dashboard.mjs';
+import { test } from 'node:test';
+import { kLooks } from './browser.mjs';
+import { kLongName, kMarkup } from './dashboard.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
+useDashboard();
 
 const rows = (view) => view.page.getByRole('region', { name: 'Consumers' }).locator('tbody tr');
 

@@ -3,15 +3,14 @@
 //   const dashboard = await startDashboard();
 //   dashboard.url;  await dashboard.code();  dashboard.token;  await dashboard.stop();
 //
-// Tests of answers that a real server does not give at will set WEIR_WEB_FAKE=1 and get the one of web/dev.
+// With WEIR_WEB_FAKE=1 it is the one of web/dev, for answers that a real server does not give at will (stage.mjs).
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { startFake } from '../../web/dev/server.mjs';
-import { ask, eventually, kBinary, kRoot, startWeir } from '../support/weir.mjs';
+import { ask, eventually, isFree, kBinary, kRoot, startWeir } from '../support/weir.mjs';
 
 export const kMarkup = '<img src=x onerror="document.title=\'hacked\'">';
 export const kLongName = `a-name-as-long-as-any-${'x'.repeat(42)}`;
@@ -100,12 +99,6 @@ async function fill(weir) {
     change: (name, change) => call('PATCH', `/keys/${name}`, change),
   };
 }
-
-const isFree = (port) => new Promise((resolve) => {
-  const server = net.createServer();
-  server.once('error', () => resolve(false));
-  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-});
 
 // `weir serve` as somebody starts it for the first time: no file, a new folder, the built-in policy. Its ports are fixed:
 // waits until nobody has them.

@@ -1,21 +1,11 @@
 // Health: the sentence, problems with what to do, providers, alerts and a test of where they are sent, reading the file again.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { kLooks, openBrowser } from './browser.mjs';
-import { kMarkup, startDashboard } from './dashboard.mjs';
+import { test } from 'node:test';
+import { kLooks } from './browser.mjs';
+import { kMarkup } from './dashboard.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-process.env.WEIR_WEB_FAKE = '1';
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
-beforeEach(() => dashboard.state.answers.clear());
+useDashboard({ fake: true });
 
 const health = async () => (await fetch(`${dashboard.url}/admin/v1/health`, { headers: { authorization: 'Bearer fake-admin' } })).json();
 

@@ -3,23 +3,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import net from 'node:net';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { eventually } from '../support/weir.mjs';
-import { openBrowser } from './browser.mjs';
-import { startDashboard } from './dashboard.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
 const kCrowd = 100_000;
 const kSlowMs = 3000;   // other tests run on the same cores; the times themselves are printed
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
+useDashboard();
 
 // Rows of the store as `weir keys create` leaves them, but for their secrets, which nobody knows.
 async function insertCrowd() {

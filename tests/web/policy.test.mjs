@@ -2,25 +2,12 @@
 // drafts that are checked, replayed and put in force.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, beforeEach, test } from 'node:test';
-import { kLooks, openBrowser } from './browser.mjs';
-import { kMarkup, startDashboard } from './dashboard.mjs';
+import { test } from 'node:test';
+import { kLooks } from './browser.mjs';
+import { kMarkup } from './dashboard.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-process.env.WEIR_WEB_FAKE = '1';
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
-beforeEach(() => {
-  dashboard.state.answers.clear();
-  dashboard.state.steer = undefined;
-});
+useDashboard({ fake: true });
 
 const limit = (page, name) => page.locator('.limit', { has: page.locator('b', { hasText: new RegExp(`^${name}$`) }) });
 const draft = (page) => page.getByRole('textbox', { name: 'Draft of the policy' });

@@ -1,19 +1,10 @@
 // Refusals: the sentence of each, filters, numbers, links.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { kLooks, openBrowser } from './browser.mjs';
-import { startDashboard } from './dashboard.mjs';
+import { test } from 'node:test';
+import { kLooks } from './browser.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
+useDashboard();
 
 for (const look of kLooks) {
   test(`each refusal is a sentence at ${look.width} px, ${look.dark ? 'dark' : 'light'}`, async () => {

@@ -1,19 +1,10 @@
 // Sign-in, frame, keyboard, colours, and how quickly and small the first view comes.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { kLooks, kNarrow, openBrowser } from './browser.mjs';
-import { startDashboard } from './dashboard.mjs';
+import { test } from 'node:test';
+import { kLooks, kNarrow } from './browser.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
+useDashboard();
 
 test('the sign-in screen says what is wrong with a token, and opens with the right one', async () => {
   for (const look of kLooks) {

@@ -1,25 +1,16 @@
 // Agents, Spend, Policy and Health on a real server with real traffic: what a screen changes holds for the next request, and
 // what an agent did is on the screen.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ask, eventually } from '../support/weir.mjs';
-import { kNarrow, openBrowser } from './browser.mjs';
-import { startDashboard } from './dashboard.mjs';
+import { kNarrow } from './browser.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-let dashboard;
-let browser;
+useDashboard();
 let key;
 before(async () => {
-  dashboard = await startDashboard();
-  browser = await openBrowser();
-  if (dashboard.real) {
-    key = JSON.parse((await call('POST', '/keys', { name: 'agent-key', tenant: 'acme', tier: 'pro' })).text).key;
-    await eventually(async () => (await chat('Hello', 'begin')).status === 200, 'the key is known');
-  }
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
+  key = JSON.parse((await call('POST', '/keys', { name: 'agent-key', tenant: 'acme', tier: 'pro' })).text).key;
+  await eventually(async () => (await chat('Hello', 'begin')).status === 200, 'the key is known');
 });
 
 const call = (method, where, body) => ask(`${dashboard.url}/admin/v1${where}`, { method, headers: { authorization: `Bearer ${dashboard.token}`, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
@@ -27,17 +18,9 @@ const chat = (content, run, headers = {}) => ask(`${dashboard.weir.url}/v1/chat/
   method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'x-weir-run': run, 'x-weir-agent': 'planner', ...headers },
   body: JSON.stringify({ model: 'sim-1', max_tokens: 60, tools: [{ type: 'function', function: { name: 'lookup' } }], messages: [{ role: 'user', content }] }),
 });
-// Skips what this build does not have.
-async function lacks(t, where) {
-  if (!dashboard.real) t.skip('this build has no admin API');
-  else if ((await call('GET', where)).status === 404) t.skip(`this build has no ${where}`);
-  else return false;
-  return true;
-}
 const limit = (page, name) => page.locator('.limit', { has: page.locator('b', { hasText: new RegExp(`^${name}$`) }) });
 
-test('a limit that is edited on the screen holds for the next request, and is as in the file once taken away', async (t) => {
-  if (await lacks(t, '/limits')) return;
+test('a limit that is edited on the screen holds for the next request, and is as in the file once taken away', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;
   await view.open('policy');
@@ -63,8 +46,7 @@ test('a limit that is edited on the screen holds for the next request, and is as
   await view.close();
 });
 
-test('a tier\'s amount is edited and taken away, and who is faster is seen', async (t) => {
-  if (await lacks(t, '/tiers')) return;
+test('a tier\'s amount is edited and taken away, and who is faster is seen', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;
   await view.open('policy?tab=tiers');
@@ -89,8 +71,7 @@ test('a tier\'s amount is edited and taken away, and who is faster is seen', asy
   await view.close();
 });
 
-test('a draft is checked, replayed over what was really sent, and put in force', async (t) => {
-  if (await lacks(t, '/policy')) return;
+test('a draft is checked, replayed over what was really sent, and put in force', async () => {
   for (let i = 0; i < 6; ++i) await chat(`Question ${i}`, `question-${i}`);
   await eventually(async () => JSON.parse((await call('GET', '/usage?key=agent-key')).text).rows.length > 6, 'requests are in the ledger');
   const view = await browser.view(dashboard, {});
@@ -116,8 +97,7 @@ test('a draft is checked, replayed over what was really sent, and put in force',
   await view.close();
 });
 
-test('spend is told by tenant, user, model and day, with what is to be expected', async (t) => {
-  if (await lacks(t, '/usage/sums?by=tenant')) return;
+test('spend is told by tenant, user, model and day, with what is to be expected', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;
   await view.open('spend?span=24h');
@@ -132,8 +112,7 @@ test('spend is told by tenant, user, model and day, with what is to be expected'
   await view.close();
 });
 
-test('health has its sentence, the providers and the version', async (t) => {
-  if (await lacks(t, '/health')) return;
+test('health has its sentence, the providers and the version', async () => {
   const view = await browser.view(dashboard, { width: kNarrow, dark: true });
   await view.open('health');
   await view.page.locator('.verdict-words').waitFor();
@@ -144,8 +123,7 @@ test('health has its sentence, the providers and the version', async (t) => {
   await view.close();
 });
 
-test('a loop is on the screen with its evidence, and its run is stopped from there', async (t) => {
-  if (await lacks(t, '/runs')) return;
+test('a loop is on the screen with its evidence, and its run is stopped from there', async () => {
   const again = 'weir-sim: call lookup {}\n';
   await chat(again.repeat(5), 'looping');
   await eventually(async () => JSON.parse((await call('GET', '/audit?layer=breaker&run=looping')).text).rows.length > 0, 'the loop is in the audit');

@@ -1,19 +1,10 @@
 // The first minute, as somebody has it who starts `weir serve` without a file: the link, screens without data, the demo key, real traffic, the limit biting, the refusal explained.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { kLooks, openBrowser } from './browser.mjs';
-import { startDashboard } from './dashboard.mjs';
+import { test } from 'node:test';
+import { kLooks } from './browser.mjs';
+import { browser, dashboard, useDashboard } from './stage.mjs';
 
-let dashboard;
-let browser;
-before(async () => {
-  dashboard = await startDashboard({ firstRun: true });
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await dashboard?.stop();
-});
+useDashboard({ firstRun: true });
 
 test('the printed link signs in once, leaves the address bar and leads to the first steps', async () => {
   const code = await dashboard.code();

@@ -165,7 +165,17 @@ export interface WhatIf {
 }
 
 // --- records -----------------------------------------------------------------------------------------------------------
-export interface UsageRow {
+export interface UsageAmounts {
+  input_tokens: number;
+  output_tokens: number;
+  cached_tokens: number;
+  cache_write_tokens: number;
+  reasoning_tokens: number;
+  usd_micros: number;
+  reserved_tokens: number;
+  tool_calls: number;
+}
+export interface UsageRow extends UsageAmounts {
   time: string;
   request_id: string;
   key: string;
@@ -180,31 +190,15 @@ export interface UsageRow {
   provider: string;
   route: string;
   status: number;
-  input_tokens: number;
-  output_tokens: number;
-  cached_tokens: number;
-  cache_write_tokens: number;
-  reasoning_tokens: number;
-  usd_micros: number;
-  reserved_tokens: number;
-  tool_calls: number;
   degraded: string;
   attempts: number;
   settled: string;
   tools: string;
 }
 export interface Usage { rows: UsageRow[]; next: string | null }
-export interface UsageSum {
+export interface UsageSum extends UsageAmounts {
   group: string;
   requests: number;
-  input_tokens: number;
-  output_tokens: number;
-  cached_tokens: number;
-  cache_write_tokens: number;
-  reasoning_tokens: number;
-  usd_micros: number;
-  reserved_tokens: number;
-  tool_calls: number;
 }
 export interface UsageSums { sums: UsageSum[]; total: UsageSum }
 export interface Series { group: string; requests: number[]; tokens: number[]; usd_micros: number[]; refused: number[] }

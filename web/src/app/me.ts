@@ -51,15 +51,19 @@ export async function signOut(): Promise<void> {
   me.set('nobody');
 }
 
-// The one-time code of the link that `weir serve` prints: `/#code=…`. Taken out of the address bar before anything else, so
-// that neither history nor a copied address keeps it.
+// The one-time code of the link that `weir serve` prints, as it stands in the address: `/#code=…`.
+export function linkCode(): string | null {
+  return /^#\/?(?:[a-z-]*\?)?code=([^&]+)/.exec(location.hash)?.[1] ?? null;
+}
+
+// Takes it out of the address bar before anything else, so that neither history nor a copied address keeps it.
 export function takeCode(): string | null {
-  const found = /^#\/?(?:[a-z-]*\?)?code=([^&]+)/.exec(location.hash);
+  const found = linkCode();
   if (!found) return null;
   history.replaceState(null, '', `${location.pathname}#/`);
   try {
-    return decodeURIComponent(found[1]!);
+    return decodeURIComponent(found);
   } catch {
-    return found[1]!;
+    return found;
   }
 }
