@@ -7,6 +7,7 @@
 #include "policy/amounts.h"
 #include "policy/behavior_words.h"
 #include "policy/compiled.h"
+#include "policy/suggest.h"
 
 namespace weir {
 namespace {
@@ -105,6 +106,15 @@ std::string words_of(const LimitRule& rule) {
   if (rule.contextual) out += " (scaled by the caller's trust)";
   if (rule.shadow) out += " (shadow: refuses nothing)";
   return out;
+}
+
+std::optional<std::string> unknown_tier(std::string_view tier, const Policy& policy) {
+  std::vector<std::string_view> names;
+  for (const Tier& each : policy.tiers) names.push_back(each.name);
+  if (tier.empty() || std::find(names.begin(), names.end(), tier) != names.end()) return std::nullopt;
+  const std::string near = did_you_mean(tier, names);
+  return fmt::format("there is no tier `{}`{}{}{}", tier, near, near.empty() ? "; there are " : " There are ",
+                     fmt::join(names, ", "));
 }
 
 }  // namespace weir

@@ -1,4 +1,4 @@
-// A limit in one sentence, whoever calls.
+// A limit in one sentence, whoever calls; what is wrong with a tier.
 //
 //   words_of(rule);   // "tokens: 50,000 tokens in any 1 minute, for tier pro 200,000 tokens in any 1 minute; per
 //   caller"
@@ -6,12 +6,17 @@
 // Pure functions of an immutable policy.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "policy/policy.h"
 
 namespace weir {
 
 std::string words_of(const LimitRule& rule);
+
+// Why a key cannot have this tier: it is none of the policy's. Nothing if it is, or empty, which is the default tier.
+std::optional<std::string> unknown_tier(std::string_view tier, const Policy& policy);
 
 }  // namespace weir
