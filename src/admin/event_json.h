@@ -21,7 +21,7 @@ struct Second {
   std::int64_t second = 0;  // since 1970
   LiveCounts total;
   std::vector<NamedCounts> by_tier, by_model, by_layer, by_key;  // by_key: the largest
-  std::vector<HotSubject> hot;                                   // of the last ten minutes
+  std::vector<HotSubject> hot;                                   // as the second ended
   std::int64_t in_flight = 0;
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "base/hash.h"
+#include "policy/limit_words.h"
 
 namespace weir {
 namespace {
@@ -44,32 +46,40 @@ void HotLimits::add(const DecisionEvent& event, TimeNs now) {
 }
 
 const HotLimits::Target& HotLimits::target_of(const DecisionEvent& event, std::uint16_t limit) {
-  if (event.rules != rules_) {
-    rules_ = event.rules;
-    by_index_.clear();
-    const auto& limits = rules_->policy().limits;
-    std::erase_if(tables_, [&](const auto& table) {
-      return std::none_of(limits.begin(), limits.end(), [&](const auto& rule) { return rule.name == table.first; });
-    });
-    for (const LimitRule& rule : limits) {
-      Target& target = by_index_.emplace_back();
-      if (tables_.size() >= kMaxLimits && !tables_.contains(rule.name)) continue;
-      target.table = &tables_[rule.name];
-      for (const auto& [name, member] : kKnown) {
-        if (std::find(rule.per.begin(), rule.per.end(), name) != rule.per.end()) target.per.push_back(member);
-      }
+  if (event.rules != rules_) use(event.rules);
+  return by_index_.at(limit);
+}
+
+void HotLimits::use(const std::shared_ptr<const Ruleset>& rules) {
+  if (rules == rules_) return;
+  std::set<std::string> same;
+  if (rules_ != nullptr) {
+    for (const LimitRule& rule : rules_->policy().limits) same.insert(words_of(rule));
+  }
+  rules_ = rules;
+  by_index_.clear();
+  const auto& limits = rules_->policy().limits;
+  std::erase_if(tables_, [&](const auto& table) {
+    return std::none_of(limits.begin(), limits.end(),
+                        [&](const auto& rule) { return rule.name == table.first && same.contains(words_of(rule)); });
+  });
+  for (const LimitRule& rule : limits) {
+    Target& target = by_index_.emplace_back();
+    if (tables_.size() >= kMaxLimits && !tables_.contains(rule.name)) continue;
+    target.table = &tables_[rule.name];
+    for (const auto& [name, member] : kKnown) {
+      if (std::find(rule.per.begin(), rule.per.end(), name) != rule.per.end()) target.per.push_back(member);
     }
   }
-  return by_index_.at(limit);
 }
 
 bool HotLimits::make_room(Table& table, std::uint16_t permille, TimeNs now) {
   if (table.subjects.size() < kMaxSubjects) return true;
   if (permille <= table.least && now < table.least_until) return false;
-  const auto rank = [&](const Entry& entry) { return is_over(entry.subject.at, now) ? 0 : entry.permille + 1; };
+  const auto rank = [&](const Entry& entry) { return is_over(entry.known_at, now) ? 0 : entry.permille + 1; };
   const auto least = std::min_element(table.subjects.begin(), table.subjects.end(),
                                       [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); });
-  const bool over = is_over(least->second.subject.at, now);
+  const bool over = is_over(least->second.known_at, now);
   if (!over && least->second.permille >= permille) {
     table.least = least->second.permille;
     table.least_until = now + kSecond;
@@ -94,20 +104,68 @@ void HotLimits::put(const Target& target, const LimitPressure& pressure, const D
     }
   }
   Entry& entry = found->second;
-  entry.permille = pressure.permille;
+  const double used = static_cast<double>(pressure.allowed) * pressure.permille / 1000;
+  show(entry, pressure.permille, static_cast<std::int64_t>(used), pressure.allowed);
   entry.subject.tier = event.tier;
-  entry.subject.ratio = pressure.permille / 1000.0;
-  entry.subject.allowed = pressure.allowed;
-  entry.subject.used = static_cast<std::int64_t>(static_cast<double>(pressure.allowed) * entry.subject.ratio);
-  entry.subject.at = now;
+  entry.subject.at = entry.known_at = now;
+  keep_counters(entry, pressure, event);
 }
 
-std::vector<HotSubject> HotLimits::of(std::string_view limit, TimeNs now) const {
+// What to ask for later: every window of the limit, as this subject has them.
+void HotLimits::keep_counters(Entry& entry, const LimitPressure& pressure, const DecisionEvent& event) {
+  entry.windows.clear();
+  entry.allowed.clear();
+  const auto at = static_cast<std::size_t>(&pressure - event.pressures.data());
+  if (at >= event.demands.size()) return;
+  const std::uint8_t subject = event.demands[at].subject;
+  entry.counted = event.subjects.at(subject);
+  for (std::size_t i = 0; i < event.pressure_count && i < event.demands.size(); ++i) {
+    if (event.pressures[i].limit != pressure.limit || event.demands[i].subject != subject) continue;
+    Demand& window = entry.windows.emplace_back(event.demands[i]);
+    window.subject = 0;
+    window.cost = 0;
+    entry.allowed.push_back(event.pressures[i].allowed);
+  }
+}
+
+void HotLimits::show(Entry& entry, std::uint16_t permille, std::int64_t used, std::int64_t allowed) {
+  entry.permille = permille;
+  entry.subject.ratio = permille / 1000.0;
+  entry.subject.used = used;
+  entry.subject.allowed = allowed;
+}
+
+// False: nothing of it is in use any more, or nothing was known for too long.
+bool HotLimits::refresh(Entry& entry, TimeNs now) const {
+  if (!peek_ || entry.windows.empty()) return !is_over(entry.known_at, now);
+  const Result<Decision> state = peek_({&entry.counted, 1}, entry.windows, now);
+  if (!state || state->count < entry.windows.size()) return !is_over(entry.known_at, now);
+  entry.known_at = now;
+  bool in_use = false;
+  for (std::size_t i = 0; i < entry.windows.size(); ++i) {
+    const Quota& quota = entry.windows[i].quota;
+    if (quota.period_end != 0 && quota.period_end <= now) continue;  // a new period begins with its first decision
+    const std::int64_t used = state->verdicts[i].used + state->verdicts[i].reserved;
+    const std::uint16_t permille = permille_of(used, entry.allowed[i]);
+    if (used == 0 || (in_use && permille <= entry.permille)) continue;
+    in_use = true;
+    show(entry, permille, used, entry.allowed[i]);
+  }
+  return in_use;
+}
+
+std::vector<HotSubject> HotLimits::of(std::string_view limit, TimeNs now) {
   std::vector<HotSubject> out;
   const auto table = tables_.find(limit);
   if (table == tables_.end()) return out;
-  for (const auto& [hash, entry] : table->second.subjects) {
-    if (!is_over(entry.subject.at, now)) out.push_back(entry.subject);
+  auto& subjects = table->second.subjects;
+  for (auto each = subjects.begin(); each != subjects.end();) {
+    if (refresh(each->second, now)) {
+      out.push_back(each->second.subject);
+      ++each;
+    } else {
+      each = subjects.erase(each);
+    }
   }
   std::sort(out.begin(), out.end(), [](const HotSubject& a, const HotSubject& b) {
     return a.ratio != b.ratio ? a.ratio > b.ratio : a.per < b.per;
@@ -115,7 +173,7 @@ std::vector<HotSubject> HotLimits::of(std::string_view limit, TimeNs now) const 
   return out;
 }
 
-std::vector<HotSubject> HotLimits::all(TimeNs now) const {
+std::vector<HotSubject> HotLimits::all(TimeNs now) {
   std::vector<HotSubject> out;
   for (const auto& [name, table] : tables_) {
     for (HotSubject& subject : of(name, now)) out.push_back(std::move(subject));

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/observer.h"
 #include "admin/refusal_book.h"
+#include "gateway/gateway_fixture.h"
 #include "journal/test_support.h"
 #include "policy/test_ruleset.h"
 
@@ -33,7 +35,7 @@ limits:
   HotLimits hot;
 };
 
-TEST_F(HotLimitsTest, SubjectsStandAsTheyWereDecidedAboutLast) {
+TEST_F(HotLimitsTest, UntilTheyAreAskedForSubjectsStandAsTheyWereDecidedAboutLast) {
   hot.add(event("ann", 900), kNow);
   hot.add(event("bob", 500), kNow);
   hot.add(event("ann", 250), kNow + kSecond);
@@ -69,6 +71,130 @@ TEST_F(HotLimitsTest, TheFiftyNearestStayAndOldOnesMakeRoom) {
   found = hot.of("requests", kNow + HotLimits::kKept);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].per[0].second, "late");
+}
+
+TEST_F(HotLimitsTest, EachSubjectOfALimitIsAskedForOnceAndWhoDoesNotAnswerStaysForTenMinutes) {
+  std::size_t asked = 0;
+  bool answers = true;
+  HotLimits asking([&](std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs) -> Result<Decision> {
+    ++asked;
+    EXPECT_EQ(subjects.size(), 1u);
+    EXPECT_EQ(demands.front().cost, 0);
+    if (!answers) return fail("the counter store is away");
+    Decision full{.admitted = true, .count = 1};
+    full.verdicts[0].used = 150;
+    return full;
+  });
+  for (int i = 0; i < 100; ++i) {
+    DecisionEvent one = event("c" + std::to_string(i), static_cast<std::uint16_t>(i));
+    one.subjects = {{.key = {1, static_cast<std::uint64_t>(i)}}};
+    one.demands = {{.cost = 1}};
+    asking.add(one, kNow);
+  }
+  EXPECT_EQ(asked, 0u) << "deciding asks nobody";
+  const std::vector<HotSubject> found = asking.of("requests", kNow + kSecond);
+  EXPECT_EQ(asked, HotLimits::kMaxSubjects);
+  ASSERT_EQ(found.size(), HotLimits::kMaxSubjects);
+  EXPECT_EQ(found[0].used, 150);
+  EXPECT_EQ(found[0].ratio, 0.75);
+  EXPECT_EQ(found[0].at, kNow) << "when it was decided about, not when it was asked for";
+  answers = false;
+  EXPECT_EQ(asking.of("requests", kNow + HotLimits::kKept).size(), HotLimits::kMaxSubjects);
+  EXPECT_TRUE(asking.of("requests", kNow + kSecond + HotLimits::kKept).empty());
+}
+
+// Requests through the gateway, watched as the server does it.
+class HotNow : public testing::Test {
+ protected:
+  HotNow() {
+    world.services.events = &observer.open_feed();
+    observer.add_listener([this](const Second& second) { over = second; });
+    observer.step(world.services.now);
+  }
+  void request(const std::string& key) {
+    stage::Connection client(world);
+    client.say(stage::chat_request(key));
+    observer.step(world.services.now);
+    world.upstream().bytes(stage::json_answer(stage::kChatAnswer));
+  }
+  void pass(DurationNs time) {
+    world.pass(time);
+    observer.step(world.services.now);
+  }
+  // "used of allowed" of the fullest.
+  std::string fullest(std::string_view limit) {
+    const std::vector<HotSubject> hot = observer.hot(limit);
+    return hot.empty() ? "none" : std::to_string(hot[0].used) + " of " + std::to_string(hot[0].allowed);
+  }
+  bool is_told(std::string_view limit) const {
+    return std::any_of(over.hot.begin(), over.hot.end(), [&](const HotSubject& each) { return each.limit == limit; });
+  }
+  stage::World world{
+      stage::policy_with("  - { name: requests, per: caller, meter: requests, allow: 2/1m }", "  - { name: requests,")};
+  Second over;
+  Observer observer{{.peek = [this](auto subjects, auto demands, TimeNs now) -> Result<Decision> {
+                       Decision decision;
+                       world.limiter.peek({.subjects = subjects, .demands = demands, .now = now}, decision);
+                       return decision;
+                     },
+                     .rules = [this] { return world.services.rules; }}};
+};
+
+TEST_F(HotNow, AWindowThatEmptiedIsGoneAndADayThatIsNotOverStays) {
+  request(world.agent);
+  request(world.agent);
+  pass(kSecond);
+  EXPECT_EQ(fullest("requests"), "2 of 2");
+  EXPECT_TRUE(is_told("requests"));
+  Metrics metrics;
+  observer.write_gauges(metrics, over.hot);
+  pass(2 * kMinute);
+  EXPECT_EQ(fullest("requests"), "none");
+  EXPECT_FALSE(is_told("requests"));
+  observer.write_gauges(metrics, over.hot);
+  std::string out;
+  metrics.write_prometheus(out);
+  EXPECT_NE(out.find("weir_limit_utilisation_ratio{limit=\"requests\",tier=\"free\"} 0\n"), std::string::npos) << out;
+  pass(kHour);
+  EXPECT_EQ(fullest("spend"), std::to_string(2 * world.row().usd_micros) + " of 10000000");
+  EXPECT_TRUE(is_told("spend"));
+  pass(kDay);
+  EXPECT_EQ(fullest("spend"), "none");
+}
+
+TEST_F(HotNow, WhatARequestHoldsIsShownWhileItHoldsIt) {
+  stage::Connection client(world);
+  client.say(stage::chat_request(world.agent));
+  pass(kMillisecond);
+  EXPECT_EQ(fullest("in-flight"), "1 of 4");
+  EXPECT_NE(fullest("tokens"), "14 of 50000");
+  world.upstream().bytes(stage::json_answer(stage::kChatAnswer));
+  EXPECT_EQ(fullest("in-flight"), "none");
+  EXPECT_EQ(fullest("tokens"), "14 of 50000");
+}
+
+TEST_F(HotNow, OfSeveralWindowsTheFullestOfThisMomentCounts) {
+  world.use_policy(stage::policy_with("  - { name: requests, per: caller, meter: requests, allow: [2/1m, 10/1h] }",
+                                      "  - { name: requests,"));
+  request(world.agent);
+  request(world.agent);
+  request(world.human);
+  EXPECT_EQ(observer.hot("requests").size(), 2u);
+  EXPECT_EQ(fullest("requests"), "2 of 2");
+  pass(2 * kMinute);
+  EXPECT_EQ(observer.hot("requests").size(), 2u);
+  EXPECT_EQ(fullest("requests"), "2 of 10");
+}
+
+TEST_F(HotNow, AChangedLimitForgetsWhatItsOldAmountsSaidAndNoOther) {
+  request(world.agent);
+  EXPECT_EQ(fullest("requests"), "1 of 2");
+  world.use_policy(stage::policy_with("  - { name: requests, per: caller, meter: requests, allow: 50/1m }",
+                                      "  - { name: requests,"));
+  EXPECT_EQ(fullest("requests"), "none");
+  EXPECT_EQ(fullest("tokens"), "14 of 50000");
+  request(world.agent);
+  EXPECT_EQ(fullest("requests"), "2 of 50");
 }
 
 TEST_F(HotLimitsTest, LimitsBeyondTheBoundHaveNoTable) {

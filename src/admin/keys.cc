@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "base/strings.h"
 #include "gateway/identity.h"
+#include "policy/limit_words.h"
 #include "records/metadata.h"
 
 namespace weir {
@@ -62,20 +63,19 @@ std::optional<ConsumerKind> kind_from(std::string_view text) {
   return std::nullopt;
 }
 
-// Empty is the default tier.
-Result<void> check_tier(const Policy& policy, std::string_view tier) {
-  std::vector<std::string_view> names;
-  for (const Tier& each : policy.tiers) names.push_back(each.name);
-  if (tier.empty() || std::find(names.begin(), names.end(), tier) != names.end()) return {};
-  const auto near = nearest_word(tier, names);
-  std::string all;
-  for (const std::string_view name : names) all += fmt::format("{}{}", all.empty() ? "" : ", ", name);
-  return fail(fmt::format("There is no tier `{}`; {}.", tier,
-                          near ? fmt::format("did you mean `{}`?", *near) + " There are " + all : "there are " + all));
+// A tier that the key has already is none of this call's: the policy may have lost it since.
+std::optional<Reply> refuse_tier(AdminContext& call, const std::string& tier, const std::string& before = {}) {
+  if (tier == before) return std::nullopt;
+  const auto why = unknown_tier(tier, call.host.rules()->policy());
+  if (!why) return std::nullopt;
+  Reply reply = admin_problem(422, "T" + why->substr(1) + ".");
+  reply.body.pop_back();
+  reply.body += R"(,"field":"tier"})";
+  return reply;
 }
 
 // What the body says about the consumer; null and \"\" both take a value away.
-Result<void> apply(const AdminBody& body, const Policy& policy, Consumer& consumer) {
+Result<void> apply(const AdminBody& body, Consumer& consumer) {
   for (const auto& [name, member] : {std::pair<std::string_view, std::string*>{"tenant", &consumer.tenant},
                                      {"user", &consumer.user},
                                      {"tier", &consumer.tier}}) {
@@ -83,9 +83,6 @@ Result<void> apply(const AdminBody& body, const Policy& policy, Consumer& consum
     const auto value = body.text(name);
     if (!value) return std::unexpected(value.error());
     *member = value->value_or("");
-  }
-  if (body.has("tier")) {
-    if (auto known = check_tier(policy, consumer.tier); !known) return known;
   }
   const auto kind = body.text("kind");
   if (!kind) return std::unexpected(kind.error());
@@ -153,9 +150,8 @@ Reply create(AdminContext& call) {
     return admin_problem(400, "`name` must be 1 to 64 letters, digits, dots, dashes or underscores.");
   }
   Consumer consumer{.name = **name, .created_at = call.now};
-  if (const auto applied = apply(*body, call.host.rules()->policy(), consumer); !applied) {
-    return admin_problem(400, applied.error().message);
-  }
+  if (const auto applied = apply(*body, consumer); !applied) return admin_problem(400, applied.error().message);
+  if (auto refused = refuse_tier(call, consumer.tier)) return std::move(*refused);
   const auto taken = call.store.find_consumer(consumer.name);
   if (!taken) return admin_store_failed(taken.error());
   if (*taken) {
@@ -188,9 +184,8 @@ Reply update(AdminContext& call) {
   Consumer& consumer = **found;
   if (auto stale = refuse_stale(call.request, etag_of(consumer))) return std::move(*stale);
   const Consumer before = consumer;
-  if (const auto applied = apply(*body, call.host.rules()->policy(), consumer); !applied) {
-    return admin_problem(400, applied.error().message);
-  }
+  if (const auto applied = apply(*body, consumer); !applied) return admin_problem(400, applied.error().message);
+  if (auto refused = refuse_tier(call, consumer.tier, before.tier)) return std::move(*refused);
   if (etag_of(consumer) == etag_of(before)) return shown(call, consumer);
   const auto updated = call.store.update_consumer(consumer, call.change(), &before);
   if (!updated) return admin_store_failed(updated.error());

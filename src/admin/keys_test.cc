@@ -146,7 +146,7 @@ TEST_F(Keys, RefuseWhatTheyDoNotUnderstandAndSayWhy) {
                         {"POST", "/keys", R"({"name":"<b>"})", 400},
                         {"POST", "/keys", R"({"name":"x","key":"weir_x"})", 400},
                         {"POST", "/keys", R"({"name":"x","name":"y"})", 400},
-                        {"POST", "/keys", R"({"name":"x","tier":"prro"})", 400},
+                        {"POST", "/keys", R"({"name":"x","tier":"prro"})", 422},
                         {"POST", "/keys", R"({"name":"x","kind":"robot"})", 400},
                         {"POST", "/keys", R"({"name":"x","metadata":7})", 400},
                         {"POST", "/keys", R"({"name":"x","tenant":"a\u0000b"})", 400},

@@ -43,7 +43,7 @@ void write_member(JsonWriter& json, const Yaml* limit, const char* name, const c
   }
 }
 
-void write_use(JsonWriter& json, const LimitRule& rule, const Observer& observer) {
+void write_use(JsonWriter& json, const LimitRule& rule, Observer& observer) {
   const bool usd = rule.meter.size() == 1 && rule.meter.front().kind == MeterKind::kUsd;
   const auto amount = [&](std::int64_t value) { return static_cast<double>(value) / (usd ? 1e6 : 1); };
   const std::vector<HotSubject> near = observer.hot(rule.name);

@@ -78,6 +78,7 @@ void Observer::count(const DecisionEvent& event, TimeNs now) {
 }
 
 Second Observer::close_second(TimeNs now) {
+  if (options_.rules) hot_.use(options_.rules());
   Second over{.second = series_.second(),
               .total = series_.total(),
               .by_tier = series_.groups(LiveSeries::kTier),
@@ -109,8 +110,9 @@ void Observer::give_back(std::vector<RefusalHour> rows) {
   refusals_.give_back(std::move(rows));
 }
 
-std::vector<HotSubject> Observer::hot(std::string_view limit) const {
+std::vector<HotSubject> Observer::hot(std::string_view limit) {
   const MutexLock lock(mutex_);
+  if (options_.rules) hot_.use(options_.rules());
   return hot_.of(limit, now_);
 }
 
@@ -136,8 +138,8 @@ void Observer::changed(std::string_view what, std::string_view version) {
   watchers_.tell("changed", json);
 }
 
-// A pair that nobody used for ten minutes is 0, not gone: Prometheus would go on with its last value.
-void Observer::write_gauges(Metrics& metrics) {
+// A pair that is not in use any more is 0, not gone: Prometheus would go on with its last value.
+void Observer::write_gauges(Metrics& metrics, std::span<const HotSubject> hot) {
   metrics.counter("weir_events_dropped_total", "Decisions that the live view missed; their numbers are in the metrics.")
       .set(static_cast<std::int64_t>(dropped()));
   metrics.gauge("weir_events_watchers", "Readers of the event stream.")
@@ -145,7 +147,7 @@ void Observer::write_gauges(Metrics& metrics) {
   const MutexLock lock(mutex_);
   std::map<std::pair<std::string, std::string>, double> most;
   for (const auto& pair : utilisations_) most[pair] = 0;
-  for (const HotSubject& subject : hot_.all(now_)) {
+  for (const HotSubject& subject : hot) {
     std::pair<std::string, std::string> pair(subject.limit, subject.tier);
     if (!most.contains(pair) && most.size() >= kMaxUtilisations) pair = {std::string(kOtherGroup), {}};
     double& ratio = most[std::move(pair)];
@@ -154,8 +156,7 @@ void Observer::write_gauges(Metrics& metrics) {
   for (const auto& [pair, ratio] : most) {
     utilisations_.insert(pair);
     metrics
-        .ratio("weir_limit_utilisation_ratio",
-               "Used and held of allowed, of the subject nearest to its amount within ten minutes.",
+        .ratio("weir_limit_utilisation_ratio", "Used and held of allowed, of the subject nearest to its amount now.",
                {{"limit", pair.first}, {"tier", pair.second}})
         .set(std::llround(ratio * 1000));
   }

@@ -44,6 +44,8 @@ class Observer {
     std::function<std::int64_t()> in_flight = [] { return std::int64_t{0}; };
     // Takes refusal counts to the record store. False: not now; they are given again.
     std::function<bool(const std::vector<RefusalHour>&)> keep = [](const auto&) { return true; };
+    HotLimits::Peek peek = {};                                   // null: hot limits stay as they were decided about
+    std::function<std::shared_ptr<const Ruleset>()> rules = {};  // in force; null: those of the last decision
   };
   explicit Observer(Options options) : options_(std::move(options)) {}
   Observer() : Observer(Options{}) {}
@@ -64,7 +66,8 @@ class Observer {
 
   // --- any thread
   // -----------------------------------------------------------------------------------------------------
-  std::vector<HotSubject> hot(std::string_view limit) const WEIR_EXCLUDES(mutex_);
+  // As it is now: asks the counters of the limit's subjects.
+  std::vector<HotSubject> hot(std::string_view limit) WEIR_EXCLUDES(mutex_);
   std::int64_t refused_last_hour(std::string_view limit) const WEIR_EXCLUDES(mutex_);
   std::string live(std::size_t seconds, TimeNs now) const WEIR_EXCLUDES(mutex_);
   // Decisions of the last whole second; events that found no room since the start.
@@ -73,7 +76,8 @@ class Observer {
   Watchers& watchers() { return watchers_; }
   // "keys", "policy" or "breakers" are others now.
   void changed(std::string_view what, std::string_view version);
-  void write_gauges(Metrics& metrics) WEIR_EXCLUDES(mutex_);
+  // `hot` is that of the last second.
+  void write_gauges(Metrics& metrics, std::span<const HotSubject> hot) WEIR_EXCLUDES(mutex_);
   // What the store does not have yet, and what it could not take after all.
   std::vector<RefusalHour> take_refusals() WEIR_EXCLUDES(mutex_);
   void give_back(std::vector<RefusalHour> rows) WEIR_EXCLUDES(mutex_);
@@ -102,7 +106,7 @@ class Observer {
   TimeNs now_ WEIR_GUARDED_BY(mutex_) = 0;  // of the last step
   LiveSeries series_ WEIR_GUARDED_BY(mutex_);
   TopKeys keys_ WEIR_GUARDED_BY(mutex_);
-  HotLimits hot_ WEIR_GUARDED_BY(mutex_);
+  HotLimits hot_ WEIR_GUARDED_BY(mutex_){options_.peek};
   RefusalBook refusals_ WEIR_GUARDED_BY(mutex_);
   std::set<std::pair<std::string, std::string>> utilisations_ WEIR_GUARDED_BY(mutex_);  // in the metrics
 };

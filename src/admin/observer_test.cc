@@ -151,7 +151,7 @@ TEST_F(ObserverTest, GaugesShowTheFullestOfEachTierAndWhatWasDropped) {
   for (std::size_t i = 0; i < EventFeed::kMaxWaiting + 2; ++i) publish(feed, admitted);
   observer.step(kNow);
   Metrics metrics;
-  observer.write_gauges(metrics);
+  observer.write_gauges(metrics, observer.hot("requests"));
   std::string out;
   metrics.write_prometheus(out);
   EXPECT_NE(out.find("weir_limit_utilisation_ratio{limit=\"requests\",tier=\"pro\"} 0.455\n"), std::string::npos)
@@ -159,7 +159,7 @@ TEST_F(ObserverTest, GaugesShowTheFullestOfEachTierAndWhatWasDropped) {
   EXPECT_NE(out.find("weir_events_dropped_total 2\n"), std::string::npos) << out;
   EXPECT_NE(out.find("weir_events_watchers 0\n"), std::string::npos) << out;
   observer.step(kNow + HotLimits::kKept);
-  observer.write_gauges(metrics);
+  observer.write_gauges(metrics, observer.hot("requests"));
   out.clear();
   metrics.write_prometheus(out);
   EXPECT_NE(out.find("weir_limit_utilisation_ratio{limit=\"requests\",tier=\"pro\"} 0\n"), std::string::npos) << out;
@@ -177,12 +177,12 @@ TEST_F(ObserverTest, TheGaugesHaveABoundedNumberOfLabels) {
     publish(feed, admitted);
     Metrics metrics;
     if (i % 50 != 49) continue;
-    // Fifty at a time are hot; the next fifty come ten minutes later.
+    // Fifty at a time are hot; the next fifty come when those are forgotten.
     observer.step(kNow + static_cast<TimeNs>(i) * HotLimits::kKept);
-    observer.write_gauges(metrics);
+    observer.write_gauges(metrics, observer.hot("requests"));
   }
   Metrics metrics;
-  observer.write_gauges(metrics);
+  observer.write_gauges(metrics, observer.hot("requests"));
   std::string out;
   metrics.write_prometheus(out);
   std::size_t series = 0;

@@ -53,7 +53,10 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
         if (long_thread_) long_thread_->wake();
       }),
       keeping_([this] { thread_->wake(); }),
-      observer_({.in_flight = parts_.in_flight, .keep = [this](const auto& rows) { return keep_refusals(rows); }}) {
+      observer_({.in_flight = parts_.in_flight,
+                 .keep = [this](const auto& rows) { return keep_refusals(rows); },
+                 .peek = [this](auto subjects, auto demands, TimeNs now) { return peek(subjects, demands, now); },
+                 .rules = parts_.rules}) {
   add_session_routes(router_);
   add_server_routes(router_);
   add_welcome_routes(router_);
@@ -70,7 +73,7 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
   add_what_if_routes(router_);
   add_alert_routes(router_);
   add_live_routes(router_);
-  observer_.add_listener([this](const Second&) { observer_.write_gauges(parts_.metrics); });
+  observer_.add_listener([this](const Second& second) { observer_.write_gauges(parts_.metrics, second.hot); });
 }
 
 AdminDesk::~AdminDesk() {
@@ -150,9 +153,9 @@ std::vector<TriedTarget> AdminDesk::try_alert_targets(const std::vector<AlertTar
   return out;
 }
 
-Result<Decision> AdminDesk::peek(const Plan& plan, TimeNs now) {
+Result<Decision> AdminDesk::peek(std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now) {
   Peek peek;
-  parts_.counters.peek({.subjects = plan.subjects(), .demands = plan.demands(), .now = now}, peek);
+  parts_.counters.peek({.subjects = subjects, .demands = demands, .now = now}, peek);
   parts_.counters.forget(static_cast<AdmissionEvents*>(&peek));
   return std::move(peek.answer);
 }

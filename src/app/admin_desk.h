@@ -59,7 +59,8 @@ class AdminDesk final : public AdminHost {
   const SubjectSecret& subject_secret() const override { return parts_.subject_secret; }
   ServerAddresses addresses() const override { return parts_.addresses; }
   bool keep_refusals(const std::vector<RefusalHour>& rows);
-  Result<Decision> peek(const Plan& plan, TimeNs now) override;
+  Result<Decision> peek(const Plan& plan, TimeNs now) override { return peek(plan.subjects(), plan.demands(), now); }
+  Result<Decision> peek(std::span<const Subject> subjects, std::span<const Demand> demands, TimeNs now);
   Guard& guard() override { return parts_.guard; }
   ReloadOutcome reload(std::string_view why) override { return parts_.reload(why); }
   void records_changed() override { parts_.records_changed(); }

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "app/command_keys_import.h"
+#include "app/policy_source.h"
 #include "base/json_writer.h"
 #include "base/strings.h"
+#include "policy/limit_words.h"
 #include "records/metadata.h"
 
 namespace weir {
@@ -49,6 +51,23 @@ Result<Store> open_store(const StoreChoice& choice, const CommandContext& contex
   const auto dir = data_directory(choice, context);
   if (!dir) return std::unexpected(dir.error());
   return Store::open(*dir, options);
+}
+
+// With -c the policy is known, with what was put over its file.
+Result<void> check_tier(const std::string& tier, const StoreChoice& choice, const std::string& data) {
+  if (choice.config.empty()) return {};
+  PolicySource source(choice.config);
+  source.use_store(data);
+  const auto read = source.read();
+  if (!read) return std::unexpected(read.error());
+  if (!read->loaded.policy) return fail(choice.config + " is not valid; `weir check " + choice.config + "` says why");
+  const auto why = unknown_tier(tier, *read->loaded.policy);
+  return why ? fail("--tier: " + *why) : Result<void>();
+}
+
+void note_unchecked_tier(const std::string& tier, const StoreChoice& choice, const CommandContext& context) {
+  if (tier.empty() || !choice.config.empty()) return;
+  errors(context) << "note: whether there is a tier " << tier << " was not checked; with -c weir.yaml it is\n";
 }
 
 int no_such_key(const CommandContext& context, const std::string& name) {
@@ -131,6 +150,9 @@ int run_keys_create(const KeysCreateOptions& options, const CommandContext& cont
   if (!consumer) return report(err, kExitCouldNotRun, consumer.error().message);
   const auto dir = data_directory(options.store, context);
   if (!dir) return report(err, kExitCouldNotRun, dir.error().message);
+  if (const auto known = check_tier(consumer->tier, options.store, *dir); !known) {
+    return report(err, kExitCouldNotRun, known.error().message);
+  }
   auto store = Store::open(*dir, {.create = true});
   if (!store) return report(err, kExitCouldNotRun, store.error().message);
   const auto secrets = load_or_create_secrets(*dir, context.entropy);
@@ -140,6 +162,7 @@ int run_keys_create(const KeysCreateOptions& options, const CommandContext& cont
   }
   const auto key = create_key(*store, *secrets, context.entropy, *consumer, "cli");
   if (!key) return report(err, kExitCouldNotRun, key.error().message);
+  note_unchecked_tier(consumer->tier, options.store, context);
   if (options.json) {
     output(context) << consumer_json(*consumer, *key) << '\n';
   } else {
@@ -187,17 +210,21 @@ int run_keys_update(const KeysUpdateOptions& options, const CommandContext& cont
   if (!options.tenant && !options.user && !options.tier && !options.kind && !options.metadata) {
     return report(err, kExitCouldNotRun, "nothing to change; give --tenant, --user, --tier, --kind or --metadata");
   }
-  auto store = open_store(options.store, context, {});
+  const auto dir = data_directory(options.store, context);
+  if (!dir) return report(err, kExitCouldNotRun, dir.error().message);
+  auto store = Store::open(*dir, {});
   if (!store) return report(err, kExitCouldNotRun, store.error().message);
   auto found = store->find_consumer(options.name);
   if (!found) return report(err, kExitCouldNotRun, found.error().message);
   if (!*found) return no_such_key(context, options.name);
   Consumer& consumer = **found;
-  if (const auto applied = apply(options, consumer); !applied) {
-    return report(err, kExitCouldNotRun, applied.error().message);
-  }
+  const std::string tier_before = consumer.tier;
+  auto applied = apply(options, consumer);
+  if (applied && consumer.tier != tier_before) applied = check_tier(consumer.tier, options.store, *dir);
+  if (!applied) return report(err, kExitCouldNotRun, applied.error().message);
   const auto updated = store->update_consumer(consumer, {.at = context.now(), .by = "cli"});
   if (!updated) return report(err, kExitCouldNotRun, updated.error().message);
+  if (consumer.tier != tier_before) note_unchecked_tier(consumer.tier, options.store, context);
   print_result(context, options.json, consumer, "updated " + consumer.name);
   return kExitDone;
 }

@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "app/command_audit.h"
 #include "app/command_keys.h"
+#include "app/command_tokens.h"
 #include "app/command_usage.h"
 #include "app/entropy.h"
 #include "journal/test_support.h"
@@ -21,7 +23,7 @@ struct Terminal {
   std::ostringstream out, err;
   CommandContext context{
       .data_of_config = [this](const std::string& path) -> Result<std::string> {
-        if (path == "good.yaml") return data();
+        if (path.ends_with("good.yaml")) return data();
         return fail(path + " is not valid");
       },
       .now = [] { return kNow; },
@@ -171,10 +173,83 @@ TEST(KeysCommand, ListShowUpdateRevoke) {
   EXPECT_EQ(t.run({"keys", "create", "--name", "ann"}), kExitNo) << "names stay taken";
 }
 
+// The policy of the tests below has tiers free and pro, and gold put over its file.
+StoreChoice with_policy(const Terminal& t) {
+  const std::string path = t.dir / "good.yaml";
+  std::ofstream(path) << "tiers: { free: {}, pro: {} }\n";
+  return {.config = path, .data = {}};
+}
+
+TEST(KeysCommand, WithAPolicyATierThatItDoesNotHaveIsRefusedAndNothingIsMade) {
+  Terminal t;
+  KeysCreateOptions create;
+  create.store = with_policy(t);
+  create.name = "ann";
+  create.tier = "por";
+  EXPECT_EQ(run_keys_create(create, t.context), kExitCouldNotRun);
+  EXPECT_EQ(t.err.str(), "weir: --tier: there is no tier `por`; did you mean `pro`? There are free, pro\n");
+  EXPECT_FALSE(Store::open(t.data())) << "no store was made";
+  create.tier = "pro";
+  t.err.str("");
+  EXPECT_EQ(run_keys_create(create, t.context), kExitDone) << t.err.str();
+  EXPECT_EQ(t.err.str(), "");
+
+  KeysUpdateOptions update;
+  update.store = create.store;
+  update.name = "ann";
+  update.tier = "gold";
+  EXPECT_EQ(run_keys_update(update, t.context), kExitCouldNotRun);
+  EXPECT_NE(t.err.str().find("there is no tier `gold`; there are free, pro"), std::string::npos) << t.err.str();
+  const OverrideChange gold{Override::Kind::kTier, "gold", "", "{}"};
+  ASSERT_TRUE(Store::open(t.data()).value().change_overrides({&gold, 1}, {.at = 1, .by = "ops"}));
+  EXPECT_EQ(run_keys_update(update, t.context), kExitDone) << "it was put over the file";
+  // The policy loses it: the key stays as it is, also where other things of it change.
+  const OverrideChange gone{Override::Kind::kTier, "gold", "{}", ""};
+  ASSERT_TRUE(Store::open(t.data()).value().change_overrides({&gone, 1}, {.at = 2, .by = "ops"}));
+  update.tenant = "acme";
+  EXPECT_EQ(run_keys_update(update, t.context), kExitDone);
+  EXPECT_EQ(Store::open(t.data()).value().find_consumer("ann").value()->tier, "gold");
+}
+
+TEST(KeysCommand, WithoutAPolicyATierIsTakenAndItIsSaidThatNobodyLooked) {
+  Terminal t;
+  EXPECT_EQ(t.run({"keys", "create", "--name", "ann", "--tier", "por", "--json"}), kExitDone);
+  EXPECT_EQ(t.err.str(), "note: whether there is a tier por was not checked; with -c weir.yaml it is\n");
+  EXPECT_EQ(t.run({"keys", "update", "ann", "--tenant", "acme"}), kExitDone);
+  EXPECT_EQ(t.err.str(), "") << "the tier is as it was";
+  EXPECT_EQ(t.run({"keys", "update", "ann", "--tier", "prro"}), kExitDone);
+  EXPECT_EQ(t.lines(t.err), 1u);
+}
+
+TEST(TokensCommand, SaysInWhichStoreTheTokenIsAndMakesOneOnlyWhereItWasTold) {
+  Terminal t;
+  TokensOptions options;
+  options.store = t.store();
+  options.name = "grafana";
+  ASSERT_EQ(run_tokens_create(options, t.context), kExitDone) << t.err.str();
+  EXPECT_EQ(t.err.str(), "token for the store in " + t.data() + " (new)\n");
+  t.err.str("");
+  options.name = "ops";
+  ASSERT_EQ(run_tokens_create(options, t.context), kExitDone);
+  EXPECT_EQ(t.err.str(), "token for the store in " + t.data() + "\n");
+
+  const auto home = std::filesystem::current_path();
+  std::filesystem::current_path(t.dir.path());
+  options.store = {};
+  t.err.str("");
+  EXPECT_EQ(run_tokens_create(options, t.context), kExitCouldNotRun);
+  EXPECT_TRUE(t.err.str().starts_with("weir: no store at ./weir-data; -c weir.yaml or --data DIR says where it is"))
+      << t.err.str();
+  EXPECT_FALSE(std::filesystem::exists("weir-data"));
+  std::filesystem::current_path(home);
+}
+
 TEST(KeysCommand, ErrorsAreOneLineWithTheRightCode) {
   Terminal t;
   EXPECT_EQ(t.run({"keys", "list"}), kExitCouldNotRun);
-  EXPECT_EQ(t.err.str(), "weir: no store at " + t.data() + "; run `weir serve` or `weir keys create` first\n");
+  EXPECT_EQ(t.err.str(), "weir: no store at " + t.data() +
+                             "; -c weir.yaml or --data DIR says where it is, `weir serve` or `weir keys create` makes "
+                             "one\n");
   ASSERT_EQ(t.run({"keys", "create", "--name", "ann"}), kExitDone);
   const std::vector<std::pair<std::vector<std::string>, int>> cases = {
       {{"keys", "show", "nobody"}, kExitNo},

@@ -62,7 +62,12 @@ int run_tokens_create(const TokensOptions& options, const CommandContext& contex
   if (!token) return could_not(context, token.error());
   const auto dir = data_directory(options.store, context);
   if (!dir) return could_not(context, dir.error());
-  auto store = Store::open(*dir, {.create = true});
+  // A folder that nobody named is not made: the token would be for a server that does not exist.
+  auto store = Store::open(*dir, {});
+  const bool fresh = !store;
+  if (fresh && !(options.store.config.empty() && options.store.data.empty())) {
+    store = Store::open(*dir, {.create = true});
+  }
   if (!store) return could_not(context, store.error());
   const auto secrets = load_or_create_secrets(*dir, context.entropy);
   if (!secrets) return could_not(context, secrets.error());
@@ -83,6 +88,7 @@ int run_tokens_create(const TokensOptions& options, const CommandContext& contex
   if (auto made = store->create_admin_token(*token, KeyHasher(secrets->key_hash).hash(secret), change); !made) {
     return could_not(context, made.error());
   }
+  errors(context) << "token for the store in " << *dir << (fresh ? " (new)" : "") << '\n';
   if (options.json) {
     output(context) << token_json(*token, token->created_at, secret) << '\n';
   } else {

@@ -1,8 +1,17 @@
 #include "gateway/event_feed.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace weir {
+
+std::uint16_t permille_of(std::int64_t in_use, std::int64_t allowed) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::uint16_t>::max();
+  if (allowed <= 0) return in_use > 0 ? kMost : 0;
+  const double share = static_cast<double>(in_use) / static_cast<double>(allowed) * 1000;
+  return static_cast<std::uint16_t>(std::clamp<double>(share, 0, kMost));
+}
 
 const char* to_string(DecisionEvent::What what) {
   constexpr const char* kWords[] = {"admitted", "settled", "refused",  "broken",
@@ -23,6 +32,8 @@ void DecisionEvent::reset() {
   status = 0;
   retry_after_s = -1;
   pressure_count = 0;
+  subjects.clear();
+  demands.clear();
   shadow_limits = 0;
 }
 

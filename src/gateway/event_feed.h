@@ -20,10 +20,13 @@
 
 namespace weir {
 
+// In use of allowed, in thousandths; at most 65535.
+std::uint16_t permille_of(std::int64_t in_use, std::int64_t allowed);
+
 // How near a counter is to its amount after the decision.
 struct LimitPressure {
   std::uint16_t limit = 0;     // index into the limits of the ruleset's policy
-  std::uint16_t permille = 0;  // (used + held) of allowed; at most 65535
+  std::uint16_t permille = 0;  // (used + held) of allowed
   std::int64_t allowed = 0;    // in the limit's meter; usd in micro-dollars
 };
 
@@ -55,6 +58,9 @@ struct DecisionEvent {
   double retry_after_s = -1;                           // negative: none
   std::array<LimitPressure, kMaxDemands> pressures{};  // kAdmitted, kRefused
   std::uint8_t pressure_count = 0;
+  // Whose counters the pressures are of, in their order: who asks for these later learns how full they are then.
+  std::vector<Subject> subjects;
+  std::vector<Demand> demands;
   std::uint32_t shadow_limits = 0;  // bits of `pressures`: limits in mode shadow that would have refused
 
   void reset();  // as if new, but texts keep their memory, pressures beyond the count and rules what they were

@@ -1,7 +1,6 @@
 #include "gateway/publish.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -9,13 +8,6 @@ namespace weir {
 namespace {
 
 using What = DecisionEvent::What;
-
-std::uint16_t permille_of(std::int64_t in_use, std::int64_t allowed) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::uint16_t>::max();
-  if (allowed <= 0) return in_use > 0 ? kMost : 0;
-  const double share = static_cast<double>(in_use) / static_cast<double>(allowed) * 1000;
-  return static_cast<std::uint16_t>(std::clamp<double>(share, 0, kMost));
-}
 
 // A limit in mode shadow that would have refused charged nothing.
 void fill_pressures(const EventSource& of, DecisionEvent& event) {
@@ -34,6 +26,8 @@ void fill_pressures(const EventSource& of, DecisionEvent& event) {
     if (demand.shadow && verdict.refuses) event.shadow_limits |= 1u << i;
   }
   event.pressure_count = static_cast<std::uint8_t>(count);
+  event.subjects.assign(of.plan->subjects().begin(), of.plan->subjects().end());
+  event.demands.assign(of.plan->demands().begin(), of.plan->demands().end());
   event.shadow = of.decision->admitted && event.shadow_limits != 0;
 }
 

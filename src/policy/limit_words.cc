@@ -7,6 +7,7 @@
 #include "policy/amounts.h"
 #include "policy/behavior_words.h"
 #include "policy/compiled.h"
+#include "policy/suggest.h"
 
 namespace weir {
 namespace {
@@ -106,6 +107,15 @@ std::vector<std::string> policy_in_words(const Policy& policy) {
   }
   for (std::string& words : behavior_in_words(policy.behavior)) out.push_back(std::move(words));
   return out;
+}
+
+std::optional<std::string> unknown_tier(std::string_view tier, const Policy& policy) {
+  std::vector<std::string_view> names;
+  for (const Tier& each : policy.tiers) names.push_back(each.name);
+  if (tier.empty() || std::find(names.begin(), names.end(), tier) != names.end()) return std::nullopt;
+  const std::string near = did_you_mean(tier, names);
+  return fmt::format("there is no tier `{}`{}{}{}", tier, near, near.empty() ? "; there are " : " There are ",
+                     fmt::join(names, ", "));
 }
 
 }  // namespace weir

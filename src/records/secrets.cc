@@ -72,7 +72,9 @@ Result<void> create_secrets(const std::string& dir, const Entropy& entropy) {
 Result<Secrets> load_secrets(const std::string& dir) {
   auto found = read_secrets(secret_path(dir));
   if (!found) return std::unexpected(found.error());
-  if (!*found) return fail("no store at " + dir + "; run `weir serve` or `weir keys create` first");
+  if (!*found)
+    return fail("no store at " + dir +
+                "; -c weir.yaml or --data DIR says where it is, `weir serve` or `weir keys create` makes one");
   return std::move(**found);
 }
 

@@ -52,7 +52,8 @@ class OpeningLock {
 };
 
 std::unexpected<Error> no_store(const std::string& dir) {
-  return fail("no store at " + dir + "; run `weir serve` or `weir keys create` first");
+  return fail("no store at " + dir +
+              "; -c weir.yaml or --data DIR says where it is, `weir serve` or `weir keys create` makes one");
 }
 
 Result<void> open_for_writing(Database& db, const std::string& path, const StoreOptions& options) {

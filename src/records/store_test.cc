@@ -46,7 +46,8 @@ TEST(Store, MissingOneSaysWhatToDo) {
   const auto store = Store::open(dir / "weir-data");
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().message,
-            "no store at " + dir / "weir-data" + "; run `weir serve` or `weir keys create` first");
+            "no store at " + dir / "weir-data" +
+                "; -c weir.yaml or --data DIR says where it is, `weir serve` or `weir keys create` makes one");
   EXPECT_FALSE(std::filesystem::exists(dir / "weir-data"));
 }
 

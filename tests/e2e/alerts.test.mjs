@@ -36,14 +36,17 @@ function assertSigned({ headers, body, id }) {
   assert.ok(Math.abs(Date.now() / 1000 - Number(t)) < 60);
 }
 
-let weir, hook, slack, stuck, ann, bob, eve;
+let weir, hook, slack, stuck, ann, bob, eve, fay;
 before(async () => {
   [hook, slack, stuck] = await Promise.all([startHook(), startHook(), startHook(() => undefined)]);
   weir = await startWeir({
     providers: { sim: { simulate: { output_tokens: '5..5', first_byte: '1ms', tokens_per_second: 0 } } },
     models: { '*': { provider: 'sim', price: { input: 1, output: 1 } } },
-    limits: [{ name: 'few', per: 'key', meter: 'requests', allow: '10/1h', match: { tier: 'small' } }],
-    tiers: { small: {}, free: {} },
+    limits: [
+      { name: 'few', per: 'key', meter: 'requests', allow: '10/1h', match: { tier: 'small' } },
+      { name: 'short', per: 'key', meter: 'requests', allow: '4/2s', match: { tier: 'brief' } },
+    ],
+    tiers: { small: {}, brief: {}, free: {} },
     alerts: {
       targets: {
         ops: { url: hook.url, secret: kSecret },
@@ -52,6 +55,7 @@ before(async () => {
       },
       rules: [
         { name: 'near', when: 'usage', limit: 'few', above: '80%' },
+        { name: 'brief', when: 'usage', limit: 'short', above: '50%', to: ['ops'] },
         { name: 'jump', when: 'spike', meter: 'requests', factor: 3, min: 15, within: '2s', warmup: '3s', to: ['ops'] },
       ],
     },
@@ -59,6 +63,7 @@ before(async () => {
   ann = await weir.createKey('ann', { tier: 'small' });
   bob = await weir.createKey('bob', { tier: 'free' });
   eve = await weir.createKey('eve', { tier: 'free' });
+  fay = await weir.createKey('fay', { tier: 'brief' });
 });
 after(async () => {
   await weir?.stop();
@@ -129,7 +134,7 @@ test('GET /alerts has rules in words, the alert with what was sent, and targets 
     return JSON.parse(text).alerts.find(({ rule }) => rule === 'near')?.sent.find(({ target }) => target === 'ops').ok;
   }, 'the outcome is in the store');
   const { rules, alerts, targets } = JSON.parse(text);
-  assert.deepEqual(rules.map(({ name, when }) => [name, when]), [['near', 'usage'], ['jump', 'spike']]);
+  assert.deepEqual(rules.map(({ name, when }) => [name, when]), [['near', 'usage'], ['brief', 'usage'], ['jump', 'spike']]);
   assert.equal(rules[0].words, 'limit few is used to 80%');
   const alert = alerts.find((each) => each.rule === 'near');
   assert.equal(alert.state, 'firing');
@@ -150,6 +155,18 @@ test('GET /alerts has rules in words, the alert with what was sent, and targets 
   assert.ok(lines(listed.stdout).some(({ rule }) => rule === 'near'), listed.stderr);
 });
 
+const inUse = async () => JSON.parse((await admin('/limits/short')).text).utilisation;
+
+test('a window of two seconds is shown full, told, and no longer shown once it has emptied', async () => {
+  for (let i = 0; i < 4; ++i) assert.equal((await chat(fay, `at once ${i}`)).status, 200);
+  const shown = await eventually(async () => (await inUse()).hot[0], 'the bar');
+  assert.deepEqual([shown.per, shown.allowed], [{ key: 'fay' }, 4]);
+  await eventually(() => hook.tries.find(({ json }) => json.subject === 'short of key fay' && json.event === 'firing'), 'it is told');
+  await eventually(async () => (await inUse()).hot.length === 0, 'the bar is gone');
+  assert.equal((await inUse()).max, 0);
+  await eventually(async () => (await weir.metric(/^weir_limit_utilisation_ratio\{limit="short",tier="brief"\} /)) === 0, 'the metric is 0');
+});
+
 test('a runaway loop is a spike whose cause is a loop', async () => {
   hook.tries.length = 0;
   let asked = 0;
@@ -159,6 +176,11 @@ test('a runaway loop is a spike whose cause is a loop', async () => {
   assert.equal(told.json.rule, 'jump');
   assert.equal(told.json.cause, 'loop', told.json.sentence);
   assert.match(told.json.sentence, /Likely cause: loop/);
+});
+
+test('the alert of the short window is over although its subject said nothing since', async () => {
+  const over = await eventually(() => hook.tries.find(({ json }) => json.rule === 'brief' && json.event === 'resolved'), 'it is over', 30_000);
+  assert.equal(over.json.subject, 'short of key fay');
 });
 
 test('what a target did not take survives a kill, and is taken once; what is over is said', async () => {

@@ -1,7 +1,8 @@
 // The commands: keys while the server runs and without one, check with places and suggestions, explain, schema, exit codes.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually, kRoot, lines, prepareWeir, runWeir, startWeir } from '../support/weir.mjs';
 
@@ -96,6 +97,29 @@ test('keys import: what one store lists another takes, also while its server run
   } finally {
     await other.stop();
   }
+});
+
+test('tokens create makes no store that nobody named, and says in which one the token is', async () => {
+  const empty = await mkdtemp(path.join(tmpdir(), 'weir-'));
+  try {
+    const refused = await runWeir(['tokens', 'create', '--name', 'ops'], { cwd: empty });
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /^weir: no store at \.\/weir-data; -c weir\.yaml or --data DIR says where it is/);
+    assert.deepEqual(await readdir(empty), []);
+    const listed = await runWeir(['alerts', 'list'], { cwd: empty });
+    assert.deepEqual([listed.code, listed.stderr], [2, refused.stderr]);
+    assert.equal((await runWeir(['keys', 'create', '--name', 'first'], { cwd: empty })).code, 0, 'the first five minutes');
+    const made = await runWeir(['tokens', 'create', '--name', 'ops'], { cwd: empty });
+    assert.deepEqual([made.code, made.stderr], [0, 'token for the store in ./weir-data\n']);
+  } finally {
+    await rm(empty, { recursive: true });
+  }
+});
+
+test('a tier that the policy does not have is refused by name', async () => {
+  const refused = await weir.command('keys', 'create', '--name', 'typo', '--tier', 'por');
+  assert.deepEqual([refused.code, refused.stderr], [2, 'weir: --tier: there is no tier `por`; did you mean `pro`? There are free, pro\n']);
+  assert.equal((await weir.command('keys', 'show', 'typo')).code, 1, 'nothing was made');
 });
 
 async function check(text) {

@@ -40,7 +40,7 @@ export function SignIn() {
         {error && <ErrorBox error={error} />}
         <form class="form" onSubmit={(event) => void submit(event)}>
           <TextField label="Token" type="password" mono value={token} onInput={setToken} autofocus placeholder="weiradmin_…"
-            hint={<>Make one with <code>weir tokens create --role viewer</code>. It stays in this tab only.</>} />
+            hint={<>Make one with <code>weir tokens create --name N --role viewer -c weir.yaml</code>. It stays in this tab only.</>} />
           <Button kind="primary" type="submit" busy={busy}>Sign in</Button>
         </form>
       </div>

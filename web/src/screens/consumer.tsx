@@ -54,7 +54,7 @@ export function Consumer({ name }: { name: string }) {
       </Stats>
       <div class="split">
         <Limits name={name} />
-        <About of={key} tier={tier} />
+        <About of={key} tier={tier} known={!key.tier || !tiers.data || tiers.data.tiers.some(({ name: each }) => each === key.tier)} />
       </div>
       <History name={name} />
       <LastRefusals name={name} />
@@ -96,14 +96,15 @@ function Limits({ name }: { name: string }) {
   );
 }
 
-function About({ of: key, tier }: { of: Key; tier: string }) {
+// `known`: the policy has the key's tier.
+function About({ of: key, tier, known }: { of: Key; tier: string; known: boolean }) {
   const json = JSON.stringify(key.metadata, null, 2);
   return (
     <Panel title="About">
       <div class="stack-small">
         <Facts of={[
           ['Tenant', key.tenant ? <a href={link('consumers', { tenant: key.tenant })}>{key.tenant}</a> : '–'], ['User', key.user || '–'],
-          ['Tier', key.tier || `${tier} (by default)`], ['Kind', key.kind],
+          ['Tier', known ? key.tier || `${tier} (by default)` : `${key.tier} (not in the policy: it gets the amounts of all others)`], ['Kind', key.kind],
           ['Created', <span title={key.created_at}>{when(key.created_at)}</span>], ['Runs', <a href={link('agents', { key: key.name })}>Show runs</a>],
         ]} />
         <div>

@@ -56,7 +56,7 @@ export function Limits({ loads }: { loads: Loads }) {
   return (
     <div class="stack">
       {(error ?? (limits.data && limits.error)) && <ErrorBox error={(error ?? limits.error)!} retry={limits.reload} />}
-      <Panel title="Limits" note="nearest to full first; numbers of the last ten minutes" flush>
+      <Panel title="Limits" note="nearest to full first; as full as they are now" flush>
         {!all ? <Pending of={limits} lines={8} /> : all.length === 0 ? <Empty icon="policy" title="There are no limits">Everything is admitted.</Empty> : (
           <ul class="limits">{[...all].sort(byHeat).map((limit) => <LimitRow key={limit.name} of={limit} onEdit={ready && isAdmin() ? () => edit(limit.name) : undefined}
             onTake={isAdmin() && limit.override !== null ? () => setTaking({ kind: 'limit', name: limit.name, etag: limit.etag }) : undefined} />)}</ul>
@@ -100,7 +100,7 @@ function LimitRow({ of: limit, onEdit, onTake }: { of: Limit; onEdit?: () => voi
             <HotSubjects hot={hot} meter={limit.meter} />
           </details>
         )
-        : <p class="muted small">Not in use in the last ten minutes.</p>}
+        : <p class="muted small">Not in use now.</p>}
     </li>
   );
 }
