@@ -227,16 +227,17 @@ bool may_be_refused(const ConsumerUse& consumer, const GroupProposal& proposal) 
   if (proposal.concurrency > 0 && (!within_a_minute || in_minutes > proposal.concurrency)) return true;
   if (!proposal.bucket) return false;
   // A bucket refuses when some stretch of time holds more than the burst and what refilled during it. A stretch of at
-  // least m and less than m + 1 minutes holds at most m + 1 times the busiest one, and up to an hour at most
-  // `in_hours`.
+  // least m and less than m + 1 minutes lies within m + 2 of the clock's, and within two of its hours if it is shorter
+  // than one.
   const std::int64_t rate = proposal.sums[static_cast<std::size_t>(UseWindow::kPerHour)][kRequests];
   const std::int64_t burst = proposal.sums[static_cast<std::size_t>(UseWindow::kPerMinute)][kRequests];
   const std::int64_t in_hours = most(UseWindow::kPerHour, kRequests);
-  if (in_hours > rate) return true;  // longer stretches: every further hour adds at most what it refills
-  for (std::int64_t minutes = 0; minutes <= 60; ++minutes) {
-    if (std::min((minutes + 1) * in_minutes, in_hours) > burst + rate * minutes / 60) return true;
+  for (std::int64_t minutes = 0; minutes < 60; ++minutes) {
+    const std::int64_t pairs = (minutes + 3) / 2;
+    if (std::min(pairs * in_minutes, in_hours) > burst + rate * minutes / 60) return true;
   }
-  return 2 * in_hours > burst + rate;
+  // Of at least h hours: within h + 2 of the clock's, so every two further hours add at most what they refill.
+  return in_hours > rate || 2 * in_hours > burst + rate;
 }
 
 std::string_view suits(Shape shape) {

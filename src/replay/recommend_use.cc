@@ -143,7 +143,8 @@ Result<void> UseBook::add(const TraceRow& row) {
     }
     for (std::size_t meter = 0; meter < kUseMeters; ++meter) {
       use.now[meter] = std::min(use.now[meter] + amounts[meter], kMaxAmount);
-      use.most[meter] = std::max(use.most[meter], use.earlier[meter] + use.before[meter] + use.now[meter]);
+      const std::int64_t third = meter == static_cast<std::size_t>(UseMeter::kUsd) ? use.earlier[meter] : 0;
+      use.most[meter] = std::max(use.most[meter], third + use.before[meter] + use.now[meter]);
     }
   }
   return {};

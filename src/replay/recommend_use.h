@@ -45,8 +45,9 @@ DurationNs length_of(UseWindow window);
 using Amounts = std::array<std::int64_t, kUseMeters>;  // usd in micro-dollars
 
 struct ConsumerUse {
-  // The window that is open, the two before it, and the most that three neighbours ever held: no window of that length,
-  // wherever it begins and even if a ring rounds it up, holds more.
+  // The window that is open, the two before it, and the most that two neighbours ever held: no window of that length,
+  // wherever it begins, holds more, nor do the 61 buckets of a ring, whose width divides it. Of usd three neighbours: a
+  // hold does not know what will come from a cache.
   struct Window {
     std::int64_t number = -1;
     Amounts now{}, before{}, earlier{}, most{};

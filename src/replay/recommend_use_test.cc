@@ -90,12 +90,12 @@ TEST(UseBook, RowsOutOfOrderAreAnErrorThatSaysWhatToDo) {
             "the rows are out of order: 2026-01-05T00:00:09Z follows 2026-01-05T00:00:10Z; sort them by time");
 }
 
-TEST(UseBook, NoWindowHoldsMoreThanItsThreeNeighbours) {
+TEST(UseBook, NoWindowHoldsMoreThanTwoNeighbours) {
   const auto policy = built_in();
   const UseBook book = book_of(*policy, {{.at = 30}, {.at = 59}, {.at = 61}, {.at = 125}, {.at = 600}});
-  EXPECT_EQ(book.consumers()[0].windows[0].most[0], 4);
+  EXPECT_EQ(book.consumers()[0].windows[0].most[0], 3);
   const UseBook gap = book_of(*policy, {{.at = 30}, {.at = 125}, {.at = 126}, {.at = 245}});
-  EXPECT_EQ(gap.consumers()[0].windows[0].most[0], 3) << "a minute without use lies between";
+  EXPECT_EQ(gap.consumers()[0].windows[0].most[0], 2) << "a minute without use lies between";
 }
 
 TEST(UseBook, ConsumersAndTiersBeyondTheBoundsAreCountedAsSuch) {

@@ -176,7 +176,7 @@ void Replay::State::complete(const Answer& answer, TimeNs at) {
   const auto done = limiter_.settle(answer.id, std::span(answer.actual).first(answer.demands), at);
   WEIR_CHECK(done.outcome == Outcome::kDone);
   charge(answer, at, answer.output - answer.held);
-  history_.learn(answer.history_key, answer.output);
+  if (!rule_.whole_cap) history_.learn(answer.history_key, answer.output);
   summary_.last = std::max(summary_.last, at - zero_);
 }
 
