@@ -354,6 +354,24 @@ TEST_F(WhatIf, RequestsHoldWhatTheyHeld) {
   EXPECT_EQ(result->draft.refused, 0) << "4 at once held 120 of 150";
 }
 
+TEST_F(WhatIf, LimitsOfRunsAreTriedAsTheServerCountsThem) {
+  std::vector<UsageRow> usage;
+  for (int i = 0; i < 12; ++i) {
+    usage.push_back(used(stage::kNoon - kHour + i * kSecond, 100));
+    usage.back().run = "run-" + std::to_string(i / 2);
+  }
+  ASSERT_TRUE(store.book(usage, {}, {}));
+  const LoadedPolicy tight =
+      load(stage::policy_with("  - { name: runs, per: caller, meter: runs, allow: 4/1h }", "  - { name: tokens,"));
+  const auto rules = host.rules();
+  const auto result = run_what_if(store, {{rules, &rules->policy()}, tight.policy, stage::kNoon - kDay, stage::kNoon},
+                                  [](double) { return true; });
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->draft.allowed, 8) << "four runs of two requests";
+  EXPECT_EQ(result->newly_refused.at({"k", "runs"}), 4);
+  EXPECT_EQ(result->note.find("not tried"), std::string::npos) << result->note;
+}
+
 TEST_F(WhatIf, ItIsBoundedAndCanBeGivenUp) {
   book(600);
   const auto rules = host.rules();

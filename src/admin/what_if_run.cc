@@ -1,10 +1,8 @@
 #include "admin/what_if_run.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -185,18 +183,6 @@ class WhatIf {
           stood_in_);
     }
     if (unknown_ > 0) note += fmt::format(" {} refused requests are left out: too little is known of them.", unknown_);
-    std::set<std::string> unseen;
-    for (const Policy* policy : {question_.current.get(), question_.draft.get()}) {
-      for (const LimitRule& rule : policy->limits) {
-        const bool runs = std::any_of(rule.meter.begin(), rule.meter.end(),
-                                      [](const MeterTerm& term) { return term.kind == MeterKind::kRuns; });
-        if (runs) unseen.insert("`" + rule.name + "`");
-      }
-    }
-    if (!unseen.empty()) {
-      note += fmt::format(" Limits of runs are not tried, for rows do not say which began one: {}.",
-                          fmt::join(unseen, ", "));
-    }
     if (full_) note += fmt::format(" Only the first {} requests were replayed.", result_.rows);
   }
 

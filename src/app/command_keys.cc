@@ -53,23 +53,6 @@ Result<Store> open_store(const StoreChoice& choice, const CommandContext& contex
   return Store::open(*dir, options);
 }
 
-// With -c the policy is known, with what was put over its file.
-Result<void> check_tier(const std::string& tier, const StoreChoice& choice, const std::string& data) {
-  if (choice.config.empty()) return {};
-  PolicySource source(choice.config);
-  source.use_store(data);
-  const auto read = source.read();
-  if (!read) return std::unexpected(read.error());
-  if (!read->loaded.policy) return fail(choice.config + " is not valid; `weir check " + choice.config + "` says why");
-  const auto why = unknown_tier(tier, *read->loaded.policy);
-  return why ? fail("--tier: " + *why) : Result<void>();
-}
-
-void note_unchecked_tier(const std::string& tier, const StoreChoice& choice, const CommandContext& context) {
-  if (tier.empty() || !choice.config.empty()) return;
-  errors(context) << "note: whether there is a tier " << tier << " was not checked; with -c weir.yaml it is\n";
-}
-
 int no_such_key(const CommandContext& context, const std::string& name) {
   return report(errors(context), kExitNo, "there is no key named " + name + "; `weir keys list` shows all");
 }
@@ -130,6 +113,22 @@ Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now) {
   if (auto set = set_value(consumer.tier, "--tier", options.tier); !set) return std::unexpected(set.error());
   if (auto set = set_metadata(consumer, options.metadata); !set) return fail("--" + set.error().message);
   return consumer;
+}
+
+Result<void> check_tier(const std::string& tier, const StoreChoice& choice, const std::string& data) {
+  if (choice.config.empty()) return {};
+  PolicySource source(choice.config);
+  source.use_store(data);
+  const auto read = source.read();
+  if (!read) return std::unexpected(read.error());
+  if (!read->loaded.policy) return fail(choice.config + " is not valid; `weir check " + choice.config + "` says why");
+  const auto why = unknown_tier(tier, *read->loaded.policy);
+  return why ? fail("--tier: " + *why) : Result<void>();
+}
+
+void note_unchecked_tier(const std::string& tier, const StoreChoice& choice, const CommandContext& context) {
+  if (tier.empty() || !choice.config.empty()) return;
+  errors(context) << "note: whether there is a tier " << tier << " was not checked; with -c weir.yaml it is\n";
 }
 
 Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer,

@@ -51,6 +51,10 @@ int run_keys_revoke(const KeysNameOptions& options, const CommandContext& contex
 
 // What the options say, checked; an error names the option.
 Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now);
+// With -c the policy is known, with what was put over its file in the store of `data`: an error if it has no such tier.
+Result<void> check_tier(const std::string& tier, const StoreChoice& choice, const std::string& data);
+// Without -c.
+void note_unchecked_tier(const std::string& tier, const StoreChoice& choice, const CommandContext& context);
 // As --json prints it; `key` only where it is shown.
 std::string consumer_json(const Consumer& consumer, const std::string& key = {});
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "admin/body.h"
@@ -60,12 +62,15 @@ Result<void> take(std::string_view text, Import& import, TimeNs now) {
 }
 
 // An error is "FILE:LINE: what is wrong".
-Result<Import> read_import(const std::string& file, std::string_view text, Store& store, TimeNs now) {
+Result<Import> read_import(const KeysImportOptions& options, const std::string& data, std::string_view text,
+                           Store& store, TimeNs now) {
+  const std::string& file = options.file;
   std::unordered_map<std::string, std::size_t> names;  // and the line; 0: of the store
   const auto known = store.list_consumers();
   if (!known) return std::unexpected(known.error());
   for (const Consumer& consumer : *known) names.emplace(consumer.name, 0);
   Import import;
+  std::unordered_set<std::string> tiers;  // that were looked at
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -79,7 +84,12 @@ Result<Import> read_import(const std::string& file, std::string_view text, Store
     if (const auto taken = take(line, import, now); !taken) return fault(taken.error().message);
     if (import.consumers.size() == before) continue;
     if (import.consumers.size() > kMaxImport) return fault(fmt::format("more than {} consumers at once", kMaxImport));
-    const std::string& name = import.consumers.back().consumer.name;
+    const auto& [name, tier] = std::tie(import.consumers.back().consumer.name, import.consumers.back().consumer.tier);
+    if (tiers.insert(tier).second) {
+      if (const auto known_tier = check_tier(tier, options.store, data); !known_tier) {
+        return fault(known_tier.error().message);
+      }
+    }
     if (const auto [other, added] = names.emplace(name, number); !added) {
       return other->second == 0 ? fault("the name " + name + " is taken; take the line out, or `weir keys update` it")
                                 : fault(fmt::format("the name {} is in line {} too", name, other->second));
@@ -116,7 +126,7 @@ int run_keys_import(const KeysImportOptions& options, const CommandContext& cont
   if (!store) return report(err, kExitCouldNotRun, store.error().message);
   const auto secrets = load_or_create_secrets(*dir, context.entropy);
   if (!secrets) return report(err, kExitCouldNotRun, secrets.error().message);
-  auto import = read_import(options.file, *text, *store, context.now());
+  auto import = read_import(options, *dir, *text, *store, context.now());
   if (!import) return report(err, kExitNo, import.error().message + "; nothing was imported");
   const KeyHasher hasher(secrets->key_hash);
   for (std::size_t i = 0; i < import->keys.size(); ++i) {

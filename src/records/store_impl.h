@@ -101,7 +101,8 @@ class ResetAfter {
 inline constexpr int kUsageColumnCount = 33;
 std::string_view usage_columns();
 UsageRow usage_of(const Statement& s);
-std::string_view audit_columns();  // kAuditColumnCount
+void read_usage(const Statement& s, UsageRow& row);  // every field of it
+std::string_view audit_columns();                    // kAuditColumnCount
 AuditRow audit_of(const Statement& s);
 
 // Statements of the ledger, built from the lists of columns in store_ledger.cc.

@@ -55,27 +55,31 @@ std::string_view usage_columns() {
 
 UsageRow usage_of(const Statement& s) {
   UsageRow row;
+  read_usage(s, row);
+  return row;
+}
+
+void read_usage(const Statement& s, UsageRow& row) {
   row.time = s.integer(0);
   std::string* const texts[] = {&row.request_id,   &row.key, &row.tenant, &row.user,  &row.tier,     &row.kind,
                                 &row.conversation, &row.run, &row.agent,  &row.model, &row.provider, &row.route};
   int at = 1;
-  for (std::string* text : texts) *text = s.text(at++);
+  for (std::string* text : texts) *text = s.view(at++);
   row.status = static_cast<std::int32_t>(s.integer(at++));
   std::int64_t* const numbers[] = {&row.usage.input_uncached, &row.usage.cache_read, &row.usage.cache_write,
                                    &row.usage.output_visible, &row.usage.reasoning,  &row.usage.audio_in,
                                    &row.usage.audio_out,      &row.usd_micros,       &row.reserved_tokens};
   for (std::int64_t* number : numbers) *number = s.integer(at++);
   row.tool_calls = static_cast<std::int32_t>(s.integer(at++));
-  row.degraded = s.text(at++);
+  row.degraded = s.view(at++);
   row.attempts = static_cast<std::int32_t>(s.integer(at++));
   row.settled = static_cast<Settled>(s.integer(at++));
   row.usage.cache_write_1h = s.integer(at++);
   row.usage.tool_units = s.integer(at++);
-  row.tools = s.text(at++);
+  row.tools = s.view(at++);
   row.node = static_cast<std::uint32_t>(s.integer(at++));
   row.parent = static_cast<std::uint32_t>(s.integer(at++));
   row.depth = static_cast<std::int32_t>(s.integer(at));
-  return row;
 }
 
 std::string insert_sql(std::string_view table, std::string_view columns) {
@@ -111,9 +115,11 @@ Result<void> Store::usage(TimeNs since, const std::function<bool(const UsageRow&
       impl_->db.prepare(fmt::format("SELECT {} FROM usage WHERE time >= ?1 ORDER BY time, id", kUsageColumns));
   if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
+  UsageRow read;  // one for all: the names of most rows fit where those of the row before were
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) {
-    if (!row(usage_of(s))) return {};
+    read_usage(s, read);
+    if (!row(read)) return {};
   }
   if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
   return {};

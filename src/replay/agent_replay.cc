@@ -274,11 +274,9 @@ Result<void> AgentReplay::State::call_model(const AgentEvent& event) {
     return {};
   }
   if (!ordinary_) {
-    Costs most = request_.costs(event.output_tokens);
-    const std::int64_t runs = entry_->begins ? 1 : 0;
-    most.set(MeterKind::kRuns, runs, runs);
-    Costs used = request_.used(event.output_tokens);
-    used.set(MeterKind::kRuns, runs, runs);
+    request_.begin_run(entry_->begins);
+    const Costs most = request_.costs(event.output_tokens);
+    const Costs used = request_.used(event.output_tokens);
     const auto admitted = admit(attributes_of_entry(), most, used, judgement);
     if (!admitted) return std::unexpected(admitted.error());
     if (!*admitted) {

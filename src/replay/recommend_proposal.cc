@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/json_writer.h"
 #include "policy/amounts.h"
 
 namespace weir {
@@ -114,7 +115,38 @@ std::string match_of(const std::vector<std::string>& kinds, std::size_t at) {
   return fmt::format("    match: {{ kind: {{ not: {} }} }}\n", flow(others));
 }
 
+// The ladder of the limit that this one stands for.
+std::string ladder_of(std::span<const LimitRule> replaced, std::string_view meter) {
+  std::string out;
+  for (const LimitRule& rule : replaced) {
+    if (rule.degrade.empty() || !is_sized(rule, meter)) continue;
+    out = "    degrade:\n";
+    for (const Rung& rung : rule.degrade) {
+      out += fmt::format("      - {{ at: {}%", rung.percent);
+      for (const auto& [from, to] : rung.model) {
+        out += &from == &rung.model.begin()->first ? ", model: { " : ", ";
+        append_json_string(out, from);  // as YAML quotes it too
+        out += ": ";
+        append_json_string(out, to);
+      }
+      if (!rung.model.empty()) out += " }";
+      if (rung.max_tokens) out += fmt::format(", max_tokens: {}", *rung.max_tokens);
+      if (rung.keep_messages) out += fmt::format(", keep_messages: {}", *rung.keep_messages);
+      out += " }\n";
+    }
+    if (rule.on_exceed == OnExceed::kDegrade) {
+      out += fmt::format("    on_exceed: degrade\n    hard: {}%\n", rule.hard_percent);
+    }
+    break;
+  }
+  return out;
+}
+
 }  // namespace
+
+bool is_sized(const LimitRule& rule, std::string_view meter) {
+  return rule.meter_name == meter && rule.match.empty() && rule.per == std::vector<std::string>{"caller"};
+}
 
 std::int64_t written_amount(std::int64_t amount, UseMeter meter) {
   static constexpr std::array<std::int64_t, 11> kTenths = {10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100};
@@ -195,16 +227,17 @@ bool may_be_refused(const ConsumerUse& consumer, const GroupProposal& proposal) 
   if (proposal.concurrency > 0 && (!within_a_minute || in_minutes > proposal.concurrency)) return true;
   if (!proposal.bucket) return false;
   // A bucket refuses when some stretch of time holds more than the burst and what refilled during it. A stretch of at
-  // least m and less than m + 1 minutes holds at most m + 1 times the busiest one, and up to an hour at most
-  // `in_hours`.
+  // least m and less than m + 1 minutes lies within m + 2 of the clock's, and within two of its hours if it is shorter
+  // than one.
   const std::int64_t rate = proposal.sums[static_cast<std::size_t>(UseWindow::kPerHour)][kRequests];
   const std::int64_t burst = proposal.sums[static_cast<std::size_t>(UseWindow::kPerMinute)][kRequests];
   const std::int64_t in_hours = most(UseWindow::kPerHour, kRequests);
-  if (in_hours > rate) return true;  // longer stretches: every further hour adds at most what it refills
-  for (std::int64_t minutes = 0; minutes <= 60; ++minutes) {
-    if (std::min((minutes + 1) * in_minutes, in_hours) > burst + rate * minutes / 60) return true;
+  for (std::int64_t minutes = 0; minutes < 60; ++minutes) {
+    const std::int64_t pairs = (minutes + 3) / 2;
+    if (std::min(pairs * in_minutes, in_hours) > burst + rate * minutes / 60) return true;
   }
-  return 2 * in_hours > burst + rate;
+  // Of at least h hours: within h + 2 of the clock's, so every two further hours add at most what they refill.
+  return in_hours > rate || 2 * in_hours > burst + rate;
 }
 
 std::string_view suits(Shape shape) {
@@ -217,7 +250,8 @@ std::string_view suits(Shape shape) {
 }
 
 std::string limits_yaml(std::span<const GroupUse> groups, std::span<const GroupProposal> proposals,
-                        std::span<const std::string> tiers, std::string_view fallback) {
+                        std::span<const std::string> tiers, std::string_view fallback,
+                        std::span<const LimitRule> replaced) {
   std::string out = "limits:\n";
   const std::vector<std::string> kinds = kinds_busiest_last(groups);
   for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
@@ -236,7 +270,7 @@ std::string limits_yaml(std::span<const GroupUse> groups, std::span<const GroupP
       out += fmt::format("  - name: {}\n    per: caller\n    meter: {}\n",
                          kinds.size() == 1 ? std::string(meter) : fmt::format("{}-{}", meter, kinds[kind]), meter);
       out += match_of(kinds, kind);
-      out += fmt::format("    allow:\n{}      default: {}\n", map, flow(others->windows));
+      out += fmt::format("    allow:\n{}      default: {}\n", map, flow(others->windows)) + ladder_of(replaced, meter);
     }
   }
   return out;

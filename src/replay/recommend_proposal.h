@@ -58,13 +58,17 @@ GroupProposal propose(const GroupUse& group, int multiple);
 // may be refused.
 bool may_be_refused(const ConsumerUse& consumer, const GroupProposal& proposal);
 
+// A proposal of this meter stands for such a limit.
+bool is_sized(const LimitRule& rule, std::string_view meter);
+
 // Window types for people: "short sliding windows and a day".
 std::string_view suits(Shape shape);
 
 // A `limits:` section, maps by tier, for each kind of consumer that has its own use. `tiers`: those that may be named;
 // the amounts of `fallback`, else of the first group, hold for all others. Tier by tier in the order of `groups`, of
-// which `proposals` are.
+// which `proposals` are. The ladders of limits that are `replaced` go on.
 std::string limits_yaml(std::span<const GroupUse> groups, std::span<const GroupProposal> proposals,
-                        std::span<const std::string> tiers, std::string_view fallback);
+                        std::span<const std::string> tiers, std::string_view fallback,
+                        std::span<const LimitRule> replaced = {});
 
 }  // namespace weir

@@ -222,18 +222,17 @@ std::string recommendation_yaml(const Recommendation& r) {
   }
   std::string kept;
   for (const LimitRule& rule : r.policy.limits) {
-    const bool sized = rule.per == std::vector<std::string>{"caller"} && rule.match.empty() &&
-                       std::any_of(proposals.begin(), proposals.end(), [&](const GroupProposal& proposal) {
-                         return std::any_of(proposal.limits.begin(), proposal.limits.end(),
-                                            [&](const ProposedLimit& l) { return l.meter == rule.meter_name; });
-                       });
+    const bool sized = std::any_of(proposals.begin(), proposals.end(), [&](const GroupProposal& proposal) {
+      return std::any_of(proposal.limits.begin(), proposal.limits.end(),
+                         [&](const ProposedLimit& l) { return is_sized(rule, l.meter); });
+    });
     if (!sized) kept += (kept.empty() ? "" : ", ") + rule.name;
   }
   if (!kept.empty())
     out += "# `limits` replaces all limits: add those of your policy that are not sized here: " + kept + ".\n";
   std::vector<std::string> tiers{"anonymous"};
   for (const Tier& tier : r.policy.tiers) tiers.push_back(tier.name);
-  return out + limits_yaml(r.book.groups(), proposals, tiers, r.policy.default_tier);
+  return out + limits_yaml(r.book.groups(), proposals, tiers, r.policy.default_tier, r.policy.limits);
 }
 
 }  // namespace weir

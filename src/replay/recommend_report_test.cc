@@ -64,13 +64,14 @@ TEST(Compare, DoesNotJudgeADayByAnHour) {
 }
 
 struct Whole {
-  std::shared_ptr<const Policy> policy = built_in();
+  std::shared_ptr<const Policy> policy;
   std::vector<Used> rows;
   UseBook book;
   std::unique_ptr<Trial> trial;
   Recommendation r;
-  explicit Whole(std::vector<Used> all)
-      : rows(std::move(all)),
+  explicit Whole(std::vector<Used> all, std::string_view limits = "")
+      : policy(policy_from(limits)),
+        rows(std::move(all)),
         book(book_of(*policy, rows)),
         trial(tried(*policy, book, rows)),
         r{.policy = *policy, .book = book, .trial = *trial, .notes = notes_on(*policy, book, *trial, {}, 0)} {}
@@ -138,6 +139,41 @@ TEST(Report, YamlChecksWhateverTheNamesAre) {
   ASSERT_TRUE(loaded.policy) << yaml;
   EXPECT_GE(loaded.policy->limits.size(), 4u);
   EXPECT_NE(yaml.find("not sized here: runs, in-flight, high-risk"), std::string::npos) << yaml;
+}
+
+TEST(Report, YamlKeepsTheLaddersOfLimitsThatItReplaces) {
+  const std::string yaml = recommendation_yaml(Whole(office(30, 8, 100), R"(
+limits:
+  - name: spend
+    per: caller
+    meter: usd
+    allow: 10/day
+    on_exceed: degrade
+    hard: 120%
+    degrade:
+      - { at: 50%, model: { "gpt: 4o": gpt-4o-mini, o3: o4-mini }, max_tokens: 2048 }
+      - { at: 80%, keep_messages: 12 }
+  - { name: of-keys, per: key, meter: tokens, allow: 10/1m, degrade: [{ at: 10%, max_tokens: 1 }] }
+)")
+                                                   .r);
+  const LoadedPolicy loaded = load_policy(yaml, "patch.yaml", [](std::string_view) { return std::nullopt; });
+  for (const Diagnostic& diagnostic : loaded.diagnostics) EXPECT_FALSE(diagnostic.error) << to_string(diagnostic);
+  ASSERT_TRUE(loaded.policy) << yaml;
+  for (const LimitRule& rule : loaded.policy->limits) {
+    if (rule.meter_name != "usd") {
+      EXPECT_TRUE(rule.degrade.empty()) << rule.name;
+      continue;
+    }
+    EXPECT_EQ(rule.on_exceed, OnExceed::kDegrade);
+    EXPECT_EQ(rule.hard_percent, 120);
+    ASSERT_EQ(rule.degrade.size(), 2u);
+    EXPECT_EQ(rule.degrade[0].percent, 50);
+    EXPECT_EQ(rule.degrade[0].model.at("gpt: 4o"), "gpt-4o-mini");
+    EXPECT_EQ(rule.degrade[0].model.at("o3"), "o4-mini");
+    EXPECT_EQ(rule.degrade[0].max_tokens, 2048);
+    EXPECT_EQ(rule.degrade[1].keep_messages, 12u);
+  }
+  EXPECT_NE(yaml.find("meter: usd"), std::string::npos) << yaml;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 // The rows are those of the first pass, placed on the calendar (recommend_clock.h). Every row asks for exactly what it
 // used: what is refused is refused for its use, not for a caller's cap. A consumer whose use can break no proposed
 // limit in any order of events is not replayed: that changes no decision, for limits per caller are nobody else's (a
-// test compares both). Runs are not counted by a replay.
+// test compares both). Only a run that several users of a key share counts for the first of them that is replayed.
 //
 // Belongs to one thread; the policy and the book must outlive it. Memory: the limiters' counters and 20 bytes a
 // consumer.

@@ -74,7 +74,8 @@ std::vector<Used> blocks(unsigned seed, double gap) {
                       .tier = who == 5 && random() % 2 == 0 ? "pro"
                               : who % 3 == 0                ? "pro"
                                                             : "free",
-                      .kind = who % 4 == 0 ? "service" : "agent"});
+                      .kind = who % 4 == 0 ? "service" : "agent",
+                      .run = "r" + std::to_string(rows.size() / (flood ? 2 : 9))});
     }
     at += static_cast<double>(random() % 600);
   }

@@ -54,7 +54,7 @@ DurationNs length_of(UseWindow window) {
 }
 
 UseBook::UseBook(const Policy& policy, ServiceTime service)
-    : policy_(policy), service_(service), request_(policy), runs_(kMaxRunsKnown) {}
+    : policy_(policy), service_(service), request_(policy), runs_(policy.behavior) {}
 
 std::size_t UseBook::group_of(std::string_view tier, std::string_view kind) {
   std::size_t at = 0;
@@ -120,14 +120,11 @@ Result<void> UseBook::add(const TraceRow& row) {
   const Costs& costs = request_.used(row.output_tokens);
   Amounts amounts{1, costs.held[static_cast<std::size_t>(MeterKind::kTokens)],
                   costs.held[static_cast<std::size_t>(MeterKind::kUsd)], 0};
-  if (!row.run.empty()) {
-    const std::uint64_t run = hash64(row.run, hash_of(row));
-    if (runs_.use(run) == nullptr) {
-      runs_.touch(run);
-      amounts[static_cast<std::size_t>(UseMeter::kRuns)] = 1;
-    }
-  }
   const DurationNs answer = service_.of(row.output_tokens);
+  if (!row.run.empty()) {
+    amounts[static_cast<std::size_t>(UseMeter::kRuns)] = runs_.enter(request_.key(), row.run, row.time) ? 1 : 0;
+    runs_.admit(row.time, row.time + answer);
+  }
   consumer->rhythm.add(row.time, answer);
   consumer->longest = std::max(consumer->longest, answer);
   ++consumer->requests;
@@ -146,7 +143,8 @@ Result<void> UseBook::add(const TraceRow& row) {
     }
     for (std::size_t meter = 0; meter < kUseMeters; ++meter) {
       use.now[meter] = std::min(use.now[meter] + amounts[meter], kMaxAmount);
-      use.most[meter] = std::max(use.most[meter], use.earlier[meter] + use.before[meter] + use.now[meter]);
+      const std::int64_t third = meter == static_cast<std::size_t>(UseMeter::kUsd) ? use.earlier[meter] : 0;
+      use.most[meter] = std::max(use.most[meter], third + use.before[meter] + use.now[meter]);
     }
   }
   return {};

@@ -11,11 +11,10 @@
 // within. That is what a limit per caller and minute meets, whoever the caller is.
 //
 // Rows come in the order of time and carry instants of the calendar (recommend_clock.h). Tokens and usd are counted as
-// a replay counts them: at the policy's prices. A run counts where its first row is.
+// a replay counts them: at the policy's prices, and runs as the gateway does (recorded_runs.h).
 //
 // Belongs to one thread. Limits: kMaxConsumers consumers and kMaxGroups groups (rows of more are counted in
-// `uncounted`), kMaxRunsKnown runs at once (an older one that comes back counts again). Memory: about 500 bytes a
-// consumer.
+// `uncounted`), RecordedRuns::kMaxRuns runs at once. Memory: about 500 bytes a consumer.
 #pragma once
 
 #include <array>
@@ -25,11 +24,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/lru_map.h"
 #include "base/result.h"
 #include "policy/policy.h"
 #include "replay/recommend_histogram.h"
 #include "replay/recommend_rhythm.h"
+#include "replay/recorded_runs.h"
 #include "replay/requests.h"
 #include "replay/service_time.h"
 #include "replay/trace.h"
@@ -46,8 +45,9 @@ DurationNs length_of(UseWindow window);
 using Amounts = std::array<std::int64_t, kUseMeters>;  // usd in micro-dollars
 
 struct ConsumerUse {
-  // The window that is open, the two before it, and the most that three neighbours ever held: no window of that length,
-  // wherever it begins and even if a ring rounds it up, holds more.
+  // The window that is open, the two before it, and the most that two neighbours ever held: no window of that length,
+  // wherever it begins, holds more, nor do the 61 buckets of a ring, whose width divides it. Of usd three neighbours: a
+  // hold does not know what will come from a cache.
   struct Window {
     std::int64_t number = -1;
     Amounts now{}, before{}, earlier{}, most{};
@@ -84,7 +84,6 @@ class UseBook {
  public:
   static constexpr std::size_t kMaxConsumers = 200'000;
   static constexpr std::size_t kMaxGroups = 64;
-  static constexpr std::size_t kMaxRunsKnown = 200'000;
 
   explicit UseBook(const Policy& policy, ServiceTime service = {});
 
@@ -114,7 +113,7 @@ class UseBook {
   std::vector<GroupUse> groups_;
   std::vector<ConsumerUse> consumers_;
   std::unordered_map<std::uint64_t, std::uint32_t> index_;  // by caller, to its first group
-  LruMap<std::uint64_t, char> runs_;
+  RecordedRuns runs_;
   std::int64_t requests_ = 0, uncounted_ = 0;
   TimeNs first_ = 0, last_ = 0;
 };

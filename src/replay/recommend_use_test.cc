@@ -63,17 +63,21 @@ TEST(UseBook, AUserIsTheCallerWhateverTheKeyAndNeverAKeyOfThatName) {
   EXPECT_EQ(book.consumers()[0].requests, 2);
 }
 
-TEST(UseBook, ARunCountsWhereItsFirstRowIs) {
+TEST(UseBook, ARunCountsWhereItBegins) {
   const auto policy = built_in();
   const UseBook book = book_of(*policy, {{.at = 0, .run = "r1"},
                                          {.at = 1, .run = "r2"},
                                          {.at = 2, .run = "r1"},
                                          {.at = 100, .run = "r1"},
                                          {.at = 101, .run = "r3"},
-                                         {.at = 102}});
+                                         {.at = 102},
+                                         {.at = 2'000, .run = "r1"},
+                                         {.at = 2'001, .run = "r2"},
+                                         {.at = 2'002, .run = "r4"}});
   const AmountHistogram& runs = book.groups()[0].of(kPerMinute, UseMeter::kRuns);
-  EXPECT_EQ(runs.count(), 2);
-  EXPECT_EQ(runs.quantile(1), 2);
+  EXPECT_EQ(runs.count(), 3);
+  EXPECT_EQ(runs.quantile(0.5), 2);
+  EXPECT_EQ(runs.quantile(1), 3) << "those that idled out begin again";
 }
 
 TEST(UseBook, RowsOutOfOrderAreAnErrorThatSaysWhatToDo) {
@@ -86,12 +90,12 @@ TEST(UseBook, RowsOutOfOrderAreAnErrorThatSaysWhatToDo) {
             "the rows are out of order: 2026-01-05T00:00:09Z follows 2026-01-05T00:00:10Z; sort them by time");
 }
 
-TEST(UseBook, NoWindowHoldsMoreThanItsThreeNeighbours) {
+TEST(UseBook, NoWindowHoldsMoreThanTwoNeighbours) {
   const auto policy = built_in();
   const UseBook book = book_of(*policy, {{.at = 30}, {.at = 59}, {.at = 61}, {.at = 125}, {.at = 600}});
-  EXPECT_EQ(book.consumers()[0].windows[0].most[0], 4);
+  EXPECT_EQ(book.consumers()[0].windows[0].most[0], 3);
   const UseBook gap = book_of(*policy, {{.at = 30}, {.at = 125}, {.at = 126}, {.at = 245}});
-  EXPECT_EQ(gap.consumers()[0].windows[0].most[0], 3) << "a minute without use lies between";
+  EXPECT_EQ(gap.consumers()[0].windows[0].most[0], 2) << "a minute without use lies between";
 }
 
 TEST(UseBook, ConsumersAndTiersBeyondTheBoundsAreCountedAsSuch) {

@@ -7,6 +7,7 @@
 #include "policy/llm_costs.h"
 #include "replay/clockwork.h"
 #include "replay/fixed_secret.h"
+#include "replay/recorded_runs.h"
 #include "replay/requests.h"
 #include "tokens/output_history.h"
 #include "tokens/output_hold.h"
@@ -22,6 +23,13 @@ OutputRule output_rule(const Policy& policy, const ReplayOptions& options) {
           .default_output = r.default_output,
           .trust_cap = r.trust_cap,
           .top_up = std::max<std::int64_t>(1, r.top_up)};
+}
+
+bool counts_runs(const Policy& policy) {
+  return std::any_of(policy.limits.begin(), policy.limits.end(), [](const LimitRule& rule) {
+    return std::any_of(rule.meter.begin(), rule.meter.end(),
+                       [](const MeterTerm& term) { return term.kind == MeterKind::kRuns; });
+  });
 }
 
 }  // namespace
@@ -41,7 +49,9 @@ class Replay::State {
             policy, [this](const CounterSpec& spec) { return limiter_.define(spec); }, fixed_secret())),
         rule_(output_rule(*policy, options_)),
         history_({.quantile = policy->reservation.quantile, .warmup = policy->reservation.warmup}),
-        request_(*policy) {}
+        request_(*policy) {
+    if (counts_runs(*policy)) runs_.emplace(policy->behavior);
+  }
 
   void begin_trace(const TraceReader& trace) {
     absolute_ = trace.absolute();
@@ -64,6 +74,7 @@ class Replay::State {
   void complete(const Answer& answer, TimeNs at);
   TimeNs next_event(const Answer& answer) const;
   Result<bool> plan();
+  void read(const TraceRow& row);
   void hold_output(const TraceRow& row);
   Result<ReplayDecision> climb_ladder(const TraceRow& row);
   void admit(ReplayDecision decision);
@@ -80,6 +91,7 @@ class Replay::State {
   OutputRule rule_;
   OutputHistory history_;
   Ladders ladders_;
+  std::optional<RecordedRuns> runs_;  // where a limit counts them
   Clockwork clockwork_;
   ReplaySummary summary_;
 
@@ -99,6 +111,7 @@ class Replay::State {
   std::int64_t output_ = 0;   // that it will have
   std::int64_t ceiling_ = 0;  // that it may have
   std::int64_t held_ = 0;     // that it holds
+  bool in_run_ = false;       // that `runs_` has entered
 };
 
 Result<void> Replay::State::arrive_at(TimeNs in_trace) {
@@ -163,7 +176,7 @@ void Replay::State::complete(const Answer& answer, TimeNs at) {
   const auto done = limiter_.settle(answer.id, std::span(answer.actual).first(answer.demands), at);
   WEIR_CHECK(done.outcome == Outcome::kDone);
   charge(answer, at, answer.output - answer.held);
-  history_.learn(answer.history_key, answer.output);
+  if (!rule_.whole_cap) history_.learn(answer.history_key, answer.output);
   summary_.last = std::max(summary_.last, at - zero_);
 }
 
@@ -206,10 +219,21 @@ Result<ReplayDecision> Replay::State::climb_ladder(const TraceRow& row) {
   return *planned ? ReplayDecision::kDegrade : ReplayDecision::kRefuse;
 }
 
+// A load row has no run: it is one of its own, as a request without a header or calls is to the gateway. A row of a
+// ledger without a run began none.
+void Replay::State::read(const TraceRow& row) {
+  TraceRow named = row;
+  const std::string made_up = absolute_ ? std::string() : "row " + std::to_string(summary_.rows);
+  if (row.run.empty()) named.run = made_up;
+  request_.read(named);
+  in_run_ = runs_ && !named.run.empty();
+  if (in_run_) request_.begin_run(runs_->enter(request_.key(), named.run, now_));
+}
+
 Result<void> Replay::State::add(const TraceRow& row) {
   if (auto arrived = arrive_at(row.time); !arrived) return arrived;
   ++summary_.rows;
-  request_.read(row);
+  read(row);
   output_ = row.output_tokens;
   ceiling_ = std::max(row.output_held >= 0 ? row.output_held : options_.max_tokens, output_);
   hold_output(row);
@@ -253,11 +277,13 @@ void Replay::State::admit(ReplayDecision decision) {
   rules_->actuals(plan_, request_.used(output_), answer.actual);
   rules_->actuals(plan_, request_.one_step(rule_.top_up), answer.step);
   charge(answer, now_, request_.input_tokens() + std::min(held_, output_));
+  if (in_run_) runs_->admit(now_, now_ + options_.service.of(output_));
   clockwork_.start(answer, next_event(answer));
   tell(decision, "", std::nullopt);
 }
 
 void Replay::State::refuse(std::string_view limit, std::optional<double> retry_after_s) {
+  if (in_run_) runs_->refuse(now_);
   const std::string_view shown = limit.empty() ? "(attribute missing)" : limit;
   const auto found = summary_.refusals_by_limit.find(shown);
   if (found != summary_.refusals_by_limit.end()) {

@@ -49,6 +49,7 @@ void RowRequest::read(const TraceRow& row) {
   set_if(Attribute::kRoute, route_);
   input_tokens_ = row.input_tokens;
   cached_tokens_ = row.cached_tokens;
+  runs_ = 0;
   call(row.model);
 }
 
@@ -80,6 +81,7 @@ const RowRequest::ModelFacts& RowRequest::facts_of(std::string_view model) {
 const Costs& RowRequest::costs(std::int64_t output_held) {
   costs_.certain = costs_.held = {};
   costs_.set(MeterKind::kRequests, 1, 1);
+  costs_.set(MeterKind::kRuns, runs_, runs_);
   costs_.set(MeterKind::kConcurrency, 1, 1);
   hold_llm_costs(costs_, facts_->price, {.input_uncached = input_tokens_, .output_visible = output_held});
   return costs_;
@@ -88,6 +90,7 @@ const Costs& RowRequest::costs(std::int64_t output_held) {
 const Costs& RowRequest::used(std::int64_t output_tokens) {
   costs_.certain = costs_.held = {};
   costs_.set(MeterKind::kRequests, 1, 1);
+  costs_.set(MeterKind::kRuns, runs_, runs_);
   use_llm_costs(costs_, facts_->price,
                 {.input_uncached = input_tokens_ - cached_tokens_,
                  .cache_read = cached_tokens_,

@@ -25,8 +25,11 @@ class RowRequest {
   void read(const TraceRow& row);
   // Another model is called instead.
   void call(std::string_view model);
+  // It begins a run: costs 1 of meter `runs`.
+  void begin_run(bool begins) { runs_ = begins ? 1 : 0; }
 
   const Attributes& attributes() const { return attributes_; }
+  std::int64_t key() const { return consumer_.id; }  // a number of its own
   std::string_view tenant() const { return consumer_.tenant; }
   std::string_view model() const { return attributes_[Attribute::kModel]; }
   std::int64_t input_tokens() const { return input_tokens_; }
@@ -48,7 +51,7 @@ class RowRequest {
   Consumer consumer_;
   std::string conversation_, model_, run_, agent_, route_;
   Attributes attributes_;
-  std::int64_t input_tokens_ = 0, cached_tokens_ = 0;
+  std::int64_t input_tokens_ = 0, cached_tokens_ = 0, runs_ = 0;
   Costs costs_;
   std::unordered_map<std::string, ModelFacts> models_;
   const ModelFacts* facts_ = nullptr;
