@@ -1,8 +1,8 @@
 #include "base/strings.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -30,9 +30,11 @@ std::string_view trim(std::string_view text) {
 }
 
 void append_number(std::string& out, std::int64_t value, std::size_t width) {
-  const fmt::format_int digits(value);
-  if (digits.size() < width) out.append(width - digits.size(), '0');
-  out.append(digits.data(), digits.size());
+  char digits[20];
+  const char* end = std::to_chars(std::begin(digits), std::end(digits), value).ptr;
+  const auto size = static_cast<std::size_t>(end - digits);
+  if (size < width) out.append(width - size, '0');
+  out.append(digits, size);
 }
 
 std::optional<std::int64_t> parse_decimal(std::string_view text) {

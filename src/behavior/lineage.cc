@@ -24,13 +24,15 @@ static_assert(sizeof(Mac) == kMacBytes);
 
 // Writes the characters and answers where they end.
 char* put_base64url(char* out, std::span<const unsigned char> bytes) {
-  std::uint32_t bits = 0;
-  int have = 0;
-  for (const unsigned char byte : bytes) {
-    bits = (bits << 8) | byte;
-    for (have += 8; have >= 6; have -= 6) *out++ = kAlphabet[(bits >> (have - 6)) & 63];
+  const char* const digits = kAlphabet.data();
+  for (; bytes.size() >= 3; bytes = bytes.subspan(3)) {
+    const unsigned bits = (unsigned{bytes[0]} << 16) | (unsigned{bytes[1]} << 8) | bytes[2];
+    for (int shift = 18; shift >= 0; shift -= 6) *out++ = digits[(bits >> shift) & 63];
   }
-  if (have > 0) *out++ = kAlphabet[(bits << (6 - have)) & 63];
+  if (bytes.empty()) return out;
+  const unsigned bits = (unsigned{bytes[0]} << 16) | (bytes.size() == 2 ? unsigned{bytes[1]} << 8 : 0U);
+  for (int shift = 18; shift >= 18 - 6 * static_cast<int>(bytes.size()); shift -= 6)
+    *out++ = digits[(bits >> shift) & 63];
   return out;
 }
 

@@ -88,7 +88,7 @@ std::optional<Hash128> run_id_from(std::string_view name) {
 Run* Runs::find(const Hash128& id) {
   if (index_.empty()) return nullptr;
   const std::uint32_t print = print_of(id);
-  for (std::size_t at = index_home(id);; at = (at + 1) & (index_.size() - 1)) {
+  for (std::size_t at = index_home(print);; at = (at + 1) & (index_.size() - 1)) {
     const IndexEntry entry = index_[at];
     if (entry.slot == kNone) return nullptr;
     if (entry.print != print) continue;
@@ -239,20 +239,20 @@ void Runs::index_add(std::uint32_t slot) {
       if (known != slot && in_slot(known).owner != nullptr) index_add(known);
     }
   }
-  const Hash128& id = in_slot(slot).id;
-  std::size_t at = index_home(id);
+  const std::uint32_t print = print_of(in_slot(slot).id);
+  std::size_t at = index_home(print);
   while (index_[at].slot != kNone) at = (at + 1) & (index_.size() - 1);
-  index_[at] = {slot, print_of(id)};
+  index_[at] = {slot, print};
 }
 
 void Runs::index_remove(const Hash128& id) {
   const std::size_t mask = index_.size() - 1;
   const std::uint32_t print = print_of(id);
-  std::size_t hole = index_home(id);
+  std::size_t hole = index_home(print);
   while (index_[hole].print != print || in_slot(index_[hole].slot).id != id) hole = (hole + 1) & mask;
   // What was pushed on by the removed one moves back, so that no search ends too early.
   for (std::size_t at = (hole + 1) & mask; index_[at].slot != kNone; at = (at + 1) & mask) {
-    const std::size_t home = index_home(in_slot(index_[at].slot).id);
+    const std::size_t home = index_home(index_[at].print);
     if (((at - home) & mask) < ((at - hole) & mask)) continue;
     index_[hole] = index_[at];
     hole = at;

@@ -123,13 +123,14 @@ class Runs {
 
   void index_add(std::uint32_t slot);
   void index_remove(const Hash128& id);
-  // Beside the slot a part of the id's hash, so that a search looks at no run but the one it finds.
+  // Beside the slot a part of the id's hash, which is also where the entry belongs: neither a search nor a removal
+  // looks at any run but the one it finds, for the others may long have left the cache.
   struct IndexEntry {
     std::uint32_t slot = RunList::kNone;
     std::uint32_t print = 0;
   };
   static std::uint32_t print_of(const Hash128& id) { return static_cast<std::uint32_t>(Hash128Hash()(id) >> 32); }
-  std::size_t index_home(const Hash128& id) const { return Hash128Hash()(id) & (index_.size() - 1); }
+  std::size_t index_home(std::uint32_t print) const { return print & (index_.size() - 1); }
 
   std::uint16_t stripe_;
   std::size_t cap_;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "gateway/http1_chars.h"
 
 namespace weir {
 namespace {
@@ -31,9 +32,10 @@ bool says_utf8(const Headers& headers) {
   constexpr std::string_view kWord = "charset";
   bool seen = false;
   for (const Header& field : headers.fields) {
-    if (!equal_ignoring_case(field.name, "content-type")) continue;
+    if (!is_name(field.name, "content-type")) continue;
     if (seen) return false;
     seen = true;
+    if (field.value == "application/json") continue;
     const std::string value = to_lower(field.value);
     for (std::size_t at = value.find(kWord); at != std::string::npos; at = value.find(kWord, at + 1)) {
       if (!names_utf8(std::string_view(value).substr(at + kWord.size()))) return false;

@@ -21,8 +21,10 @@ HttpLimits answer_limits() {
 
 std::string host_field(const Url& url) {
   if (url.host.empty()) return "sim";  // answered in process
-  const std::string host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
-  return url.port == (url.tls ? 443 : 80) ? host : fmt::format("{}:{}", host, url.port);
+  std::string host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
+  if (url.port == (url.tls ? 443 : 80)) return host;
+  append_number(host += ':', url.port);
+  return host;
 }
 
 const char* words_for(UpstreamFailure failure) {

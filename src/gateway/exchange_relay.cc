@@ -343,7 +343,9 @@ void Exchange::pass_answer(std::string_view bytes) {
 }
 
 std::string Exchange::answer_fields() const {
+  constexpr std::size_t kUsual = 1024;
   std::string out;
+  out.reserve(kUsual);
   const Headers& fields = parser_->head().headers;
   if (decoded_) {
     append_answer_fields(without_coding(fields), provider_key_, call_.has_value(), out);

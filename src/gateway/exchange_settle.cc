@@ -249,9 +249,12 @@ void Exchange::deliver_whole() {
     decoded_ = redact(inflate_ ? copy_ : answer_, provider_key_) && inflate_;
     if (decoded_) answer_ = std::move(copy_);
   }
+  constexpr std::size_t kRest = 256;  // status line, cost, length
+  const std::string fields = answer_fields();
   std::string out;
+  out.reserve(fields.size() + kRest + answer_.size());
   append_status_line(out, row_.status);
-  out += answer_fields();
+  out += fields;
   if (call_ && row_.status < 400) {
     append_header(out, "x-weir-tokens", row_.usage.total());
     append_header(out, "x-weir-cost-usd", decimal_usd(row_.usd_micros));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/strings.h"
 #include "gateway/identity.h"
 #include "providers/errors.h"
 
@@ -11,7 +10,9 @@ namespace {
 
 std::string_view lower(std::string_view name, std::string& buffer) {
   buffer.assign(name);
-  std::transform(buffer.begin(), buffer.end(), buffer.begin(), ascii_lower);
+  for (char& c : buffer) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  }
   return buffer;
 }
 

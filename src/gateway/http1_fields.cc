@@ -146,8 +146,7 @@ void append_header(std::string& out, std::string_view name, std::int64_t value) 
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {
-  out += name;
-  out += ": ";
+  out.append(name).append(": ");
   const std::size_t begin = out.size();
   out += value;
   // A value made from outside text must not end the line and begin a header of its own.

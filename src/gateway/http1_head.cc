@@ -14,7 +14,11 @@
 namespace weir {
 
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return is_char(c, kControlChar); });
+  constexpr std::size_t kBlock = 16;  // reads nothing behind its end when it looks at whole ones
+  if (text.size() < kBlock)
+    return std::any_of(text.begin(), text.end(), [](char c) { return is_char(c, kControlChar); });
+  return has_control_padded(text.substr(0, text.size() / kBlock * kBlock)) ||
+         has_control_padded(text.substr(text.size() - kBlock));
 }
 
 #if defined(__SSE2__)
@@ -36,7 +40,7 @@ bool has_control_padded(std::string_view text) {
 }
 #else
 bool has_control_padded(std::string_view text) {
-  return has_control(text);
+  return std::any_of(text.begin(), text.end(), [](char c) { return is_char(c, kControlChar); });
 }
 #endif
 

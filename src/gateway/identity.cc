@@ -146,6 +146,9 @@ std::optional<DurationNs> count_auth_failure(Services& services, std::string_vie
 }
 
 std::string client_ip(std::string_view peer, const Headers& headers, const std::vector<Cidr>& trusted) {
+  // What the system wrote of an IPv4 address has one spelling already.
+  const bool is_v4_text = peer.find(':') == std::string_view::npos && !peer.starts_with('[');
+  if (trusted.empty() && is_v4_text) return std::string(peer);
   std::optional<Address> address = parse_address(peer);
   if (!address) return std::string(peer);
   const auto is_trusted = [&](const Address& a) {

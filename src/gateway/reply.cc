@@ -76,24 +76,24 @@ DurationNs until_reset(const Plan& plan, const Decision& decision, std::size_t i
   return 0;
 }
 
-void append_item(const Plan& plan, const Decision& decision, std::size_t i, TimeNs now, std::string& policy,
-                 std::string& state) {
+// `"name";q=100;w=60`, with a comma before it unless it is the first.
+void append_policy_item(const PlannedLimit& limit, bool first, std::string& out) {
+  out.append(first ? "\"" : ", \"").append(limit.window->item).append("\";q=");
+  append_number(out, limit.amount);
+  if (const std::int64_t w = window_seconds(limit); w > 0) append_number(out.append(";w="), w);
+  out += unit_parameter(limit);
+}
+
+// `"name";r=99;t=60`
+void append_state_item(const Plan& plan, const Decision& decision, std::size_t i, TimeNs now, bool first,
+                       std::string& out) {
   const PlannedLimit& limit = plan.limits()[i];
-  const auto item = [&](std::string& out, std::string_view parameter, std::int64_t value) {
-    out.append(out.empty() ? "\"" : ", \"").append(limit.window->item).append("\";").append(parameter);
-    append_number(out, value);
-  };
-  item(policy, "q=", limit.amount);
-  item(state, "r=", remaining_of(plan, decision, i));
-  if (const std::int64_t w = window_seconds(limit); w > 0) {
-    policy += ";w=";
-    append_number(policy, w);
-    if (const DurationNs until = until_reset(plan, decision, i, now); until > 0) {
-      state += ";t=";
-      append_number(state, ceil_seconds(until));
-    }
+  out.append(first ? "\"" : ", \"").append(limit.window->item).append("\";r=");
+  append_number(out, remaining_of(plan, decision, i));
+  if (limit.window->kind == WindowKind::kConcurrency) return;
+  if (const DurationNs until = until_reset(plan, decision, i, now); until > 0) {
+    append_number(out.append(";t="), ceil_seconds(until));
   }
-  policy += unit_parameter(limit);
 }
 
 // The names clients see as "requests" and "tokens" headers.
@@ -237,13 +237,15 @@ void append_limit_state(ErrorShape shape, const Plan& plan, const Decision& deci
     }
   }
   if (tightest[0] == kMaxDemands) return;
-  std::string policy;
-  std::string state;
+  out += "ratelimit-policy: ";
   for (const std::size_t i : tightest) {
-    if (i != kMaxDemands) append_item(plan, decision, i, now, policy, state);
+    if (i != kMaxDemands) append_policy_item(plan.limits()[i], i == tightest[0], out);
   }
-  append_header(out, "ratelimit-policy", policy);
-  append_header(out, "ratelimit", state);
+  out += "\r\nratelimit: ";
+  for (const std::size_t i : tightest) {
+    if (i != kMaxDemands) append_state_item(plan, decision, i, now, i == tightest[0], out);
+  }
+  out += "\r\n";
   append_limit_headers(shape, std::span(shares).first(share_count), now, out);
 }
 

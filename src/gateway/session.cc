@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "gateway/body_charset.h"
+#include "gateway/http1_chars.h"
 
 namespace weir {
 namespace {
@@ -21,9 +22,11 @@ HttpLimits request_limits(const Policy& policy) {
 
 std::string request_id_text(Hash128 id) {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out = "req_";
+  std::string out("req_");
+  out.resize(36);
+  char* at = out.data() + 4;
   for (const std::uint64_t half : {id.high, id.low}) {
-    for (int shift = 60; shift >= 0; shift -= 4) out += kDigits[(half >> shift) & 15];
+    for (int shift = 60; shift >= 0; shift -= 4) *at++ = kDigits[(half >> shift) & 15];
   }
   return out;
 }
@@ -57,9 +60,9 @@ ErrorKind kind_of_status(int status) {
 bool asks_for_other_method(const RequestHead& head) {
   constexpr std::string_view kNames[] = {"x-http-method-override", "x-http-method", "x-method-override"};
   return std::any_of(head.headers.fields.begin(), head.headers.fields.end(), [&](const Header& field) {
-    return field.value != head.method && std::any_of(std::begin(kNames), std::end(kNames), [&](std::string_view name) {
-             return equal_ignoring_case(field.name, name);
-           });
+    return field.name.size() >= kNames[1].size() && field.value != head.method &&
+           std::any_of(std::begin(kNames), std::end(kNames),
+                       [&](std::string_view name) { return is_name(field.name, name); });
   });
 }
 

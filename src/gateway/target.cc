@@ -24,6 +24,8 @@ Target own(TargetKind kind, std::string_view route) {
 }  // namespace
 
 bool has_dot_segment(std::string_view path) {
+  constexpr auto kNone = std::string_view::npos;
+  if (path.find('.') == kNone && path.find('%') == kNone) return false;  // a dot has no other spelling
   std::string plain;
   for (std::size_t i = 0; i < path.size(); ++i) {
     const auto is = [&](std::string_view code) { return equal_ignoring_case(path.substr(i, 3), code); };

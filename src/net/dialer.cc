@@ -1,16 +1,19 @@
 #include "net/dialer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "base/strings.h"
 #include "net/sim_connection.h"
 #include "net/upstream.h"
 
 namespace weir {
 
 std::string origin_key(const Origin& origin) {
-  return fmt::format("{}|{}|{}|{}", origin.tls ? 1 : 0, origin.host, origin.port, origin.ca);
+  std::string key;
+  key.reserve(origin.host.size() + origin.ca.size() + 9);
+  key.append(origin.tls ? "1|" : "0|").append(origin.host).append("|");
+  append_number(key, origin.port);
+  return key.append("|").append(origin.ca);
 }
 
 NetDialer::NetDialer(Loop& loop, Resolver& resolver, Counter& opened)

@@ -106,6 +106,7 @@ struct LimitIndex {
 };
 
 struct Ruleset::Compiled {
+  class Planner;
   SubjectSecret secret;
   std::vector<Scope> scopes;
   std::vector<CompiledLimit> limits;

@@ -222,24 +222,20 @@ void Costs::set(MeterKind kind, std::int64_t certain_amount, std::int64_t held_a
 }
 
 // One call of plan(): walks the limits that may apply and fills the plan.
-class Planner {
+class Ruleset::Compiled::Planner {
  public:
   Planner(const Policy& policy, const std::vector<Scope>& scopes, const SubjectSecret& secret,
-          const TextMap<std::string>& zones, const Attributes& attributes, const Costs& costs, TimeNs now)
+          const TextMap<std::string>& zones, const Attributes& attributes, const Costs& costs, TimeNs now, Plan& plan)
       : policy_(policy),
         scopes_(scopes),
         secret_(secret),
         zones_(zones),
         attributes_(attributes),
         costs_(costs),
-        now_(now) {}
+        now_(now),
+        plan_(plan) {}
 
-  struct Row {
-    Demand demand;
-    PlannedLimit limit;
-  };
-
-  // False: a fault; see fault().
+  // False: a fault; see take_fault().
   bool add(const CompiledLimit& limit) {
     const bool matches = std::all_of(limit.terms.begin(), limit.terms.end(),
                                      [&](const CompiledTerm& t) { return t.holds(attributes_); });
@@ -253,7 +249,6 @@ class Planner {
       }
     }
     const CompiledAllowance& allowance = allowance_for(limit);
-    matched_[matched_count_++] = limit.rule;
     for (std::size_t i = 0; i < allowance.windows->size(); ++i) {
       if (!add_window(limit, scope, (*allowance.windows)[i], allowance.counters[i], allowance.windows->size() == 1))
         return false;
@@ -265,16 +260,22 @@ class Planner {
   bool finish() {
     if (demand_count_ <= kMaxDemands) return true;
     std::string names;
-    for (std::size_t i = 0; i < matched_count_; ++i) names.append(i == 0 ? "" : ", ").append(matched_[i]->name);
+    const LimitRule* last = nullptr;  // the windows of one limit follow each other
+    const auto name = [&](const LimitRule* rule) {
+      if (std::exchange(last, rule) != rule) names.append(names.empty() ? "" : ", ").append(rule->name);
+    };
+    for (const PlannedLimit& limit : plan_.limits()) name(limit.rule);
+    for (const LimitRule* rule : beyond_) name(rule);
     fault_ = {PlanFault::Kind::kTooManyLimits, std::to_string(demand_count_) +
                                                    " limits apply to this request, at most " +
                                                    std::to_string(kMaxDemands) + " can: " + names};
     return false;
   }
 
-  const PlanFault& fault() const { return fault_; }
-  std::span<const Subject> subjects() const { return {subjects_.data(), subject_count_}; }
-  std::span<const Row> rows() const { return {rows_.data(), std::min(demand_count_, kMaxDemands)}; }
+  PlanFault take_fault() {  // there is no plan then
+    plan_.clear();
+    return std::move(fault_);
+  }
 
  private:
   bool missing(const CompiledLimit& limit, const std::string& attribute) {
@@ -302,17 +303,16 @@ class Planner {
   }
 
   std::uint8_t subject_of(const CompiledLimit& limit) {
-    for (std::size_t i = 0; i < subject_count_; ++i) {
+    for (std::size_t i = 0; i < plan_.subject_count_; ++i) {
       if (scope_of_[i] == limit.scope) return static_cast<std::uint8_t>(i);
     }
-    scope_of_[subject_count_] = limit.scope;
-    subjects_[subject_count_] = make_subject(secret_, scopes_[limit.scope], attributes_);
-    return static_cast<std::uint8_t>(subject_count_++);
+    scope_of_[plan_.subject_count_] = limit.scope;
+    plan_.subjects_[plan_.subject_count_] = make_subject(secret_, scopes_[limit.scope], attributes_);
+    return static_cast<std::uint8_t>(plan_.subject_count_++);
   }
 
   bool add_window(const CompiledLimit& limit, const Scope& scope, const WindowRule& window, CounterId counter,
                   bool only) {
-    Row row;
     std::int64_t amount = window.amount;
     RefillRate rate = window.rate;
     if (!window.amount_metadata.empty() && !amount_from_metadata(limit, window, amount)) {
@@ -325,21 +325,25 @@ class Planner {
       amount = at_trust(amount, attributes_.trust_permille);
       rate.units = at_trust(rate.units, attributes_.trust_permille);
     }
-    if (demand_count_++ >= kMaxDemands) return true;  // counted, so that finish() can say how many
-    row.demand.counter = counter;
-    row.demand.subject = subject_of(limit);
-    row.demand.hold = limit.hold;
-    row.demand.shadow = limit.rule->shadow;
-    row.demand.quota.amount = hard_amount(*limit.rule, amount);
-    row.demand.cost = cost_of(*limit.rule, row.demand.quota.amount);
-    row.demand.quota.rate = rate;
-    row.limit = {limit.rule, &window, amount, {}};
-    if (window.kind == WindowKind::kCalendar) {
-      row.limit.period = period_of(scope, window);
-      row.demand.quota.period_start = row.limit.period.start;
-      row.demand.quota.period_end = row.limit.period.end;
+    if (demand_count_++ >= kMaxDemands) {  // counted, so that finish() can say how many
+      beyond_.push_back(limit.rule);
+      return true;
     }
-    rows_[demand_count_ - 1] = row;
+    Demand& demand = plan_.demands_[plan_.demand_count_];
+    PlannedLimit& planned = plan_.limits_[plan_.demand_count_++];
+    const std::int64_t hard = hard_amount(*limit.rule, amount);
+    demand = {.counter = counter,
+              .subject = subject_of(limit),
+              .hold = limit.hold,
+              .shadow = limit.rule->shadow,
+              .cost = cost_of(*limit.rule, hard),
+              .quota = {.amount = hard, .rate = rate}};
+    planned = {limit.rule, &window, amount, {}};
+    if (window.kind == WindowKind::kCalendar) {
+      planned.period = period_of(scope, window);
+      demand.quota.period_start = planned.period.start;
+      demand.quota.period_end = planned.period.end;
+    }
     return true;
   }
 
@@ -385,39 +389,39 @@ class Planner {
   const Attributes& attributes_;
   const Costs& costs_;
   TimeNs now_;
+  Plan& plan_;
   PlanFault fault_;
-  std::array<Subject, kMaxDemands> subjects_;
-  std::array<std::uint32_t, kMaxDemands> scope_of_{};
-  std::size_t subject_count_ = 0, demand_count_ = 0;
-  std::array<Row, kMaxDemands> rows_;
-  std::array<const LimitRule*, kMaxLimits> matched_;  // the first matched_count_
-  std::size_t matched_count_ = 0;
+  std::array<std::uint32_t, kMaxDemands> scope_of_{};  // of the plan's subjects
+  std::size_t demand_count_ = 0;                       // also those for which the plan has no room:
+  std::vector<const LimitRule*> beyond_;
 };
 
 std::optional<PlanFault> Ruleset::plan(const Attributes& attributes, const Costs& costs, TimeNs now, Plan& plan) const {
   const Compiled& c = *compiled_;
   plan.clear();
-  // Each limit is in one list only; `always` is sorted, and what the indexes add is short.
-  std::array<std::uint16_t, kMaxLimits> found_by_value;
-  auto found_end = found_by_value.begin();
+  // Each limit is in one list only, and every list is sorted: the smallest head is the next limit.
+  std::array<std::span<const std::uint16_t>, kAttributeCount + 1> lists{};
+  std::size_t list_count = 0;
+  const auto consider = [&](std::span<const std::uint16_t> list) {
+    if (!list.empty()) lists[list_count++] = list;
+  };
+  consider(c.always);
   for (const LimitIndex& index : c.indexes) {
     if (!attributes.has(index.attribute)) continue;
     const auto found = index.by_value.find(attributes[index.attribute]);
-    if (found != index.by_value.end()) found_end = std::copy(found->second.begin(), found->second.end(), found_end);
+    if (found != index.by_value.end()) consider(found->second);
   }
-  std::sort(found_by_value.begin(), found_end);
-  std::array<std::uint16_t, kMaxLimits> candidates;
-  const auto end = std::merge(c.always.begin(), c.always.end(), found_by_value.begin(), found_end, candidates.begin());
-  Planner planner(*policy_, c.scopes, c.secret, c.tenant_zones, attributes, costs, now);
-  for (auto number = candidates.begin(); number != end; ++number) {
-    if (!planner.add(c.limits[*number])) return planner.fault();
+  Compiled::Planner planner(*policy_, c.scopes, c.secret, c.tenant_zones, attributes, costs, now, plan);
+  while (list_count > 0) {
+    std::size_t next = 0;
+    for (std::size_t i = 1; i < list_count; ++i) {
+      if (lists[i].front() < lists[next].front()) next = i;
+    }
+    if (!planner.add(c.limits[lists[next].front()])) return planner.take_fault();
+    lists[next] = lists[next].subspan(1);
+    if (lists[next].empty()) lists[next] = lists[--list_count];
   }
-  if (!planner.finish()) return planner.fault();
-  for (const Subject& subject : planner.subjects()) plan.subjects_[plan.subject_count_++] = subject;
-  for (const Planner::Row& row : planner.rows()) {
-    plan.demands_[plan.demand_count_] = row.demand;
-    plan.limits_[plan.demand_count_++] = row.limit;
-  }
+  if (!planner.finish()) return planner.take_fault();
   return std::nullopt;
 }
 

@@ -34,6 +34,10 @@ std::int64_t or_else(std::int64_t price, std::int64_t otherwise) {
 
 // Every count 0 to 2^53, so that no product below can leave 128 bits.
 Usage within_bounds(Usage usage) {
+  const auto all = static_cast<std::uint64_t>(usage.input_uncached | usage.cache_read | usage.cache_write |
+                                              usage.cache_write_1h | usage.output_visible | usage.reasoning |
+                                              usage.audio_in | usage.audio_out | usage.tool_units);
+  if (all < static_cast<std::uint64_t>(kMaxAmount)) return usage;
   for (std::int64_t Usage::* field :
        {&Usage::input_uncached, &Usage::cache_read, &Usage::cache_write, &Usage::cache_write_1h, &Usage::output_visible,
         &Usage::reasoning, &Usage::audio_in, &Usage::audio_out, &Usage::tool_units}) {
@@ -64,8 +68,11 @@ std::int64_t cost_usd_micros(const Price& price, const Usage& usage, ServiceTier
       product(u.output_visible - audio_out, price.output) + product(audio_out, or_else(price.audio_out, price.output)) +
       product(u.reasoning, or_else(price.reasoning, price.output));
   const Wide hundredths = tokens * percent_of(price, tier) + product(u.tool_units, price.tool_unit) * 100;
-  constexpr Wide kPerMicro = 100'000'000;
-  const Wide micros = (hundredths + kPerMicro - 1) / kPerMicro;
+  constexpr std::int64_t kPerMicro = 100'000'000;
+  const Wide rounded = hundredths + kPerMicro - 1;
+  // Nearly every amount fits 64 bits, where a division costs a tenth.
+  const auto low = static_cast<std::int64_t>(rounded);
+  const Wide micros = rounded == low ? low / kPerMicro : rounded / kPerMicro;
   return micros > kMaxAmount ? kMaxAmount : static_cast<std::int64_t>(micros);
 }
 

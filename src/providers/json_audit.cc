@@ -145,7 +145,8 @@ std::string_view look_alike(const simdjson::dom::object& object, std::span<const
     const std::string_view key = it.key();
     const bool ascii = std::all_of(key.begin(), key.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     for (const std::string_view name : names) {
-      if (ascii && key.size() != name.size()) continue;  // nearly every pair ends here
+      if (ascii && key.size() != name.size()) continue;  // nearly every pair ends here or at its first letter
+      if (ascii && !key.empty() && ascii_lower(key.front()) != ascii_lower(name.front())) continue;
       if (key != name && equal_folded(key, name)) return key;
     }
   }

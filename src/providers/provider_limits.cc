@@ -188,29 +188,31 @@ std::optional<DurationNs> retry_after(const Header& header, TimeNs now) {
   return until(http_date(text), now);
 }
 
-// The smaller of what two headers say is left, with its reset.
-void lower(std::optional<std::int64_t>& left, DurationNs& reset, std::optional<std::int64_t> told,
-           std::optional<DurationNs> told_reset) {
-  if (!told || (left && *left <= *told)) return;
+// The smaller of what two headers say is left; true if it is that of `told`, whose reset counts then.
+bool lower(std::optional<std::int64_t>& left, std::optional<std::int64_t> told) {
+  if (!told || (left && *left <= *told)) return false;
   left = told;
-  reset = told_reset.value_or(0);
+  return true;
 }
 
 void read_openai(const Header& header, ProviderLimits& limits) {
-  const auto read = [&](std::string_view meter, std::optional<std::int64_t>& left, DurationNs& reset) {
-    const std::string name(meter);
-    lower(left, reset, remaining(header("x-ratelimit-remaining-" + name)),
-          go_duration(header("x-ratelimit-reset-" + name)));
+  const auto read = [&](std::string_view left_name, std::string_view reset_name, std::optional<std::int64_t>& left,
+                        DurationNs& reset) {
+    if (lower(left, remaining(header(left_name)))) reset = go_duration(header(reset_name)).value_or(0);
   };
-  read("requests", limits.remaining_requests, limits.reset_requests);
-  read("tokens", limits.remaining_tokens, limits.reset_tokens);
-  read("project-tokens", limits.remaining_tokens, limits.reset_tokens);
+  read("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", limits.remaining_requests,
+       limits.reset_requests);
+  read("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", limits.remaining_tokens, limits.reset_tokens);
+  read("x-ratelimit-remaining-project-tokens", "x-ratelimit-reset-project-tokens", limits.remaining_tokens,
+       limits.reset_tokens);
 }
 
 void read_anthropic(const Header& header, TimeNs now, ProviderLimits& limits) {
   const auto read = [&](std::string_view meter, std::optional<std::int64_t>& left, DurationNs& reset) {
     const std::string name = "anthropic-ratelimit-" + std::string(meter);
-    lower(left, reset, remaining(header(name + "-remaining")), until(rfc3339(header(name + "-reset")), now));
+    if (lower(left, remaining(header(name + "-remaining")))) {
+      reset = until(rfc3339(header(name + "-reset")), now).value_or(0);
+    }
   };
   read("requests", limits.remaining_requests, limits.reset_requests);
   // `tokens` already shows the most restrictive one; the others are read where it is missing.

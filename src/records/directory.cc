@@ -59,8 +59,9 @@ std::string make_admin_token(std::span<const unsigned char, 24> random) {
 bool is_well_formed_key(std::string_view presented) {
   if (presented.size() != kKeyLength || !presented.starts_with(kPrefix)) return false;
   const std::string_view body = presented.substr(kPrefix.size(), kBodyLength);
-  const bool base62 =
-      std::all_of(body.begin(), body.end(), [](char c) { return kDigits.find(c) != std::string_view::npos; });
+  const bool base62 = std::all_of(body.begin(), body.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+  });
   return base62 && presented[kPrefix.size() + kBodyLength] == '_' && presented.ends_with(checksum_of(body));
 }
 

@@ -57,6 +57,7 @@ constexpr ModelRule kModels[] = {
 
 // A family's name ends where a variant begins: "o1" and "o1-mini", not "o10".
 bool fits(const ModelRule& rule, std::string_view model) {
+  if (model.empty() || model.front() != rule.name.front()) return false;
   if (!rule.prefix) return model == rule.name;
   if (!model.starts_with(rule.name)) return false;
   if (rule.name.ends_with('-') || model.size() == rule.name.size()) return true;
