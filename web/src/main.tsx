@@ -6,7 +6,7 @@ import './styles/base.css';
 import './styles/parts.css';
 import { session } from './api/client';
 import { api } from './api/calls';
-import { askWho, me, signIn, signInNote, takeCode } from './app/me';
+import { askWho, kLinkCode, me, signIn, signInNote, takeCode } from './app/me';
 import { go, link, route, startRouter } from './app/router';
 import { Shell } from './app/shell';
 import { SignIn } from './app/sign_in';
@@ -48,5 +48,5 @@ void begin(code);
 
 // A fresh link pasted into this tab changes only the fragment.
 addEventListener('hashchange', () => {
-  if (/^#\/?(?:[a-z-]*\?)?code=/.test(location.hash)) location.reload();
+  if (kLinkCode.test(location.hash)) location.reload();
 });

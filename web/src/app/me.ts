@@ -53,8 +53,10 @@ export async function signOut(): Promise<void> {
 
 // The one-time code of the link that `weir serve` prints: `/#code=…`. Taken out of the address bar before anything else, so
 // that neither history nor a copied address keeps it.
+export const kLinkCode = /^#\/?(?:[a-z-]*\?)?code=([^&]+)/;
+
 export function takeCode(): string | null {
-  const found = /^#\/?(?:[a-z-]*\?)?code=([^&]+)/.exec(location.hash);
+  const found = kLinkCode.exec(location.hash);
   if (!found) return null;
   history.replaceState(null, '', `${location.pathname}#/`);
   try {
