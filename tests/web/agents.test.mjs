@@ -146,7 +146,7 @@ test('a loop leads to its run', async () => {
   const { page } = view;
   await view.open('agents?tab=anomalies');
   await page.getByLabel('What').selectOption('repeats');
-  await page.waitForFunction(() => [...document.querySelectorAll('.evidence li')].every((row) => /Loop/.test(row.textContent)));
+  await page.waitForFunction(() => [...document.querySelectorAll('.evidence > li')].every((row) => /Loop/.test(row.textContent)));
   const link = page.locator('.evidence-links a', { hasText: 'run ' }).first();
   assert.match(await link.getAttribute('href'), /#\/agents\/run-.*key=/);
   await view.close();
