@@ -71,13 +71,16 @@ Forecast forecast(const ForecastFacts& facts) {
   }
   Forecast out;
   const std::int64_t days = out.days_seen = static_cast<std::int64_t>(hours.size()) / kDayHours;
+  if (days < 1) {
+    out.method = "a whole day of use must have been seen";
+    return out;
+  }
   const bool weekly = days >= kWeeklyFrom;
-  const Profile profile = profile_of(hours, first_hour, weekly ? kWeekHours : days >= 1 ? kDayHours : 1);
+  const Profile profile = profile_of(hours, first_hour, weekly ? kWeekHours : kDayHours);
   const double rest = rest_of(profile, facts.now, facts.until), spent = static_cast<double>(facts.spent);
   out.expected = std::llround(spent + rest);
-  out.method = weekly      ? "mean of the same hours of the week"
-               : days >= 1 ? "mean of the same hours of the day; weekdays are not told apart before 14 days were seen"
-                           : "mean rate; less than a day was seen";
+  out.method = weekly ? "mean of the same hours of the week"
+                      : "mean of the same hours of the day; weekdays are not told apart before 14 days were seen";
   if (days < kVariationFrom) {
     out.low = facts.spent;
     out.high = std::llround(spent + 2 * rest);

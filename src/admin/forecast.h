@@ -9,7 +9,7 @@
 // that has any row on, hours without rows are 0. The rest of the period is expected to be the mean of like hours:
 //   14 days seen or more   like hours are those of the same hour of the week (two to four of each)
 //   1 day or more          those of the same hour of the day
-//   less                   all of them: the mean rate
+//   less                   there is no forecast: an hour would be taken for the whole period
 // an hour that the period or `now` cuts counts by the part of it that is to come. expected = spent + rest.
 // This is the seasonal mean: the mean method (Hyndman, Athanasopoulos: Forecasting: Principles and Practice, 3rd ed.,
 // OTexts 2021, section 5.2) applied to each season by itself.
@@ -40,8 +40,8 @@ struct ForecastFacts {
 };
 
 struct Forecast {
-  std::int64_t expected = 0, low = 0, high = 0;
-  std::int64_t days_seen = 0;  // whole days
+  std::int64_t expected = 0, low = 0, high = 0;  // of nothing while no whole day was seen
+  std::int64_t days_seen = 0;                    // whole days
   std::string method;
 };
 

@@ -57,19 +57,22 @@ TEST(Forecast, TheRangeIsThatOfTheMeanMethod) {
 TEST(Forecast, FewDaysAreSaidToBeAGuess) {
   ForecastFacts facts = days(1, [](std::int64_t, std::int64_t) { return std::int64_t{10}; });
   facts.spent = 50;
-  Forecast f = forecast(facts);
+  const Forecast f = forecast(facts);
   EXPECT_EQ(f.expected, 290);
   EXPECT_EQ(f.low, 50);
   EXPECT_EQ(f.high, 530);
   EXPECT_NE(f.method.find("a guess"), std::string::npos);
-  facts.hours.resize(5);
-  f = forecast(facts);
-  EXPECT_EQ(f.expected, 290);
-  EXPECT_EQ(f.days_seen, 0);
-  EXPECT_TRUE(f.method.starts_with("mean rate"));
-  f = forecast({.hours = {}, .now = facts.now, .until = facts.until, .spent = 3});
-  EXPECT_EQ(f.expected, 3);
-  EXPECT_EQ(f.high, 3);
+}
+
+TEST(Forecast, OneHourIsNotTakenForAMonth) {
+  ForecastFacts facts = days(1, [](std::int64_t, std::int64_t) { return std::int64_t{10}; });
+  for (const std::size_t hours : {23u, 1u, 0u}) {
+    facts.hours.resize(hours);
+    const Forecast f = forecast(facts);
+    EXPECT_EQ(f.days_seen, 0);
+    EXPECT_EQ(f.expected, 0);
+    EXPECT_EQ(f.method, "a whole day of use must have been seen");
+  }
 }
 
 TEST(Forecast, OnlyTheNewestDaysCount) {

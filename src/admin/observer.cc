@@ -12,8 +12,8 @@ namespace {
 using What = DecisionEvent::What;
 
 LiveCounts counts_of(const DecisionEvent& event) {
-  const bool refused = event.what == What::kRefused || event.what == What::kBroken || event.what == What::kRejected;
-  const bool decided = refused || event.what == What::kAdmitted;
+  const bool refused = event.what == What::kRefused || event.what == What::kBroken;
+  const bool decided = refused || event.what == What::kRejected || event.what == What::kAdmitted;
   return {.requests = decided && !event.of_call ? 1 : 0,
           .refused = refused ? 1 : 0,
           .tokens = event.what == What::kSettled ? event.input_tokens + event.output_tokens : 0,
@@ -63,6 +63,8 @@ void Observer::count(const DecisionEvent& event, TimeNs now) {
     if (!event.tier.empty()) series_.add(LiveSeries::kTier, event.tier, counts);
     if (!event.model.empty()) series_.add(LiveSeries::kModel, event.model, counts);
     if (counts.refused > 0 && !event.layer.empty()) series_.add(LiveSeries::kLayer, event.layer, counts);
+    // What had no key or made no sense is seen by its layer and is no refusal, as in the metrics.
+    if (event.what == What::kRejected) series_.add(LiveSeries::kLayer, event.layer, {.refused = 1});
     keys_.add(event.key, counts);
   }
   if (event.what == What::kRefused || event.what == What::kBroken) {

@@ -192,6 +192,20 @@ TEST_F(ObserverTest, TheGaugesHaveABoundedNumberOfLabels) {
   EXPECT_NE(out.find("limit=\"other\""), std::string::npos);
 }
 
+TEST_F(ObserverTest, WhoHasNoKeyAskedAndWasNotRefusedAsInTheMetrics) {
+  EventFeed& feed = observer.open_feed();
+  observer.step(kNow);
+  DecisionEvent stranger = event(What::kRejected);
+  stranger.key.clear(), stranger.tier.clear(), stranger.model.clear();
+  stranger.layer = "entry";
+  publish(feed, stranger);
+  publish(feed, refused());
+  observer.step(kNow + kMillisecond);
+  const std::string live = observer.live(1, kNow + kMillisecond);
+  EXPECT_NE(live.find(R"("requests":[2],"refused":[1],)"), std::string::npos) << live;
+  EXPECT_NE(live.find(R"("by_layer":{"rate":[1],"entry":[1]})"), std::string::npos) << live;
+}
+
 TEST_F(ObserverTest, SaysInOneSentenceWhatHappened) {
   DecisionEvent admitted = event(What::kAdmitted);
   admitted.pressures[0] = {.limit = 0, .permille = 500, .allowed = 10};

@@ -73,6 +73,20 @@ TEST_F(AdminRecords, SumsAndSeriesNameTheRestOther) {
             R"({"group":"all","requests":[0],"tokens":[0],"usd_micros":[0],"refused":null}]})");
 }
 
+TEST_F(AdminRecords, WhatBelongsToNoTenantCanBeAskedFor) {
+  UsageRow acme = row(kNow - 3, "ann", 20), nobodys = row(kNow - 2, "bob", 3), users = row(kNow - kHour, "bob", 5);
+  acme.tenant = "acme", users.user = "u";
+  ASSERT_TRUE(store.book({{users, acme, nobodys}}, {}, {}));
+  EXPECT_TRUE(body("usage/sums", "by=key&without=tenant").starts_with(R"({"sums":[{"group":"bob","requests":2,)"));
+  const std::string one = body("usage", "without=tenant,user");
+  EXPECT_NE(one.find(R"("request_id":"req_2")"), std::string::npos) << one;
+  EXPECT_EQ(one.find("req_3"), std::string::npos) << one;
+  EXPECT_TRUE(one.ends_with(R"("next":null})")) << one;
+  const std::string hours = body("usage/series", "since=1h&without=user");
+  EXPECT_NE(hours.find(R"("requests":[0,2])"), std::string::npos) << hours;
+  EXPECT_TRUE(body("usage/sums", "by=key&without=key").starts_with(R"({"sums":[],)"));
+}
+
 TEST_F(AdminRecords, AuditRowsExplainThemselves) {
   AuditRow refused{.time = kNow - 5, .key = "ann", .layer = "tool", .limit = "tools"};
   refused.tool = "send_email", refused.allowed = "0";
@@ -99,9 +113,10 @@ TEST_F(AdminRecords, ARunIsATreeOfItsRequestsWithItsEvidence) {
       R"({"run":"nightly","key":"ann","tenant":"","user":"","agent":"planner","live":true,"first":"2026-11-18T11:06:38.000Z",)"
       R"("last":"2026-11-18T11:06:39.000Z","llm_calls":2,"tool_calls":0,"tokens":10,"usd_micros":23,"requests":2,"depth":1,)"
       R"("flags":["repeats"])";
-  EXPECT_EQ(body("runs"), R"({"runs":[)" + run + R"(}],"next":null})");
-  EXPECT_EQ(body("runs", "flagged=true&state=live&agent=planner"), R"({"runs":[)" + run + R"(}],"next":null})");
-  EXPECT_EQ(body("runs", "state=ended"), R"({"runs":[],"next":null})");
+  EXPECT_EQ(body("runs"), R"({"runs":[)" + run + R"(}],"ranked_since":null,"next":null})");
+  EXPECT_EQ(body("runs", "flagged=true&state=live&agent=planner&single=false&sort=cost"),
+            R"({"runs":[)" + run + R"(}],"ranked_since":null,"next":null})");
+  EXPECT_EQ(body("runs", "state=ended"), R"({"runs":[],"ranked_since":null,"next":null})");
   const std::string tree = body("runs/nightly");
   EXPECT_TRUE(tree.starts_with(run + R"(,"calls":[{"time":)")) << tree;
   EXPECT_NE(tree.find(R"("agent":"planner","node":"00000abc","parent":null,"depth":0,)"), std::string::npos) << tree;
@@ -122,13 +137,20 @@ TEST_F(AdminRecords, TheForecastIsOfThePeriodThatRuns) {
                        R"("spent_usd_micros":1200,"forecast_usd_micros":2489,"low_usd_micros":1200,)"))
       << text;
   EXPECT_TRUE(text.ends_with(R"("days_seen":2})")) << text;
-  EXPECT_NE(body("spend/forecast", "tenant=nobody").find(R"("forecast_usd_micros":0)"), std::string::npos);
+  const std::string none = body("spend/forecast", "tenant=nobody");
+  EXPECT_NE(
+      none.find(R"("spent_usd_micros":0,"forecast_usd_micros":null,"low_usd_micros":null,"high_usd_micros":null,)"),
+      std::string::npos)
+      << none;
 }
 
 TEST_F(AdminRecords, BadQuestionsAreToldWhatIsWrong) {
   for (const auto& [path, query] : std::vector<std::pair<std::string, std::string>>{
            {"runs", "state=asleep"},
            {"runs", "flagged=1"},
+           {"runs", "sort=name"},
+           {"usage", "without=colour"},
+           {"usage/sums", "by=key&without=tenant,"},
            {"runs", "cursor=u1.1"},
            {"runs/r", "since=500d"},
            {"usage", "nonsense=1"},

@@ -43,7 +43,9 @@ Reply list(AdminContext& call) {
   if (!range) return admin_problem(400, range.error().message);
   const auto state = query.choice("state", "live|ended|all", "all");
   const auto flagged = query.choice("flagged", "true|false", "false");
-  for (const auto* word : {&state, &flagged}) {
+  const auto single = query.choice("single", "true|false", "true");
+  const auto sort = query.choice("sort", "last|cost", "last");
+  for (const auto* word : {&state, &flagged, &single, &sort}) {
     if (!*word) return admin_problem(400, word->error().message);
   }
   const auto ask = page_of(query);
@@ -59,6 +61,8 @@ Reply list(AdminContext& call) {
                    .key = query.text("key"),
                    .agent = query.text("agent"),
                    .flagged = *flagged == "true",
+                   .single = *single == "true",
+                   .by_cost = *sort == "cost",
                    .idle = idle_of(behavior)};
   if (*state == "live") {
     filter.wanted = live;
@@ -76,7 +80,8 @@ Reply list(AdminContext& call) {
     add_run(json, run, live(run.key, run.run, run.last));
     json.end_object();
   }
-  json.end_array();
+  json.end_array().key("ranked_since");
+  page->ranked_since > 0 ? json.string(format_rfc3339(page->ranked_since, 3)) : json.null();
   add_next(json, page->next);
   json.end_object();
   return admin_json(std::move(body));
@@ -140,7 +145,7 @@ Reply show(AdminContext& call) {
 
 void add_run_routes(AdminRouter& router) {
   router.add({"GET", "/admin/v1/runs", AdminRole::kViewer,
-              with_range({"key", "agent", "state", "flagged", "page_size", "cursor"}), list});
+              with_range({"key", "agent", "state", "flagged", "single", "sort", "page_size", "cursor"}), list});
   router.add({"GET", "/admin/v1/runs/{run}", AdminRole::kViewer, with_range({"key"}), show});
 }
 

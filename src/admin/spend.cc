@@ -1,4 +1,6 @@
 // /admin/v1/spend/forecast: what a day, week or month will have cost (admin/forecast.h has the formula).
+#include <utility>
+
 #include "admin/forecast.h"
 #include "admin/questions.h"
 #include "admin/routes.h"
@@ -47,8 +49,13 @@ Reply show(AdminContext& call) {
   JsonWriter json(body);
   json.begin_object().key("period").begin_object().key("start").string(format_rfc3339(period->start));
   json.key("end").string(format_rfc3339(period->end)).key("zone").string(zone).end_object();
-  json.key("spent_usd_micros").number(facts.spent).key("forecast_usd_micros").number(answer.expected);
-  json.key("low_usd_micros").number(answer.low).key("high_usd_micros").number(answer.high);
+  json.key("spent_usd_micros").number(facts.spent);
+  for (const auto& [name, value] : {std::pair("forecast_usd_micros", answer.expected),
+                                    {"low_usd_micros", answer.low},
+                                    {"high_usd_micros", answer.high}}) {
+    json.key(name);
+    answer.days_seen > 0 ? json.number(value) : json.null();
+  }
   json.key("method").string(answer.method).key("days_seen").number(answer.days_seen).end_object();
   return admin_json(std::move(body));
 }

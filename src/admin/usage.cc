@@ -1,4 +1,7 @@
 // /admin/v1/usage…: rows of the ledger, sums and series.
+#include <algorithm>
+#include <iterator>
+
 #include "admin/questions.h"
 #include "admin/routes.h"
 #include "base/json_writer.h"
@@ -9,10 +12,12 @@ namespace {
 
 constexpr std::size_t kMaxTopGroups = 1000, kMaxTopSeries = 50;  // `top` of sums and of series
 constexpr std::string_view kSumWords = "key|tenant|user|tier|model|provider|agent|run|day|hour";
+constexpr std::string_view kNames[] = {"key", "tenant", "user", "tier", "model", "provider"};  // that can be without
 
 // The names that every question about usage may give, with `more`.
 std::vector<std::string> parameters(std::initializer_list<const char*> more) {
-  std::vector<std::string> out{"key", "tenant", "user", "tier", "model", "provider", "agent", "run", "conversation"};
+  std::vector<std::string> out{"key",      "tenant", "user", "tier",         "model",
+                               "provider", "agent",  "run",  "conversation", "without"};
   out.insert(out.end(), more.begin(), more.end());
   return with_range(std::move(out));
 }
@@ -21,7 +26,8 @@ Result<UsageFilter> filter_of(const AdminContext& call) {
   const auto range = call.query.range(call.now);
   if (!range) return std::unexpected(range.error());
   const AdminQuery& query = call.query;
-  return UsageFilter{.since = range->since,
+  const std::string words = query.text("without");
+  UsageFilter filter{.since = range->since,
                      .until = range->until,
                      .key = query.text("key"),
                      .tenant = query.text("tenant"),
@@ -32,6 +38,15 @@ Result<UsageFilter> filter_of(const AdminContext& call) {
                      .agent = query.text("agent"),
                      .run = query.text("run"),
                      .conversation = query.text("conversation")};
+  for (std::string_view rest = words; !rest.empty();) {
+    const std::string_view word = rest.substr(0, rest.find(','));
+    if (std::ranges::find(kNames, word) == std::end(kNames) || rest.ends_with(',')) {
+      return fail("`without` must be one or more of key, tenant, user, tier, model, provider, separated by commas.");
+    }
+    filter.without.emplace_back(word);
+    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+  }
+  return filter;
 }
 
 Reply rows(AdminContext& call) {

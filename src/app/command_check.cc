@@ -24,8 +24,9 @@ int run_check(const std::string& path, TimeNs now) {
   if (!loaded) return report(std::cerr, kExitCouldNotRun, loaded.error().message);
   print_diagnostics(*loaded);
   if (!loaded->policy || !load_listener_tls(*loaded->policy, path, now)) return kExitNo;
-  std::cout << path << ": ok, " << loaded->policy->limits.size() << " limits, version " << loaded->policy->version
-            << "\n";
+  const std::size_t limits = loaded->policy->limits.size();
+  std::cout << path << ": ok, " << limits << (limits == 1 ? " limit" : " limits") << ", version "
+            << loaded->policy->version << "\n";
   return kExitDone;
 }
 

@@ -94,7 +94,7 @@ void add_runs(const RunRules& r, std::vector<std::string>& out) {
   s.add(r.max_tool_calls > 0, format_count(r.max_tool_calls) + " tool calls");
   s.add(r.burst.count > 0, times(r.burst, "tool calls"));
   s.add(r.max_llm_calls > 0, format_count(r.max_llm_calls) + " model calls");
-  s.add(r.max_depth > 0, fmt::format("{} levels of agents", r.max_depth));
+  s.add(r.max_depth > 0, fmt::format("{} level{} of agents", r.max_depth, r.max_depth == 1 ? "" : "s"));
   s.add(r.max_fanout > 0, fmt::format("{} sub-agents of one agent that bring nothing new", r.max_fanout));
   s.add(r.max_tokens > 0, format_count(r.max_tokens) + " tokens");
   s.add(r.max_usd_micros > 0, "$" + format_usd(r.max_usd_micros));

@@ -60,6 +60,11 @@ TEST(BehaviorWordsTest, TheBuiltInRulesAreSaid) {
              "them"}));
 }
 
+TEST(BehaviorWordsTest, OneIsNoPlural) {
+  const auto policy = must_load("runs: { max_depth: 1 }");
+  EXPECT_NE(behavior_in_words(policy->behavior).at(0).find(" 1 level of agents"), std::string::npos);
+}
+
 TEST(BehaviorWordsTest, WhatIsOffIsNotSaidAndShadowIs) {
   const auto policy = must_load(R"(
 runs: { mode: shadow, max_tool_calls: 0, max_llm_calls: 0, max_depth: 0, max_fanout: 0, max_tokens: 0, max_usd: 0, burst: { tool_calls: 0 } }

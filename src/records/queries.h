@@ -42,7 +42,8 @@ bool asker_can_mend(const Error& error);
 struct UsageFilter {
   TimeNs since = 0, until = std::numeric_limits<TimeNs>::max();
   std::string key, tenant, user, tier, model, provider;
-  std::string agent, run, conversation;  // hours do not know these: questions with them read rows
+  std::string agent, run, conversation;   // hours do not know these: questions with them read rows
+  std::vector<std::string> without = {};  // of key … provider: those that have none
 };
 struct AuditFilter {
   TimeNs since = 0, until = std::numeric_limits<TimeNs>::max();
@@ -117,16 +118,21 @@ struct RunSum {
   std::int32_t depth = 0;          // of its deepest request
   std::vector<std::string> flags;  // breakers that spoke up in it
 };
+inline constexpr std::size_t kMaxRankedRunRows = 200'000;  // that are added up to sort runs by cost
 struct RunFilter {
   TimeNs since = 0, until = std::numeric_limits<TimeNs>::max();
   std::string key, agent;
   bool flagged = false;
+  bool single = true;    // also runs of one request that no breaker spoke up in
+  bool by_cost = false;  // flagged ones first, then by dollars; of the newest `ranked_rows`
+  std::size_t ranked_rows = kMaxRankedRunRows;
   std::function<bool(const std::string& key, const std::string& run, TimeNs last)> wanted = {};  // null: all
   DurationNs idle = kHour;
 };
 struct RunsPage {
-  std::vector<RunSum> runs;  // last used first
+  std::vector<RunSum> runs;  // last used first, if nothing else was asked
   std::string next;
+  TimeNs ranked_since = 0;  // by cost: only requests after this were added up; 0: all were
 };
 inline constexpr std::size_t kMaxRunRows = 1'000'000;  // that are looked through for a page of runs
 struct RunCalls {

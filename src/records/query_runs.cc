@@ -15,13 +15,14 @@ struct RecordQueries::Life {
   std::string key, run;
   TimeNs first = 0;
   Cursor last = {};
-  bool judged = false, wanted = false;
+  std::int64_t usd_micros = 0;
+  bool flagged = false, agrees = false, judged = false, wanted = false;
   std::vector<std::int64_t> ids = {};  // of its rows, newest first
 };
 
 namespace {
 
-constexpr char kRunsCursor = 'r';
+constexpr char kRunsCursor = 'r', kRankCursor = 'c';
 
 std::string name_of(std::string_view key, std::string_view run) {
   return std::string(run).append(1, '\0').append(key);
@@ -117,14 +118,15 @@ struct RecordQueries::RunScan {
   const RunFilter& filter;
   std::optional<Cursor> cursor;
   std::size_t size;
-  std::unordered_set<std::string> flagged = {};
-  std::vector<Life> lives = {};  // in the order in which they were last used
+  std::unordered_set<std::string> flagged = {};  // names: an earlier life of one may be meant
+  std::vector<Life> lives = {};                  // in the order in which they were last used
   std::unordered_map<std::string, std::size_t> places = {};
   std::size_t found = 0;
   std::optional<std::size_t> enough = {};  // no life beyond this one is of the page
   TimeNs touched = 0;                      // where one of the page's was seen
+  TimeNs stopped_at = 0;                   // by cost: rows up to here were too many
 
-  // A row of (time, id, key, run[, agent]). False: what is older changes nothing.
+  // A row of (time, id, key, run, agent, usd_micros). False: what is older changes nothing.
   bool take(const Statement& s) {
     const Cursor at{.time = s.integer(0), .id = s.integer(1)};
     if (enough && touched - at.time > filter.idle) return false;
@@ -134,19 +136,30 @@ struct RecordQueries::RunScan {
     if (place == places.end() || lives[place->second].first - at.time > filter.idle) {
       if (enough) return true;
       place = places.insert_or_assign(name, lives.size()).first;
-      lives.push_back({.key = s.text(2), .run = s.text(3), .first = at.time, .last = at});
+      lives.push_back(
+          {.key = s.text(2), .run = s.text(3), .first = at.time, .last = at, .flagged = flagged.contains(name)});
     }
     Life& life = lives[place->second];
     life.first = at.time;
     if (!enough || place->second <= *enough) touched = at.time;
     if (cursor && !is_before(life.last, *cursor)) return true;
     life.ids.push_back(at.id);
-    if (!life.wanted && (filter.agent.empty() || s.view(4) == filter.agent)) {
+    life.usd_micros += s.integer(5);
+    life.agrees |= filter.agent.empty() || s.view(4) == filter.agent;
+    if (!life.wanted && life.agrees && (filter.single || life.flagged || life.ids.size() > 1)) {
       if (!life.judged) life.wanted = !filter.wanted || filter.wanted(life.key, life.run, life.last.time);
       life.judged = true;
       if (life.wanted && ++found > size && !enough) enough = lives.size() - 1;
     }
     return true;
+  }
+
+  // Without those that were shown.
+  void rank(std::size_t shown) {
+    std::ranges::stable_sort(lives, [](const Life& a, const Life& b) {
+      return a.flagged != b.flagged ? a.flagged : a.usd_micros > b.usd_micros;
+    });
+    lives.erase(lives.begin(), lives.begin() + static_cast<std::ptrdiff_t>(std::min(shown, lives.size())));
   }
 };
 
@@ -157,15 +170,19 @@ Result<void> RecordQueries::scan_runs(RunScan& scan) {
   Conditions where;
   where.add("time >= ? AND time < ? AND run <> ''", {filter.since, from});
   where.equals("key", filter.key);
-  Statement s = impl_.db.prepare(
-      fmt::format("SELECT time, id, key, run{} FROM usage INDEXED BY usage_time WHERE {} ORDER BY time DESC, id DESC",
-                  filter.agent.empty() ? "" : ", agent", where.text()));
+  Statement s = impl_.db.prepare(fmt::format(
+      "SELECT time, id, key, run, {}, {} FROM usage INDEXED BY usage_time WHERE {} ORDER BY time DESC, id DESC",
+      filter.agent.empty() ? "''" : "agent", filter.by_cost ? "usd_micros" : "0", where.text()));
   if (!s) return question_failed(impl_.db);
   where.bind(s);
   std::size_t rows = 0;
   Statement::Outcome outcome = Statement::kDone;
   while ((outcome = s.step()) == Statement::kRow) {
-    if (++rows > kMaxRunRows) return fail(std::string(kReadsTooMuch));
+    if (++rows > (filter.by_cost ? filter.ranked_rows : kMaxRunRows)) {
+      if (!filter.by_cost) return fail(std::string(kReadsTooMuch));
+      scan.stopped_at = s.integer(0);
+      return {};
+    }
     if (!scan.take(s)) return {};
   }
   if (outcome == Statement::kFailed) return question_failed(impl_.db);
@@ -173,30 +190,36 @@ Result<void> RecordQueries::scan_runs(RunScan& scan) {
 }
 
 Result<RunsPage> RecordQueries::runs(const RunFilter& filter, const PageAsk& ask) {
-  RunScan scan{.filter = filter, .cursor = std::nullopt, .size = std::clamp<std::size_t>(ask.size, 1, kMaxQueryPage)};
+  const std::size_t size = std::clamp<std::size_t>(ask.size, 1, kMaxQueryPage);
+  const char kind = filter.by_cost ? kRankCursor : kRunsCursor;
+  RunScan scan{.filter = filter, .cursor = std::nullopt, .size = size};
+  Cursor last;  // by cost: how many were shown
   if (!ask.cursor.empty()) {
-    const auto read = cursor_from(kRunsCursor, ask.cursor);
+    const auto read = cursor_from(kind, ask.cursor);
     if (!read) return std::unexpected(read.error());
-    scan.cursor = *read;
+    last = *read;
+    if (!filter.by_cost) scan.cursor = *read;
   }
   const QueryBound bound(impl_.db, most_steps_);
   ReadTransaction snapshot(impl_.db);
   if (auto begun = snapshot.begin(); !begun) return std::unexpected(begun.error());
-  if (filter.flagged) {
+  if (filter.flagged || filter.by_cost || !filter.single) {
     const auto names = flagged_runs(filter);
     if (!names) return std::unexpected(names.error());
     scan.flagged.insert(names->begin(), names->end());
   }
+  if (filter.by_cost) scan.size = filter.ranked_rows;
   if (auto scanned = scan_runs(scan); !scanned) return std::unexpected(scanned.error());
+  std::erase_if(scan.lives, [](const Life& life) { return !life.wanted; });
+  if (filter.by_cost) scan.rank(static_cast<std::size_t>(std::max<std::int64_t>(last.id, 0)));
   RunsPage page;
-  Cursor last;
+  page.ranked_since = scan.stopped_at;
   for (const Life& life : scan.lives) {
-    if (!life.wanted) continue;
-    if (page.runs.size() == scan.size) {
-      page.next = cursor_text(kRunsCursor, last);
+    if (page.runs.size() == size) {
+      page.next = cursor_text(kind, last);
       break;
     }
-    last = life.last;
+    last = filter.by_cost ? Cursor{.id = last.id + 1} : life.last;
     if (auto added = add_rows(life, page.runs.emplace_back(), nullptr); !added) return std::unexpected(added.error());
   }
   if (auto added = add_flags(page.runs, filter.idle); !added) return std::unexpected(added.error());

@@ -103,6 +103,47 @@ TEST_F(RunQueries, FlagsAreTheBreakersThatSpokeUpDuringTheRun) {
   EXPECT_TRUE(page->runs[2].flags.empty());
 }
 
+TEST_F(RunQueries, RunsOfOneRequestCanBeLeftOutUnlessABreakerSpokeUp) {
+  UsageRow helper = call(50, "two");
+  helper.agent = "helper";
+  book({call(10, "alone"), call(20, "two"), call(30, "stuck"), helper, call(60, "newest"), call(70, "three"),
+        call(80, "three"), call(90, "three")});
+  AuditRow stuck{.time = 31, .key = "ann", .layer = "breaker", .limit = "repeats"};
+  stuck.event = AuditEvent::kBroken, stuck.run = "stuck";
+  ASSERT_TRUE(store.book({}, {{stuck}}, {}));
+  for (const std::size_t size : {1, 2, 100}) {
+    EXPECT_EQ(names({.single = false}, size), (Names{"three*3", "two*2", "stuck*1"})) << size;
+  }
+  EXPECT_EQ(names({.agent = "helper", .single = false}), Names{"two*2"}) << "the agent is that of its last request";
+}
+
+TEST_F(RunQueries, ByCostFlaggedRunsComeFirstAndPagesShowEachOnce) {
+  UsageRow dear = call(40, "dear"), loop = call(20, "loop");
+  dear.usd_micros = 500, loop.usd_micros = 1;
+  book({call(10, "old"), call(11, "old"), loop, call(30, "alone"), dear});
+  AuditRow broken{.time = 21, .key = "ann", .layer = "breaker", .limit = "repeats"};
+  broken.event = AuditEvent::kBroken, broken.run = "loop";
+  ASSERT_TRUE(store.book({}, {{broken}}, {}));
+  for (const std::size_t size : {1, 2, 3, 100}) {
+    EXPECT_EQ(names({.by_cost = true}, size), (Names{"loop*1", "dear*1", "old*2", "alone*1"})) << size;
+  }
+  EXPECT_EQ(names({.single = false, .by_cost = true}), (Names{"loop*1", "old*2"}));
+  EXPECT_FALSE(queries.runs({.by_cost = true}, {.cursor = "r1.1"}));
+}
+
+TEST_F(RunQueries, ByCostTheNewestRequestsAreRankedAndTheAnswerSaysSinceWhen) {
+  EXPECT_EQ(RunFilter{}.ranked_rows, kMaxRankedRunRows);
+  std::vector<UsageRow> rows;
+  for (TimeNs at = 1; at <= 11; ++at) rows.push_back(call(at, at == 1 ? "old" : "a"));
+  book(rows);
+  const auto page = queries.runs({.by_cost = true, .ranked_rows = 10}, {});
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->ranked_since, 1);
+  ASSERT_EQ(page->runs.size(), 1u);
+  EXPECT_EQ(page->runs[0].requests, 10);
+  EXPECT_EQ(queries.runs({.by_cost = true, .ranked_rows = 11}, {})->ranked_since, 0);
+}
+
 TEST_F(RunQueries, AQuestionThatReadsTooMuchSaysSo) {
   std::vector<UsageRow> rows;
   for (TimeNs at = 0; at < 20'000; ++at) rows.push_back(call(at, "a"));

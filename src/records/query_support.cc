@@ -53,6 +53,7 @@ void names_of(Conditions& where, const UsageFilter& filter) {
   where.equals("tier", filter.tier);
   where.equals("model", filter.model);
   where.equals("provider", filter.provider);
+  for (const std::string& column : filter.without) where.add(column + " = ''", {});
 }
 
 std::optional<std::pair<std::int64_t, std::int64_t>> hour_bounds(Database& db) {

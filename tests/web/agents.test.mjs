@@ -16,6 +16,7 @@ for (const look of kLooks) {
     await view.look('agents', { full: false });
     await view.open('agents/run-3ea');
     await page.getByRole('heading', { name: 'Calls' }).waitFor();
+    assert.ok(await page.evaluate(() => document.documentElement.scrollHeight) < 3600, 'evidence hides the calls');
     await view.look('run');
     await view.open('agents?tab=anomalies');
     await page.locator('.evidence li').first().waitFor();
@@ -45,6 +46,10 @@ test('a run is a tree: branches close and open by keyboard, and add up what is b
   assert.equal(await rows.count(), 17);
   await page.getByText(kMarkup).first().waitFor();
   assert.match(await view.text('.evidence'), /made the same call 5 times/);
+  assert.equal(await page.locator('.evidence > li').count(), 2, 'a warning and what followed it 69 times');
+  await page.locator('.evidence').getByText('×69').waitFor();
+  await page.locator('.evidence').getByText('Each of them').click();
+  assert.equal(await page.locator('.each li:visible').count(), 69);
   await view.close();
 });
 
@@ -88,12 +93,50 @@ test('runs are filtered by flag, state, agent and consumer, and the address keep
   await view.close();
 });
 
+test('runs of one request are shown on demand, flagged ones come first, and the address keeps it', async () => {
+  const view = await browser.view(dashboard, {});
+  const { page } = view;
+  const single = /run-3f0/;
+  await view.open('agents');
+  const flags = await page.locator('tbody tr').evaluateAll((rows) => rows.map((row) => row.querySelector('.flags') !== null));
+  assert.ok(flags[0] && !flags.includes(true, flags.indexOf(false)), flags.join());
+  await view.open('agents?sort=last');
+  assert.equal(await page.getByRole('link', { name: single }).count(), 0);
+  await page.getByRole('button', { name: 'Single requests too' }).click();
+  await page.getByRole('link', { name: single }).waitFor();
+  assert.match(page.url(), /single=true/);
+  await page.getByRole('button', { name: 'Cost' }).click();
+  await page.waitForFunction(() => !location.hash.includes('sort='));
+  dashboard.state.answers.set('/runs', { body: { runs: [], ranked_since: null, next: null } });
+  await page.getByRole('button', { name: 'Single requests too' }).click();
+  await page.getByText('Runs of a single request without a flag are not shown.').waitFor();
+  await view.close();
+});
+
+for (const width of [320, 375]) {
+  test(`all tabs and what a run is known by are there at ${width} px`, async () => {
+    const view = await browser.view(dashboard, { width });
+    const { page } = view;
+    for (const screen of ['agents', 'policy']) {
+      await view.open(screen);
+      for (const tab of await page.getByRole('tab').all()) {
+        const { x, width: wide } = await tab.boundingBox();
+        assert.ok(x >= 0 && x + wide <= width, `${screen}: ${await tab.innerText()}`);
+      }
+    }
+    await view.open('agents');
+    await page.locator('tbody tr').first().locator('.below').getByText('Consumer').waitFor();
+    await page.locator('tbody tr').first().locator('.below').getByRole('link').waitFor();
+    await view.close();
+  });
+}
+
 test('a loop leads to its run', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;
   await view.open('agents?tab=anomalies');
   await page.getByLabel('What').selectOption('repeats');
-  await page.waitForFunction(() => [...document.querySelectorAll('.evidence li')].every((row) => /Loop/.test(row.textContent)));
+  await page.waitForFunction(() => [...document.querySelectorAll('.evidence > li')].every((row) => /Loop/.test(row.textContent)));
   const link = page.locator('.evidence-links a', { hasText: 'run ' }).first();
   assert.match(await link.getAttribute('href'), /#\/agents\/run-.*key=/);
   await view.close();

@@ -34,6 +34,18 @@ test('filters narrow by limit, layer and consumer, and links lead to the consume
   await view.close();
 });
 
+test('a flood of equal refusals is one row that opens', async () => {
+  const view = await browser.view(dashboard, {});
+  const { page } = view;
+  await view.open(`refusals?key=${dashboard.key}&limit=${dashboard.limit}`);
+  if (dashboard.real) {
+    await page.locator('.refusal-head').getByText(/^×\d+$/).first().waitFor();
+    await page.getByText('Each of them').first().click();
+    assert.ok(await page.locator('.each li:visible').count() > 1);
+  }
+  await view.close();
+});
+
 test('sums by limit choose the limit', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { ask, eventually } from '../support/weir.mjs';
 import { kNarrow } from './browser.mjs';
+import { kLongName } from './dashboard.mjs';
 import { browser, dashboard, useDashboard } from './stage.mjs';
 
 useDashboard();
@@ -103,8 +104,16 @@ test('spend is told by tenant, user, model and day, with what is to be expected'
   await view.open('spend?span=24h');
   await page.getByRole('region', { name: 'Spend by tenant' }).getByRole('button', { name: 'acme' }).click();
   await page.getByRole('region', { name: 'Spend by user' }).waitFor();
-  await page.getByRole('button', { name: 'Model', exact: true }).click();
-  await page.getByRole('region', { name: 'Spend by model' }).getByRole('button', { name: 'sim-1' }).waitFor();
+  await page.getByRole('region', { name: 'Spend by user' }).getByRole('button').first().click();
+  await page.getByRole('region', { name: 'Spend by key' }).getByRole('button', { name: 'acme-support-bot' }).click();
+  await page.getByRole('region', { name: 'Spend by model' }).getByRole('button', { name: 'sim-1' }).click();
+  await page.getByRole('region', { name: 'Requests, newest first' }).getByRole('link', { name: 'acme-support-bot' }).first().waitFor();
+  await view.open('spend?span=24h');
+  await page.getByRole('region', { name: 'Spend by tenant' }).getByRole('button', { name: 'no tenant' }).click();
+  await page.getByRole('region', { name: 'Spend by user' }).waitFor();
+  await page.getByRole('button', { name: 'Key', exact: true }).click();
+  await page.getByRole('region', { name: 'Spend by key' }).getByRole('link', { name: `consumer ${kLongName}` }).waitFor();
+  assert.equal(await page.getByRole('region', { name: 'Spend by key' }).getByRole('button', { name: 'acme-support-bot' }).count(), 0);
   await page.getByRole('button', { name: 'Day', exact: true }).last().click();
   await page.getByRole('region', { name: 'Spend by day' }).locator('tbody tr').first().waitFor();
   await page.getByText(/expected|No forecast yet/).first().waitFor();

@@ -67,7 +67,7 @@ function series(query, groups) {
   };
 }
 const groupsOf = (state, by) => ({
-  key: state.keys.slice(0, 12).map((key) => key.name), tenant: ['acme', 'northwind', 'globex', 'initech', kMarkup, 'hooli'], user: state.keys.slice(5, 15).map((key) => key.user || key.name),
+  key: state.keys.slice(0, 12).map((key) => key.name), tenant: ['acme', 'northwind', '', 'globex', 'initech', kMarkup, 'hooli'], user: state.keys.slice(5, 15).map((key) => key.user || key.name),
   tier: tiersList, model: models, provider: ['openai', 'claude', 'gemini', 'ollama'], agent: ['planner', 'researcher', 'writer'], run: ['run-1', 'run-2'],
   day: Array.from({ length: 14 }, (_, i) => iso(Date.now() - i * kDay).slice(0, 10)), hour: Array.from({ length: 24 }, (_, i) => iso(Date.now() - i * 3_600_000).slice(0, 13)),
 }[by] ?? ['all']);
@@ -75,7 +75,7 @@ const sumOf = (group, requests) => ({ group, requests, input_tokens: requests * 
 
 function runOf(state, i) {
   const key = state.keys[1 + (i % 20)];
-  const calls = 3 + ((i * 7) % 40);
+  const calls = i % 9 === 8 ? 1 : 3 + ((i * 7) % 40);
   return {
     run: i === 3 ? kMarkup : `run-${(1000 + i).toString(16)}`, key: key.name, tenant: key.tenant, user: key.user, agent: ['planner', 'researcher', 'writer', 'support'][i % 4], live: i < 6,
     first: iso(Date.now() - (i + 1) * 420_000 - calls * 9000), last: iso(Date.now() - i * 420_000), llm_calls: calls, tool_calls: calls * 2, tokens: calls * 3100, usd_micros: calls * 14_000,
@@ -233,9 +233,10 @@ export const calls = [
 
   ['GET', '/runs', ({ state, query }) => {
     const which = query.get('state') ?? 'all';
-    const list = runs(state).filter((run) => (which === 'all' || run.live === (which === 'live')) && (query.get('flagged') !== 'true' || run.flags.length) && ['key', 'agent'].every((name) => !query.get(name) || run[name] === query.get(name)));
+    const list = runs(state).filter((run) => (which === 'all' || run.live === (which === 'live')) && (query.get('flagged') !== 'true' || run.flags.length) && (query.get('single') !== 'false' || run.requests > 1 || run.flags.length) && ['key', 'agent'].every((name) => !query.get(name) || run[name] === query.get(name)));
+    if (query.get('sort') === 'cost') list.sort((a, b) => Math.sign(b.flags.length) - Math.sign(a.flags.length) || b.usd_micros - a.usd_micros);
     const { part, next } = paged(list, query);
-    return { runs: part, next };
+    return { runs: part, ranked_since: null, next };
   }],
   ['GET', '/runs/{}', ({ state, names }) => {
     const run = runs(state).find((one) => one.run === names[0]);

@@ -159,7 +159,9 @@ export const steerCalls = [
   ['GET', '/runs/{}', (call) => {
     const run = calls.find(([method, pattern]) => method === 'GET' && pattern === '/runs/{}')[2](call);
     if (run.status === 404 || run.flags.length === 0) return run;
-    const rows = run.flags.map((limit) => ({ ...makeRefusal(call.state.keys, Date.now()), key: run.key, user: run.user, event: 'broken', layer: 'breaker', limit, per: { caller: run.key }, run: run.run, agent: run.agent, tool: 'search_orders', used: 5, allowed: 5, retry_after: 30, count: 1, evidence: 'search_orders {"id":"A-1041"}' }));
+    // Stopped again and again after the first warning.
+    const many = run.flags.flatMap((limit) => Array.from({ length: 70 }, (_, i) => ({ limit, time: Date.parse(run.last) - i * 2000, event: i === 69 ? 'warned' : 'broken', retry_after: 30 + (i % 20) })));
+    const rows = many.map(({ limit, time, event, retry_after }) => ({ ...makeRefusal(call.state.keys, time), key: run.key, user: run.user, event, layer: 'breaker', limit, per: { caller: run.key }, run: run.run, agent: run.agent, tool: 'search_orders', used: 5, allowed: 5, retry_after, count: 1, evidence: 'search_orders {"id":"A-1041"}' }));
     return { ...run, evidence: rows.map((row) => ({ ...row, sentence: sentenceOf(row) })) };
   }],
   ['PUT', '/breakers/{}/{}', ({ state, names, body, caller }) => {

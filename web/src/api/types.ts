@@ -255,7 +255,7 @@ export interface Run {
   depth: number;
   flags: string[];
 }
-export interface Runs { runs: Run[]; next: string | null }
+export interface Runs { runs: Run[]; ranked_since: string | null; next: string | null }
 export interface RunCall {
   time: string;
   request_id: string;

@@ -10,7 +10,6 @@ import { Filter } from '../ui/field';
 import { PageHead, Panel } from '../ui/layout';
 import { Empty, ErrorBox, Pending } from '../ui/states';
 import { Pager, usePages } from '../ui/table';
-import { useTabInView } from '../ui/tab_in_view';
 import { Tabs } from '../ui/tabs';
 import { Runs } from './agents_runs';
 import { RunScreen } from './agents_run';
@@ -29,7 +28,6 @@ export default function Agents({ route }: ScreenProps) {
 function All({ query }: { query: URLSearchParams }) {
   const switches = useSwitches();
   const tab = query.get('tab') ?? 'runs';
-  useTabInView(tab);
   const thrown = switches.data?.breakers.length;
   return (
     <>

@@ -37,11 +37,11 @@ export function RunScreen({ run: name, consumer }: { run: string; consumer?: str
         <Stat label="Tokens" value={short(run.tokens)} title={count(run.tokens)} />
         <Stat label="Model calls" value={count(run.llm_calls)} />
         <Stat label="Tool calls" value={count(run.tool_calls)} />
-        <Stat label="Depth" value={count(run.depth)} note={run.depth > 1 ? 'levels' : 'level'} />
+        <Stat label="Depth" value={count(run.depth)} note={run.depth === 1 ? 'level' : 'levels'} />
         <Stat label="Took" value={duration(Math.max(0, (Date.parse(run.last) - Date.parse(run.first)) / 1000))} />
       </Stats>
       {run.evidence.length > 0
-        ? <Panel title="What was wrong" note={[...new Set(run.flags.map((flag) => kBreakerWords[flag]?.words).filter(Boolean))].join(' ')} flush><Evidence rows={run.evidence} linkRun={false} /></Panel>
+        ? <Panel title="What was wrong" note={[...new Set(run.flags.map((flag) => kBreakerWords[flag]?.words).filter(Boolean))].join(' ')} flush><Evidence rows={run.evidence} linkRun={false} most={5} /></Panel>
         : run.flags.length > 0 && (
           <Panel title="What was wrong">
             <Facts of={run.flags.map((flag) => [kBreakerWords[flag]?.title ?? flag, kBreakerWords[flag]?.words ?? 'Flagged.'])} />

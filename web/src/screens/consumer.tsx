@@ -9,7 +9,7 @@ import { Bar } from '../ui/bar';
 import { Button, CopyButton } from '../ui/button';
 import { Chart } from '../ui/chart';
 import { Confirm } from '../ui/dialog';
-import { count, percent, short, usd, when } from '../ui/format';
+import { count, percent, short, usd, usdMark, when } from '../ui/format';
 import { Badge, Facts, PageHead, Panel, Stat, Stats, toneOfEvent } from '../ui/layout';
 import { Empty, Notice, Pending } from '../ui/states';
 import { Choice } from '../ui/tabs';
@@ -45,11 +45,11 @@ export function Consumer({ name }: { name: string }) {
         </>} />
       {key.status === 'revoked' && <Notice tone="danger">This key is revoked: every request that it sends is answered with 401.</Notice>}
       <Stats>
-        <Stat label="Requests, 24 h" value={count(requests)} title="admitted and settled" />
+        <Stat label="Admitted, 24 h" value={count(requests)} title="requests that were admitted and settled" />
         <Stat label="Tokens, 24 h" value={short(tokens)} title={count(tokens)} />
         <Stat label="Spend, 24 h" value={usd(spent)} />
         <Stat label="Refused, 24 h" value={count(refused)} tone={refused > 0 && refused > requests * 0.1 ? 'danger' : undefined}
-          note={requests + refused > 0 ? percent(refused / (requests + refused), 1) : undefined} />
+          note={requests + refused > 0 ? `${percent(refused / (requests + refused), 1)} of those asked` : undefined} />
         <Stat label="Trust" value={key.trust.toFixed(2)} tone={key.trust < 1 ? 'warn' : undefined} note={key.trust < 1 ? 'scales contextual limits' : 'full'} />
       </Stats>
       <div class="split">
@@ -141,7 +141,7 @@ function History({ name }: { name: string }) {
       <Choice label="How far back" value={span} onChange={(value) => setSpan(value as keyof typeof spans)}
         options={[{ value: '24h', label: '24 h' }, { value: '7d', label: '7 d' }, { value: '30d', label: '30 d' }]} />
     </>}>
-      {!load.data ? <Pending of={load} /> : <Chart label={`History of ${name}`} times={chart.times} series={chart.series} format={meters[meter]} step={step} bars={chart.times.length < 80} whole={meter !== 'usd_micros'} stacked />}
+      {!load.data ? <Pending of={load} /> : <Chart label={`History of ${name}`} times={chart.times} series={chart.series} format={meters[meter]} mark={meter === 'usd_micros' ? usdMark : undefined} step={step} bars={chart.times.length < 80} whole={meter !== 'usd_micros'} stacked />}
     </Panel>
   );
 }

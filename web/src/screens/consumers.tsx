@@ -83,9 +83,9 @@ const columnsOf = (tierOfMost: string) => [
   { head: 'Tenant', cell: (key: Key) => key.tenant ? <a class="plain clip" title={key.tenant} href={link('consumers', { tenant: key.tenant })}>{key.tenant}</a> : <span class="muted">–</span>, narrow: false },
   { head: 'Tier', cell: (key: Key) => <Badge title={key.tier ? undefined : 'the default tier'}>{key.tier || tierOfMost}</Badge> },
   { head: 'Kind', cell: (key: Key) => <span class="muted">{key.kind}</span>, narrow: false },
-  { head: 'Requests', sort: 'requests', number: true, cell: (key: Key) => count(key.last_24h.requests) },
-  { head: 'Tokens', sort: 'tokens', number: true, narrow: false, cell: (key: Key) => short(key.last_24h.tokens) },
-  { head: 'Spend', sort: 'usd', number: true, narrow: false, cell: (key: Key) => usd(key.last_24h.usd_micros) },
-  { head: 'Refused', number: true, narrow: false, cell: (key: Key) => (key.last_24h.refused ? <span class="tone-danger">{count(key.last_24h.refused)}</span> : <span class="muted">0</span>) },
+  { head: 'Admitted', sort: 'requests', number: true, cell: (key: Key) => count(key.last_24h.requests) },
+  { head: 'Tokens', sort: 'tokens', number: true, narrow: 'below' as const, cell: (key: Key) => short(key.last_24h.tokens) },
+  { head: 'Spend', sort: 'usd', number: true, narrow: 'below' as const, cell: (key: Key) => usd(key.last_24h.usd_micros) },
+  { head: 'Refused', number: true, narrow: 'below' as const, cell: (key: Key) => (key.last_24h.refused ? <span class="tone-danger">{count(key.last_24h.refused)}</span> : <span class="muted">0</span>) },
   { head: 'Created', sort: 'created', number: true, narrow: false, cell: (key: Key) => <span class="muted">{when(key.created_at)}</span> },
 ];

@@ -7,7 +7,7 @@ import { link, setQuery } from '../app/router';
 import type { ScreenProps } from '../app/screens';
 import { Button } from '../ui/button';
 import { Chart, type ChartSeries } from '../ui/chart';
-import { clock, count, percent, short, usd } from '../ui/format';
+import { clock, count, percent, short, usd, usdMark } from '../ui/format';
 import { Badge, PageHead, Panel, Stat, Stats, toneOfEvent } from '../ui/layout';
 import { Empty, Notice, Pending } from '../ui/states';
 import { Table } from '../ui/table';
@@ -99,17 +99,17 @@ export default function Flow({ route }: ScreenProps) {
       {head}
       {paused && <Notice tone="warn">Paused: this is how it was at {clock(view.times[view.times.length - 1]! * 1000)}.{waiting > 0 && ` ${count(waiting)} more ${waiting === 1 ? 'event' : 'events'} since.`}</Notice>}
       <Stats>
-        <Stat label="Requests" value={short(rate.requests)} unit="/s" note={`mean ${short(usual.requests)}`} title={`decided in the last ten seconds; ${mean}`} />
+        <Stat label="Asked" value={short(rate.requests)} unit="/s" note={`mean ${short(usual.requests)}`} title={`requests of the last ten seconds, admitted or not; ${mean}`} />
         <Stat label="Tokens" value={short(rate.tokens)} unit="/s" note={`mean ${short(usual.tokens)}`} title={`settled in the last ten seconds; ${mean}`} />
         <Stat label="Spend" value={usd(rate.usd_micros * 3600)} unit="/h" note={`mean ${usd(usual.usd_micros * 3600)}`} title={`at the rate of the last ten seconds; ${mean}`} />
-        <Stat label="Refused" value={short(rate.refused)} unit="/s" tone={(share ?? 0) > 0.1 ? 'danger' : undefined} note={share === null ? 'nothing came' : `${percent(share, share < 0.1 ? 1 : 0)} of requests`} />
+        <Stat label="Refused" value={short(rate.refused)} unit="/s" tone={(share ?? 0) > 0.1 ? 'danger' : undefined} note={share === null ? 'nothing came' : `${percent(share, share < 0.1 ? 1 : 0)} of those asked`} />
         <Stat label="In flight" value={count(view.inFlight)} />
       </Stats>
       <div class="grid-2">
-        <Panel title="Requests" note="per second, refused ones too"><Chart label="Requests per second" times={charts.times} series={charts.requests} format={short} whole stacked /></Panel>
-        <Panel title="Refusals" note="per second, by layer"><Chart label="Refusals per second" times={charts.times} series={charts.refused} format={short} whole stacked /></Panel>
+        <Panel title="Requests" note="asked per second, refused ones too"><Chart label="Requests per second" times={charts.times} series={charts.requests} format={short} whole stacked /></Panel>
+        <Panel title="Refusals" note={view.layers.entry ? 'per second, by layer; entry: no valid key, or not understood' : 'per second, by layer'}><Chart label="Refusals per second" times={charts.times} series={charts.refused} format={short} whole stacked /></Panel>
         <Panel title="Tokens" note="per second, settled"><Chart label="Tokens per second" times={charts.times} series={charts.tokens} format={short} whole stacked /></Panel>
-        <Panel title="Spend" note="per second, settled"><Chart label="Dollars per second" times={charts.times} series={charts.usd} format={usd} empty={10_000} stacked /></Panel>
+        <Panel title="Spend" note="per second, settled"><Chart label="Dollars per second" times={charts.times} series={charts.usd} format={usd} mark={usdMark} empty={10_000} stacked /></Panel>
       </div>
       <div class="split">
         <Panel title="Refusals as they happen" note={shown.sampled && !paused ? <Badge tone="warn">Sampled: {count(shown.sampled.shown)} of {count(shown.sampled.of)} in the last second</Badge> : undefined}
@@ -167,7 +167,7 @@ function Busiest({ live, reload, paused }: { live: Live; reload: () => void; pau
     <Table label="Busiest consumers" rows={live.top_keys} rowKey={(row) => row.key} href={(row) => link('consumers', row.key)}
       columns={[
         { head: 'Key', cell: (row) => row.key, grow: true },
-        { head: 'Requests', cell: (row) => count(row.requests), number: true },
+        { head: 'Asked', cell: (row) => count(row.requests), number: true },
         { head: 'Tokens', cell: (row) => short(row.tokens), number: true, narrow: false },
         { head: 'Spend', cell: (row) => usd(row.usd_micros), number: true },
         { head: 'Refused', cell: (row) => (row.refused ? <span class="tone-danger">{count(row.refused)}</span> : '0'), number: true },

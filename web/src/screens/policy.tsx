@@ -11,7 +11,6 @@ import { when } from '../ui/format';
 import { PageHead, Panel } from '../ui/layout';
 import { ErrorBox, Notice, Pending } from '../ui/states';
 import { Tabs } from '../ui/tabs';
-import { useTabInView } from '../ui/tab_in_view';
 import { toast } from '../ui/toast';
 import { Changes, ShadowLimits } from './policy_history';
 import { Limits, Tiers, type Loads } from './policy_limits';
@@ -37,7 +36,6 @@ export default function PolicyScreen({ route }: ScreenProps) {
   };
   useReloadOn(['policy'], reload);
   useInterval(() => { if (tab === 'limits' && !document.querySelector('dialog')) limits.reload(); }, 5000);
-  useTabInView(tab);
   const loads: Loads = { policy, limits, tiers, reload };
   const facts = policy.data?.value;
   return (

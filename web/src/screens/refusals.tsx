@@ -2,13 +2,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/calls';
 import { useLive, useLoad } from '../api/hooks';
-import type { AuditRow } from '../api/types';
 import { useQueryText } from '../app/query_text';
 import { link, setQuery } from '../app/router';
 import type { ScreenProps } from '../app/screens';
+import { alike, Each, nameOf, When, type Alike } from '../ui/alike';
 import { Button, IconButton } from '../ui/button';
 import { Filter, Search } from '../ui/field';
-import { count, duration, when } from '../ui/format';
+import { count, duration } from '../ui/format';
 import { Badge, Facts, PageHead, Panel, toneOfEvent } from '../ui/layout';
 import { Empty, ErrorBox, Pending } from '../ui/states';
 import { Pager, usePages } from '../ui/table';
@@ -71,7 +71,7 @@ export default function Refusals({ route }: ScreenProps) {
             ? <Empty icon="check" title="Nothing was refused">{narrowed ? 'Nothing matches these filters in this time.' : 'All requests of this time fitted into their limits.'}</Empty>
             : (
               <>
-                <ol class={`refusals${rows.loading ? ' table-wrap dim' : ''}`}>{rows.data.rows.map((row, i) => <Row key={`${row.request_id}${row.time}${i}`} of={row} />)}</ol>
+                <ol class={`refusals${rows.loading ? ' table-wrap dim' : ''}`}>{alike(rows.data.rows).map((group) => <Row key={nameOf(group)} of={group} />)}</ol>
                 <Pager pages={pages} next={rows.data.next} shown={rows.data.rows.length} size={kPage} />
               </>
             )}
@@ -103,14 +103,14 @@ function Sums({ sums, chosen }: { sums: { group: string; count: number }[]; chos
 
 const shown = (value: number | string | null): string => (value === null || value === '' ? '–' : typeof value === 'number' ? count(value) : value);
 
-function Row({ of: row }: { of: AuditRow }) {
+function Row({ of: group }: { of: Alike }) {
+  const [row] = group;
   return (
     <li>
       <div class="refusal-head">
-        <time dateTime={row.time} title={row.time}>{when(row.time)}</time>
+        <When of={group} />
         <Badge tone={toneOfEvent(row.event)}>{row.event}</Badge>
         {row.layer && <span class="muted">{row.layer}</span>}
-        {row.count > 1 && <Badge title="Rows of one second are summed beyond twenty">{count(row.count)} times</Badge>}
       </div>
       <p class="refusal-sentence">{row.sentence || row.evidence || `${row.event} by ${row.limit}`}</p>
       <div class="refusal-links">
@@ -128,6 +128,7 @@ function Row({ of: row }: { of: AuditRow }) {
           ]} />
         </details>
       </div>
+      <Each of={group} />
     </li>
   );
 }

@@ -33,12 +33,11 @@ function Words({ of: forecast, period }: { of: Forecast; period: string }) {
   const seen = `${count(forecast.days_seen)} ${forecast.days_seen === 1 ? 'day' : 'days'}`;
   const until = period === 'day' ? 'By midnight' : `By the end of ${day(end - 1)}`;
   const range = low !== null && high !== null;
-  // Without a day that was seen the mean is of nothing: the server then expects what is spent.
-  if (expected === null || (forecast.days_seen === 0 && low === high)) {
+  if (expected === null) {
     return (
       <div class="forecast">
         <p class="forecast-main"><b>{usd(spent)}</b> spent so far</p>
-        <p class="muted">No forecast yet: {forecast.days_seen === 0 ? 'less than a day' : seen} of use {forecast.days_seen <= 1 ? 'was' : 'were'} seen. {sentence(forecast.method)}</p>
+        <p class="muted">No forecast yet: {forecast.method}.</p>
       </div>
     );
   }
@@ -53,7 +52,7 @@ function Words({ of: forecast, period }: { of: Forecast; period: string }) {
         <span class="forecast-mark" style={{ left: at(expected) }} />
       </div>
       <p>{until} about {usd(expected)}{range && <>, most likely between {usd(low)} and {usd(high)}</>}. {usd(spent)} is spent, {percent(over)} of the {period} is over.</p>
-      <p class="muted small">{sentence(forecast.method)} Seen: {forecast.days_seen === 0 ? 'less than a day' : seen}. Times are those of {forecast.period.zone}.</p>
+      <p class="muted small">{sentence(forecast.method)} Seen: {seen}. Times are those of {forecast.period.zone}.</p>
     </div>
   );
 }

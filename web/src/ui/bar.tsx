@@ -1,4 +1,4 @@
-// How full a limit is: used (solid) and held (hatched) of what is allowed, and when it is empty again.
+// How full a limit is: used (solid) and held (hatched) of what is allowed, and when there is more room.
 import { amount, duration, percent, windowWords } from './format';
 
 export function Bar({ label, used, reserved = 0, allowed, meter, resetAt, now, shadow, window }: {
@@ -9,6 +9,7 @@ export function Bar({ label, used, reserved = 0, allowed, meter, resetAt, now, s
   const tone = share >= 1 ? 'full' : share >= 0.8 ? 'high' : 'fine';
   const wide = (part: number): string => `${Math.min(100, Math.max(0, allowed > 0 ? (part / allowed) * 100 : 0)).toFixed(2)}%`;
   const left = resetAt && now ? Math.max(0, (new Date(resetAt).getTime() - now) / 1000) : null;
+  const whole = /^[a-z]+$/.test(window ?? '');   // a calendar's period; all others give back bit by bit
   return (
     <div class={`bar ${tone}`}>
       <div class="bar-head">
@@ -16,13 +17,13 @@ export function Bar({ label, used, reserved = 0, allowed, meter, resetAt, now, s
         <span class="bar-numbers"><b>{amount(used, meter)}</b>{reserved > 0 && <span title="held by requests in flight"> + {amount(reserved, meter)}</span>} of {amount(allowed, meter)}</span>
       </div>
       <div class="bar-track" role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100}
-        aria-valuenow={Math.min(100, Math.round(share * 100))} aria-valuetext={`${percent(share)} of ${amount(allowed, meter)} ${meter}`}>
+        aria-valuenow={Math.min(100, Math.round(share * 100))} aria-valuetext={`${percent(share)} of ${amount(allowed, meter)}${meter === 'usd' ? '' : ` ${meter}`}`}>
         <div class="bar-used" style={{ width: wide(used) }} />
         {reserved > 0 && <div class="bar-held" style={{ width: wide(reserved) }} />}
       </div>
       <div class="bar-foot">
         <span>{percent(share)} used</span>
-        <span>{left === null ? '' : left > 0 ? `resets in ${duration(Math.ceil(left))}` : 'resets now'}</span>
+        <span>{left === null ? '' : left > 0 ? `${whole ? 'resets' : 'more room'} in ${duration(Math.ceil(left))}` : whole ? 'resets now' : 'more room now'}</span>
       </div>
     </div>
   );

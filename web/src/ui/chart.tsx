@@ -32,8 +32,8 @@ function stack(series: ChartSeries[]): (number | null)[][] {
   return series.map(({ values }) => values.map((value, i) => (sum[i] = (sum[i] ?? 0) + (value ?? 0))));
 }
 
-export function Chart({ label, times, series, format = short, stacked = false, height = 180, step = 'second', bars = false, max, empty = 1, whole = false }: {
-  label: string; times: number[]; series: ChartSeries[]; format?: (value: number) => string; stacked?: boolean; height?: number;
+export function Chart({ label, times, series, format = short, stacked = false, height = 180, step = 'second', bars = false, max, empty = 1, whole = false, mark = format }: {
+  label: string; times: number[]; series: ChartSeries[]; format?: (value: number) => string; mark?: (value: number, step: number) => string; stacked?: boolean; height?: number;
   step?: 'second' | 'hour' | 'day'; bars?: boolean; max?: number;
   whole?: boolean; // of things that are counted: no half marks on the axis
   empty?: number; // the top of the axis while everything is zero
@@ -50,8 +50,8 @@ export function Chart({ label, times, series, format = short, stacked = false, h
   }, [times, series, stacked]);
   const latest = useRef(data);
   latest.current = data;
-  const formatted = useRef(format);
-  formatted.current = format;
+  const formatted = useRef(mark);
+  formatted.current = mark;
 
   useEffect(() => {
     if (table || !box.current) return;
@@ -75,7 +75,7 @@ export function Chart({ label, times, series, format = short, stacked = false, h
       axes: [
         { ...axis, grid: { show: false }, size: 24, space: 56,
           values: (_, splits) => splits.map((s) => (step === 'day' ? day(s * 1000) : clock(s * 1000).slice(0, step === 'hour' || s % 60 === 0 ? 5 : 8))) },
-        { ...axis, size: (_, labels) => Math.max(44, 12 + 6.6 * Math.max(0, ...(labels ?? []).map((text) => text.length))), space: 34, ...(whole ? { incrs: kWhole } : {}), values: (_, splits) => splits.map((v) => formatted.current(v)) },
+        { ...axis, size: (_, labels) => Math.max(44, 12 + 6.6 * Math.max(0, ...(labels ?? []).map((text) => text.length))), space: 34, ...(whole ? { incrs: kWhole } : {}), values: (_, splits, __, ___, step) => splits.map((v) => formatted.current(v, step)) },
       ],
       series: [
         {},

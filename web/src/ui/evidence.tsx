@@ -1,7 +1,10 @@
 // What was stopped or warned about in an agent's doing, each with the sentence that explains it and what was seen.
+import { useMemo, useState } from 'preact/hooks';
 import { link } from '../app/router';
 import type { AuditRow } from '../api/types';
-import { count, when } from './format';
+import { alike, Each, nameOf, When } from './alike';
+import { Button } from './button';
+import { count } from './format';
 import { Badge, toneOfEvent } from './layout';
 
 // The breakers, as docs/agents.md has them.
@@ -21,16 +24,19 @@ export function Flags({ of: flags }: { of: string[] }) {
   return <span class="flags">{flags.map((flag) => <Badge key={flag} tone="danger" title={kBreakerWords[flag]?.words ?? flag}>{breakerTitle(flag)}</Badge>)}</span>;
 }
 
-export function Evidence({ rows, linkRun = true }: { rows: AuditRow[]; linkRun?: boolean }) {
+export function Evidence({ rows, linkRun = true, most = Infinity }: { rows: AuditRow[]; linkRun?: boolean; most?: number }) {
+  const [all, setAll] = useState(false);
+  const groups = useMemo(() => alike(rows), [rows]);
+  const more = all ? 0 : groups.length - most;
   return (
+    <>
     <ol class="evidence">
-      {rows.map((row, i) => (
-        <li key={`${row.request_id}${row.time}${i}`}>
+      {(more > 0 ? groups.slice(0, most) : groups).map((group) => [group, group[0]] as const).map(([group, row]) => (
+        <li key={nameOf(group)}>
           <div class="evidence-head">
-            <time dateTime={row.time} title={row.time}>{when(row.time)}</time>
+            <When of={group} />
             <Badge tone={toneOfEvent(row.event)}>{row.event}</Badge>
             <b title={kBreakerWords[row.limit]?.words}>{breakerTitle(row.limit)}</b>
-            {row.count > 1 && <span>{count(row.count)} times</span>}
           </div>
           <p>{row.sentence || kBreakerWords[row.limit]?.words || row.event}</p>
           {row.evidence && !row.sentence.includes(row.evidence) && <p class="evidence-seen"><span class="muted">Seen: </span><code>{row.evidence}</code></p>}
@@ -40,8 +46,11 @@ export function Evidence({ rows, linkRun = true }: { rows: AuditRow[]; linkRun?:
             {row.agent && <span>agent {row.agent}</span>}
             {row.tool && <span>tool {row.tool}</span>}
           </p>
+          <Each of={group} />
         </li>
       ))}
     </ol>
+    {more > 0 && <div class="pager"><span>{count(more)} more</span><Button small onClick={() => setAll(true)}>Show all {count(groups.length)}</Button></div>}
+    </>
   );
 }

@@ -35,6 +35,14 @@ export function usd(micros: number | null | undefined): string {
   return `${sign}$${size.toFixed(size < 0.0001 ? 6 : 4)}`;
 }
 
+// A mark on an axis, with the digits that tell it from the next: "$0.025", "$0.050".
+export function usdMark(micros: number, step: number): string {
+  let digits = 0;
+  for (let scaled = step / 1e6; digits < 6 && Math.abs(scaled - Math.round(scaled)) > 1e-6; scaled *= 10) ++digits;
+  if (micros === 0 || digits <= 2) return usd(micros);
+  return `$${(micros / 1e6).toFixed(digits)}`;
+}
+
 // An amount of a limit, in the limit's own meter.
 export function amount(value: number | null | undefined, meter: string): string {
   if (meter === 'usd') return value === null || value === undefined ? kNone : usd(value * 1e6);

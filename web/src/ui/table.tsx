@@ -12,7 +12,7 @@ export interface Column<Row> {
   head: string;
   cell: (row: Row) => ComponentChildren;
   number?: boolean; // right-aligned, tabular figures
-  narrow?: boolean; // also shown on narrow screens (default true)
+  narrow?: boolean | 'below'; // also on narrow screens (default true); below: as a line below the first cell, unless null
   sort?: string; // name of the sort, if the server knows it
   grow?: boolean; // takes the room that is left
   hideHead?: boolean;
@@ -23,7 +23,8 @@ export function Table<Row>({ label, rows, columns, rowKey, href, sort, onSort, d
   sort?: string; onSort?: (sort: string) => void; dim?: boolean; foot?: ComponentChildren;
 }) {
   const of = (column: Column<Row>): string =>
-    [column.number && 'number', column.narrow === false && 'wide-only', column.grow && 'grow'].filter(Boolean).join(' ');
+    [column.number && 'number', (column.narrow ?? true) !== true && 'wide-only', column.grow && 'grow'].filter(Boolean).join(' ');
+  const below = columns.filter((column) => column.narrow === 'below');
   return (
     <div class={`table-wrap${dim ? ' dim' : ''}`} tabIndex={0} role="region" aria-label={label}>
       <table class="table">
@@ -50,6 +51,7 @@ export function Table<Row>({ label, rows, columns, rowKey, href, sort, onSort, d
               {columns.map((column, i) => (
                 <td key={column.head} class={of(column)}>
                   {href && i === 0 ? <a href={href(row)}>{column.cell(row)}</a> : column.cell(row)}
+                  {i === 0 && below.length > 0 && <div class="below">{below.map((other) => [other, other.cell(row)] as const).map(([other, cell]) => cell !== null && <span key={other.head}><span class="muted">{other.head}</span> {cell}</span>)}</div>}
                 </td>
               ))}
             </tr>
