@@ -10,7 +10,7 @@ namespace weir::sim {
 namespace {
 
 using Make = std::unique_ptr<Checker> (*)(const Setup&);
-constexpr std::array<std::pair<const char*, Make>, 21> kAll{{
+constexpr std::array<std::pair<const char*, Make>, 23> kAll{{
     {"window_oracle", make_window_oracle},
     {"truth_limits", make_truth_limits},
     {"conservation", make_conservation},
@@ -30,6 +30,8 @@ constexpr std::array<std::pair<const char*, Make>, 21> kAll{{
     {"answers", make_answers},
     {"liveness", make_liveness},
     {"audit_chain", make_audit_chain},
+    {"hour_sums", make_hour_sums},
+    {"changes_audited", make_changes_audited},
     {"clock", make_clock},
     {"calendar", make_calendar},
 }};
@@ -69,6 +71,7 @@ Sources node_sources(Context& context) {
           .ledger = [at] { return at->node->ledger(); },
           .audit = [at] { return at->node->audit(); },
           .verify_audit = [at] { return at->node->verify_audit(); },
+          .sums = [at](const UsageFilter& filter, SumBy by) { return at->node->sums(filter, by); },
           .usage = [at](const std::string& key, const std::string& limit) { return at->node->usage(key, limit); },
           .peek =
               [at](const AdmitRequest& request, Decision& decision) {

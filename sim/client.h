@@ -3,7 +3,8 @@
 // agent: same tool call, same arguments), tool_spammer, tenant (a thousand keys of one tenant), disconnector (leaves at
 // any moment), slow_reader, retrier (comes back at once, whatever it was told), prober (alone on its key: comes back
 // one millisecond before, and then at the wait it was told), deciders (decision API: admit, settle, cancel, repeats),
-// budgeter (X-Weir-Run-Budget), garbage (bad requests that must cost nothing), operator (kill switches, key changes).
+// budgeter (X-Weir-Run-Budget), garbage (bad requests that must cost nothing), operator (kill switches, revoked keys,
+// amounts of limits over the file).
 //
 // Settings: kind, count, key (or keys: prefix of many), every: [3s, 60s] between asks, dialect(s), model(s), stream
 // (permille), prompt: [50, 4000] tokens, max_tokens: [..], and those of the kind. One thread.

@@ -70,6 +70,10 @@ struct Node::Impl {
     context.note("weir", what);
     context.truth.tell([&](Observer& observer) { observer.on_node(event, context.schedule.now()); });
   }
+  void announce_policy() { announce(NodeEvent::kReloaded, "loads policy " + process->rules()->policy().version); }
+  void changed(std::string_view what, const std::string& name) {
+    context.truth.tell([&](Observer& observer) { observer.on_change(what, name); });
+  }
   Result<Store> open_store() { return Store::open(machine.directory, {.busy_timeout_ms = 0}); }
 
   Context& context;
@@ -206,7 +210,7 @@ bool Node::reload(const std::string& policy) {
     impl_->context.note("weir", "refuses an invalid policy");
     return false;
   }
-  impl_->announce(NodeEvent::kReloaded, "loads policy " + impl_->process->rules()->policy().version);
+  impl_->announce_policy();
   return true;
 }
 
@@ -243,7 +247,9 @@ void Node::counters_away(bool away) {
 Result<void> Node::set_kill_switch(const KillSwitch& off) {
   Result<Store> store = impl_->open_store();
   if (!store) return std::unexpected(store.error());
-  return store->set_kill_switch(off);
+  const Result<void> set = store->set_kill_switch(off);
+  if (set) impl_->changed(std::string("kill ") + to_string(off.kind), off.name);
+  return set;
 }
 
 Result<void> Node::clear_kill_switch(KillSwitch::Kind kind, const std::string& name) {
@@ -251,6 +257,7 @@ Result<void> Node::clear_kill_switch(KillSwitch::Kind kind, const std::string& n
   if (!store) return std::unexpected(store.error());
   const Result<bool> cleared = store->clear_kill_switch(kind, name, {.at = now()});
   if (!cleared) return std::unexpected(cleared.error());
+  if (*cleared) impl_->changed(std::string("unkill ") + to_string(kind), name);
   return {};
 }
 
@@ -259,6 +266,24 @@ Result<void> Node::revoke(const std::string& key) {
   if (!store) return std::unexpected(store.error());
   const Result<bool> revoked = store->revoke_consumer(key, {.at = now()});
   if (!revoked) return std::unexpected(revoked.error());
+  if (*revoked) impl_->changed("keys revoke", key);
+  return {};
+}
+
+Result<void> Node::override_limit(const std::string& name, const std::string& json) {
+  Result<Store> store = impl_->open_store();
+  if (!store) return std::unexpected(store.error());
+  const auto known = store->overrides();
+  if (!known) return std::unexpected(known.error());
+  OverrideChange change{.name = name, .before = {}, .after = json};
+  for (const Override& row : *known) {
+    if (row.name == name) change.before = row.json;
+  }
+  const auto done = store->change_overrides({&change, 1}, {.at = now()});
+  if (!done) return std::unexpected(done.error());
+  if (change.before == change.after || *done != OverrideOutcome::kDone) return {};
+  impl_->changed("override limit", name);
+  if (impl_->process && impl_->process->reload_overrides()) impl_->announce_policy();
   return {};
 }
 
@@ -322,6 +347,12 @@ Result<AuditVerdict> Node::verify_audit() {
   Result<Store> store = impl_->open_store();
   if (!store) return std::unexpected(store.error());
   return store->verify_audit();
+}
+
+Result<UsageSums> Node::sums(const UsageFilter& filter, SumBy by) {
+  Result<Store> store = impl_->open_store();
+  if (!store) return std::unexpected(store.error());
+  return RecordQueries(*store).usage_sums(filter, by, kMaxSumGroups);
 }
 
 std::optional<Node::Usage> Node::usage(const std::string& key, const std::string& limit, const std::string& model) {

@@ -19,6 +19,7 @@
 #include "context.h"
 #include "model/usage.h"
 #include "policy/ruleset.h"
+#include "records/queries.h"
 #include "records/store.h"
 #include "world.h"
 
@@ -59,6 +60,8 @@ class Node {
   Result<void> set_kill_switch(const KillSwitch& off);
   Result<void> clear_kill_switch(KillSwitch::Kind kind, const std::string& name);
   Result<void> revoke(const std::string& key);
+  // Lays members over the limit of that name in whatever policy holds; empty: no more.
+  Result<void> override_limit(const std::string& name, const std::string& json);
 
   // --- for checkers; of a running node ----------------------------------------------------------------------------
   struct Books {
@@ -75,6 +78,8 @@ class Node {
   Result<std::vector<UsageRow>> ledger();
   Result<std::vector<AuditRow>> audit();
   Result<AuditVerdict> verify_audit();
+  // As the admin API sums; over whole hours (UTC) without a look at the rows.
+  Result<UsageSums> sums(const UsageFilter& filter, SumBy by);
   // What a key's limit of that name holds now, over its first window; through the real plan of a request without
   // attributes of its own.
   struct Usage {

@@ -6,6 +6,7 @@
 #include "api/decision_hold.h"
 #include "base/check.h"
 #include "base/sites.h"
+#include "policy/overrides.h"
 
 namespace weir::sim {
 namespace {
@@ -55,14 +56,14 @@ TimeNs NodeProcess::true_time(TimeNs at) const {
 }
 
 Result<void> NodeProcess::open() {
-  LoadedPolicy loaded = load_policy(machine_.policy, "weir.yaml", no_environment);
+  Result<Store> store = Store::open(machine_.directory, {.create = true, .busy_timeout_ms = 0});
+  if (!store) return std::unexpected(store.error());
+  store_ = std::make_unique<Store>(std::move(*store));
+  const LoadedPolicy loaded = load(machine_.policy);
   if (!loaded.policy) return fail("the policy is not valid");
   auto policy = std::make_shared<Policy>(*loaded.policy);
   policy->data = machine_.directory;
   policy_ = policy;
-  Result<Store> store = Store::open(machine_.directory, {.create = true, .busy_timeout_ms = 0});
-  if (!store) return std::unexpected(store.error());
-  store_ = std::make_unique<Store>(std::move(*store));
   limiter_ = std::make_unique<Limiter>(LimiterOptions{
       .max_bytes = static_cast<std::size_t>(machine_.world.weir.number("counter_bytes", 64 << 20)), .stripes = 64});
   const Result<std::uint64_t> first = first_unread_segment(*store_);
@@ -206,8 +207,16 @@ Result<std::shared_ptr<const KillSwitches>> NodeProcess::load_kills() {
   return kills;
 }
 
+// The file with what operators changed over it.
+LoadedPolicy NodeProcess::load(const std::string& text) {
+  if (auto rows = store_->overrides()) overrides_ = std::move(*rows);
+  MergedPolicy merged = merge_overrides(text, "weir.yaml", no_environment, overrides_);
+  if (merged.loaded.policy) text_ = text;
+  return std::move(merged.loaded);
+}
+
 bool NodeProcess::reload(const std::string& text) {
-  LoadedPolicy loaded = load_policy(text, "weir.yaml", no_environment);
+  const LoadedPolicy loaded = load(text);
   if (!loaded.policy) return false;
   auto policy = std::make_shared<Policy>(*loaded.policy);
   policy->data = policy_->data;

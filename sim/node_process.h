@@ -45,6 +45,7 @@ class NodeProcess {
   TimeNs now() const;
   TimeNs true_time(TimeNs at) const;
   bool reload(const std::string& text);
+  bool reload_overrides() { return reload(text_); }
   void pause();
   void resume();
   void drain(std::function<void()> drained);
@@ -71,6 +72,7 @@ class NodeProcess {
   explicit NodeProcess(Machine& machine);
   Result<void> open();
   Result<void> open_workers();
+  LoadedPolicy load(const std::string& text);
   std::shared_ptr<const Ruleset> compile(std::shared_ptr<const Policy> policy, const Policy* before);
   void restore_runs(const ConsumerSnapshot& consumers);
   Result<void> restore_decisions();
@@ -89,6 +91,8 @@ class NodeProcess {
   std::int64_t drift_ppm_ = 0;
   bool paused_ = false;
   std::deque<std::function<void()>> waiting_;  // for the process to run again
+  std::string text_;                           // of the last file that was valid
+  std::vector<Override> overrides_;            // as they were read last
   std::shared_ptr<const Policy> policy_;
   std::shared_ptr<const Ruleset> rules_;
 

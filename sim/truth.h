@@ -102,6 +102,8 @@ class Observer {
   virtual void on_node(NodeEvent, TimeNs /*true time*/) {}
   // A counter exists from now on, under this id, in the process that runs now.
   virtual void on_defined(CounterId, const CounterSpec&) {}
+  // An operator's change is in force: in the words of the audit ("kill key", "override limit"), and of what.
+  virtual void on_change(std::string_view /*what*/, const std::string& /*name*/) {}
   virtual void on_counters_away(bool /*on*/, TimeNs /*true time*/) {}
   virtual void on_step(TimeNs /*true time*/) {}
 };

@@ -37,6 +37,9 @@ class CheckerFixture {
                     .ledger = [this]() -> Result<std::vector<UsageRow>> { return ledger; },
                     .audit = [this]() -> Result<std::vector<AuditRow>> { return audit; },
                     .verify_audit = [this]() -> Result<AuditVerdict> { return verdict; },
+                    .sums = [this](const UsageFilter& filter, SumBy) -> Result<UsageSums> {
+                      return sums ? sums(filter) : UsageSums{};
+                    },
                     .usage = [this](const std::string& key, const std::string&) -> std::optional<Node::Usage> {
                       return key == "ann" ? usage : std::nullopt;
                     },
@@ -100,6 +103,9 @@ class CheckerFixture {
   void defined(CounterId id, const CounterSpec& spec) {
     context.truth.tell([&](Observer& o) { o.on_defined(id, spec); });
   }
+  void changed(const char* what, const std::string& name) {
+    context.truth.tell([&](Observer& o) { o.on_change(what, name); });
+  }
   static bool failed(const Checker& checker) { return !checker.failures().empty(); }
   static std::string why(const Checker& checker) {
     return checker.failures().empty() ? std::string() : checker.failures().front().message;
@@ -118,6 +124,7 @@ class CheckerFixture {
   std::vector<UsageRow> ledger;
   std::vector<AuditRow> audit;
   AuditVerdict verdict;
+  std::function<UsageSums(const UsageFilter&)> sums;
   std::optional<Node::Usage> usage;
   std::function<void(const AdmitRequest&, Decision&)> peek;
 

@@ -28,6 +28,7 @@ struct Sources {
   std::function<Result<std::vector<UsageRow>>()> ledger;
   std::function<Result<std::vector<AuditRow>>()> audit;
   std::function<Result<AuditVerdict>()> verify_audit;
+  std::function<Result<UsageSums>(const UsageFilter& filter, SumBy by)> sums;
   std::function<std::optional<Node::Usage>(const std::string& key, const std::string& limit)> usage;
   std::function<bool(const AdmitRequest& request, Decision& decision)> peek;
 };
@@ -58,6 +59,8 @@ std::unique_ptr<Checker> make_bounds(const Setup& setup);
 std::unique_ptr<Checker> make_answers(const Setup& setup);
 std::unique_ptr<Checker> make_liveness(const Setup& setup);
 std::unique_ptr<Checker> make_audit_chain(const Setup& setup);
+std::unique_ptr<Checker> make_hour_sums(const Setup& setup);
+std::unique_ptr<Checker> make_changes_audited(const Setup& setup);
 std::unique_ptr<Checker> make_clock(const Setup& setup);
 std::unique_ptr<Checker> make_calendar(const Setup& setup);
 

@@ -54,7 +54,8 @@ Manners::Manners(const Settings& settings, std::string actor_name)
       dialects(words_or(settings, "dialect", "dialects", {"openai"})),
       models(words_or(settings, "model", "models", {"gpt-4o"})),
       tools(words_or(settings, "tool", "tools", {"search", "lookup", "send_email"})),
-      paths(words_or(settings, "path", "paths", {"/mcp/crm"})) {
+      paths(words_or(settings, "path", "paths", {"/mcp/crm"})),
+      overrides(settings.words("overrides")) {
   channel.depth = static_cast<int>(depth);
   if (settings.has("pause")) channel.pause = settings.durations("pause", {0, 0});
   for (const std::string& dialect : dialects) {

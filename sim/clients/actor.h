@@ -24,7 +24,7 @@ struct Manners {
   bool service = false;
   Range every, prompt, max_tokens, timeout, turns, burst;
   std::int64_t stream, connections, depth, uncapped, honest, json_array, no_include_usage;
-  std::vector<std::string> dialects, models, tools, paths;
+  std::vector<std::string> dialects, models, tools, paths, overrides;
   ChannelOptions channel;
   std::string bad_dialect;  // empty: all are known
 };

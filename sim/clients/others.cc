@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <set>
 #include <utility>
 
 #include "node.h"
@@ -94,7 +95,8 @@ class Garbage final : public Actor {
 };
 
 // Throws kill switches on names of the `tools`, or on its key, and takes them back after a while. With `keys` it also
-// revokes those, one after the other, until none is left.
+// revokes those, one after the other, until none is left. With `overrides` ("limit 12/1m") it changes amounts of limits
+// over the file, and takes that back.
 class Operator final : public Actor {
  public:
   using Actor::Actor;
@@ -106,6 +108,8 @@ class Operator final : public Actor {
       const bool done = context_.node->revoke(crowd_[revoked_]).has_value();
       context_.note(manners_.name, fmt::format("revokes {} {}", crowd_[revoked_], done));
       if (done) ++revoked_;
+    } else if (!manners_.overrides.empty() && random_.permille(700)) {
+      change_a_limit();
     } else if (!thrown_) {
       const bool tool = !manners_.tools.empty() && random_.permille(600);
       thrown_ = KillSwitch{.kind = tool ? KillSwitch::Kind::kTool : KillSwitch::Kind::kKey,
@@ -123,6 +127,22 @@ class Operator final : public Actor {
     rest();
   }
 
+  void change_a_limit() {
+    const std::string& words = any(manners_.overrides);
+    const std::string limit = words.substr(0, words.find(' '));
+    const bool back = overridden_.contains(limit) && random_.permille(500);
+    const std::string json = back ? "" : fmt::format(R"({{"allow":"{}"}})", words.substr(limit.size() + 1));
+    const bool done = context_.node->override_limit(limit, json).has_value();
+    context_.note(manners_.name, fmt::format("limit {} is {} {}", limit, back ? "the file's" : json, done));
+    if (!done) return;
+    if (back) {
+      overridden_.erase(limit);
+    } else {
+      overridden_.insert(limit);
+    }
+  }
+
+  std::set<std::string> overridden_;  // limits
   std::optional<KillSwitch> thrown_;
   std::size_t revoked_ = 0;
 };

@@ -10,6 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=sim/mutants out=$PWD/build/mutants tree=$PWD/build/mutants/tree
 cores=$(nproc) seeds=${WEIR_MUTANT_SEEDS:-48} cpu_seconds=${WEIR_MUTANT_CPU_SECONDS:-300}
 mkdir -p "$out"
+# Children hold the lock too: a compiler that outlived a run that was stopped would leave its mutant in the next one.
+exec 9>"$out/lock"
+flock -n 9 || { echo "run.sh: another run is not over yet; wait for it" >&2; exit 2; }
 
 build() { ninja -C "$tree/build/dev" -j"$cores" weir_simulate >"$out/build.log" 2>&1; }
 
