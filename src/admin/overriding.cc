@@ -54,7 +54,7 @@ std::shared_ptr<const PolicyState> policy_now(AdminContext& call) {
 
 LoadedPolicy load_draft(const AdminContext& call, const PolicyState& state, std::string_view yaml) {
   if (auto faults = new_references(yaml, state.yaml); !faults.empty()) return {nullptr, std::move(faults)};
-  return load_policy(yaml, "draft", call.host.environment());
+  return load_policy(masks_that_load(yaml), "draft", call.host.environment());
 }
 
 const Override* find_override(const PolicyState& state, Override::Kind kind, std::string_view name) {

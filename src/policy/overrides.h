@@ -47,6 +47,8 @@ MergedPolicy merge_overrides(std::string_view text, const std::string& file, con
 // reference such as ${NAME}, passwords of URLs, and what follows the host of an alert's URL. A token of the admin
 // listener is left out: a file that says `***` would let everybody in.
 std::string secrets_masked(std::string_view yaml);
+// A draft that was written over such a text, as one that can be loaded: a file may not say `***` for what signs alerts.
+std::string masks_that_load(std::string_view draft);
 
 // An error for each value of a draft that names a variable of the environment where `known` does not: words and
 // diagnostics of a draft would tell its sender what the variable holds.

@@ -9,6 +9,7 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kMask = "***";
+constexpr std::size_t kEnough = 16;  // more stars: a secret of an alert's target is that long
 
 // ${NAME} alone: it says where a secret is, not what it is. A default would be one.
 bool is_reference(std::string_view text) {
@@ -78,6 +79,23 @@ std::vector<Diagnostic> new_references(std::string_view draft, std::string_view 
     out.push_back({true, "draft", node.line, node.column,
                    "names a variable of the environment where the policy in force does not; only the file may"});
   });
+  return out;
+}
+
+std::string masks_that_load(std::string_view draft) {
+  std::string out(draft);
+  Reporter none("draft");
+  const std::optional<Yaml> root = parse_yaml(draft, none);
+  const Yaml* alerts = root ? root->find("alerts") : nullptr;
+  const Yaml* targets = alerts != nullptr ? alerts->find("targets") : nullptr;
+  for (std::size_t i = targets != nullptr ? targets->items.size() : 0; i-- > 0;) {  // the last first: places stay
+    const Yaml* secret = targets->items[i].find("secret");
+    if (secret == nullptr || secret->text != kMask) continue;
+    std::size_t at = 0;
+    for (int line = 1; line < secret->line && at < out.size(); ++line) at = out.find('\n', at) + 1;
+    at = out.find(kMask, at + static_cast<std::size_t>(secret->column - 1));
+    if (at != std::string::npos) out.insert(at, kEnough, '*');
+  }
   return out;
 }
 
