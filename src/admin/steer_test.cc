@@ -90,6 +90,20 @@ TEST_F(Steer, ALimitIsChangedHoldsAtOnceAndIsGivenBack) {
   EXPECT_EQ(call("GET", "/limits/nope").status, 404);
 }
 
+TEST_F(Steer, WhatIsShownOfAFileWithSecretsIsADraft) {
+  host.state->file_text.append(
+      "alerts:\n  targets: { a: { url: https://hooks.test/x, secret: 0123456789abcdef }, b: { secret: "
+      "fedcba9876543210, "
+      "url: https://hooks.test/y } }\n");
+  take_up();
+  std::string draft;
+  JsonWriter(draft).begin_object().key("yaml").string(text(call("GET", "/policy"), "yaml")).end_object();
+  ASSERT_NE(draft.find(R"(secret: \"***\")"), std::string::npos) << draft;
+  EXPECT_EQ(field(call("POST", "/policy/check", draft), "/diagnostics"), "[]");
+  EXPECT_EQ(call("POST", "/policy/what-if", draft).status, 202);
+  EXPECT_EQ(field(call("PUT", "/policy/draft", draft), "/changed"), "[]");
+}
+
 TEST_F(Steer, WhatWouldNotBeValidIs422AndChangesNothing) {
   for (const auto& [path, body] : std::vector<std::pair<std::string, std::string>>{
            {"/limits/tokens", R"({"allow":"many"})"},

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -184,7 +185,8 @@ Result<void> RecordQueries::sum_range(const UsageFilter& filter, SumBy by, bool 
     if (auto read = sum_rows(head, by, sink); !read) return read;
   }
   const TimeNs last = (filter.until - 1) / kHour * kHour;
-  if (first < end && !empty(filter.until, last + kHour)) {
+  const TimeNs last_end = last + std::min(kHour, std::numeric_limits<TimeNs>::max() - last);  // `until` may be the end
+  if (first < end && !empty(filter.until, last_end)) {
     UsageFilter tail = filter;
     tail.since = std::max(filter.since, last);
     --end;
