@@ -81,16 +81,16 @@ AdminDesk::~AdminDesk() {
 }
 
 void AdminDesk::start() {
-  thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000), [this] {
+  thread_ = std::make_unique<Background>("weir-admin", std::chrono::milliseconds(1'000), [this] {
     keeping_.run(store_, parts_.clock.now());
     return work_.run(store_, parts_.clock.now());
   });
-  long_thread_ = std::make_unique<Background>(std::chrono::milliseconds(1'000), [this] {
+  long_thread_ = std::make_unique<Background>("weir-admin-long", std::chrono::milliseconds(1'000), [this] {
     // Of this thread alone: decisions come first.
     ::setpriority(PRIO_PROCESS, 0, 10);
     return long_work_.run(long_store_, parts_.clock.now());
   });
-  watching_ = std::make_unique<Background>(std::chrono::milliseconds(100), [this] {
+  watching_ = std::make_unique<Background>("weir-observer", std::chrono::milliseconds(100), [this] {
     observer_.step(parts_.clock.now());
     return false;
   });

@@ -89,7 +89,7 @@ void AlertDesk::start() {
     const MutexLock lock(mutex_);
     results_.push_back(std::move(done));
   });
-  thread_ = std::make_unique<Background>(std::chrono::milliseconds(200), [this] { return tick(); });
+  thread_ = std::make_unique<Background>("weir-alerts", std::chrono::milliseconds(200), [this] { return tick(); });
 }
 
 void AlertDesk::stop() {

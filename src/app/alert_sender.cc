@@ -8,6 +8,7 @@
 
 #include "alerts/messages.h"
 #include "alerts/retries.h"
+#include "net/thread_name.h"
 
 namespace weir {
 namespace {
@@ -47,6 +48,7 @@ std::vector<SendResult> send_tests(const std::vector<AlertTarget>& targets, Time
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     threads.emplace_back([&target = targets[i], &result = out[i], now] {
+      name_thread("weir-alert-test");
       HttpClient client;
       const std::string id = fmt::format("test-{}-{}", target.name, now / kMillisecond);
       result = send_to_target(client, target, id, test_body(target.kind, target.name, now), now);
@@ -92,7 +94,7 @@ void AlertSender::send(const AlertTarget& target, const AlertMessage& message) {
   }
   if (lane->thread != nullptr) return lane->thread->wake();
   constexpr std::chrono::milliseconds kPeriod(1'000);
-  lane->thread = std::make_unique<Background>(kPeriod, [this, &own = *lane] {
+  lane->thread = std::make_unique<Background>("weir-alert-send", kPeriod, [this, &own = *lane] {
     std::optional<Lane::Job> job;
     {
       const MutexLock lock(own.mutex);

@@ -319,7 +319,7 @@ void Server::start_background() {
       DrainOptions{.journal_dir = dir, .closed_below = recovered_.next_sequence, .strict = policy_->strict_durability});
   snapshots_ = std::make_unique<Snapshotter>(*limiter_, writers, *sequence_, disk_, SnapshotOptions{.dir = dir});
   snapshots_->set_drained([this](std::uint64_t sequence) { return drain_->finished(sequence); });
-  background_ = std::make_unique<Background>(std::chrono::milliseconds(50), [this] { return tick(); });
+  background_ = std::make_unique<Background>("weir-drain", std::chrono::milliseconds(50), [this] { return tick(); });
 }
 
 bool Server::tick() {

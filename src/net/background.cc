@@ -1,9 +1,11 @@
 #include "net/background.h"
 
+#include "net/thread_name.h"
+
 namespace weir {
 
-Background::Background(std::chrono::milliseconds period, std::function<bool()> tick)
-    : period_(period), tick_(std::move(tick)), thread_([this] { run(); }) {}
+Background::Background(const char* name, std::chrono::milliseconds period, std::function<bool()> tick)
+    : name_(name), period_(period), tick_(std::move(tick)), thread_([this] { run(); }) {}
 
 Background::~Background() {
   stop();
@@ -25,6 +27,7 @@ void Background::stop() {
 }
 
 void Background::run() {
+  name_thread(name_);
   bool again = false;
   while (true) {
     {

@@ -11,8 +11,8 @@ namespace weir {
 
 class Background {
  public:
-  // `tick` returns true if it wants to be called again at once.
-  Background(std::chrono::milliseconds period, std::function<bool()> tick);
+  // `name`: see net/thread_name.h; `tick` returns true if it wants to be called again at once.
+  Background(const char* name, std::chrono::milliseconds period, std::function<bool()> tick);
   ~Background();
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
@@ -23,6 +23,7 @@ class Background {
  private:
   void run();
 
+  const char* const name_;
   std::chrono::milliseconds period_;
   std::function<bool()> tick_;
   Mutex mutex_;

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "net/thread_name.h"
+
 namespace weir {
 namespace {
 
@@ -61,6 +63,7 @@ std::optional<Resolver::Job> Resolver::next() {
 }
 
 void Resolver::run() {
+  name_thread("weir-resolver");
   while (const std::optional<Job> job = next()) {
     Answer answer = look_up(job->host, job->port, AI_ADDRCONFIG);
     job->loop->post([this, job = *job, answer = std::move(answer)] {

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "gateway/refusal_audit.h"
+#include "net/thread_name.h"
 
 namespace weir {
 namespace {
@@ -90,7 +91,8 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
       key_hasher_(shared.key_secret),
       journal_(std::move(journal)),
       housekeeping_([this] { check_drained(); }),
-      id_state_(shared.id_seed) {
+      id_state_(shared.id_seed),
+      index_(index) {
   for (std::uint64_t& state : id_state_) state ^= static_cast<std::uint64_t>(index + 1) << 56;
   services_.now = loop_.now();
   services_.rules = std::move(rules);
@@ -132,7 +134,10 @@ void Worker::listen(int fd, Session::Listener listener, std::shared_ptr<const Se
 }
 
 void Worker::start() {
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    name_thread("weir-worker-" + std::to_string(index_));
+    loop_.run();
+  });
 }
 
 void Worker::join() {

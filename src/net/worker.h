@@ -97,6 +97,7 @@ class Worker {
   bool draining_ = false;
   TimeNs drain_until_ = 0;
   std::array<std::uint64_t, 2> id_state_;
+  const int index_;
   std::thread thread_;
 };
 
