@@ -1,6 +1,7 @@
 #include "admin/hot_limits.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <set>
 
@@ -18,9 +19,9 @@ constexpr std::pair<std::string_view, std::string DecisionEvent::*> kKnown[] = {
     {"route", &DecisionEvent::route},   {"agent", &DecisionEvent::agent},
     {"run", &DecisionEvent::run},       {"conversation", &DecisionEvent::conversation}};
 
-std::string_view name_of(std::string DecisionEvent::* member) {
-  return std::find_if(std::begin(kKnown), std::end(kKnown), [&](const auto& each) { return each.second == member; })
-      ->first;
+const Subject* subject_of(const LimitPressure& pressure, const DecisionEvent& event) {
+  const auto at = static_cast<std::size_t>(&pressure - event.pressures.data());
+  return at < event.demands.size() ? &event.subjects.at(event.demands[at].subject) : nullptr;
 }
 
 bool is_over(TimeNs at, TimeNs now) {
@@ -67,8 +68,10 @@ void HotLimits::use(const std::shared_ptr<const Ruleset>& rules) {
     Target& target = by_index_.emplace_back();
     if (tables_.size() >= kMaxLimits && !tables_.contains(rule.name)) continue;
     target.table = &tables_[rule.name];
-    for (const auto& [name, member] : kKnown) {
-      if (std::find(rule.per.begin(), rule.per.end(), name) != rule.per.end()) target.per.push_back(member);
+    for (const std::string& name : rule.per) {
+      const auto known =
+          std::find_if(std::begin(kKnown), std::end(kKnown), [&](const auto& each) { return each.first == name; });
+      target.per.emplace_back(name, known == std::end(kKnown) ? nullptr : known->second);
     }
   }
 }
@@ -89,23 +92,45 @@ bool HotLimits::make_room(Table& table, std::uint16_t permille, TimeNs now) {
   return true;
 }
 
+std::uint64_t HotLimits::id_of(const Target& target, const LimitPressure& pressure, const DecisionEvent& event) {
+  if (const Subject* counted = subject_of(pressure, event)) return counted->key.high ^ counted->key.low;
+  std::uint64_t hash = 1;
+  for (const auto& [attribute, member] : target.per) hash = hash64(member == nullptr ? event.key : event.*member, hash);
+  return hash;
+}
+
+// As make_subject() nests them: what a caller asserts, and whoever lacks a value, counts under its key.
+void HotLimits::name(HotSubject& subject, const Target& target, const DecisionEvent& event, bool owned) {
+  const std::string whose = event.key.empty() ? event.caller : event.key;
+  bool nested = owned, named = false;
+  for (const auto& [attribute, member] : target.per) {
+    const std::string value = member == nullptr ? "of key " + whose : event.*member;
+    if (value.empty()) {
+      nested = true;
+    } else {
+      named = named || member == nullptr || attribute == "key" || (attribute == "caller" && value == whose);
+      subject.per.emplace_back(attribute, value);
+    }
+  }
+  if (nested && !named && !whose.empty()) subject.per.emplace_back(event.key.empty() ? "ip" : "key", whose);
+}
+
 void HotLimits::put(const Target& target, const LimitPressure& pressure, const DecisionEvent& event, TimeNs now) {
   Table& table = *target.table;
-  std::uint64_t hash = 1;
-  for (const auto member : target.per) hash = hash64(event.*member, hash);
-  auto found = table.subjects.find(hash);
+  const std::uint64_t id = id_of(target, pressure, event);
+  auto found = table.subjects.find(id);
   if (found == table.subjects.end()) {
     if (!make_room(table, pressure.permille, now)) return;
-    found = table.subjects.emplace(hash, Entry{}).first;
+    found = table.subjects.emplace(id, Entry{}).first;
     HotSubject& subject = found->second.subject;
     subject.limit = event.rules->policy().limits[pressure.limit].name;
-    for (const auto member : target.per) {
-      if (!(event.*member).empty()) subject.per.emplace_back(name_of(member), event.*member);
-    }
+    subject.id = id;
+    const Subject* counted = subject_of(pressure, event);
+    name(subject, target, event, counted != nullptr && static_cast<bool>(counted->owner));
   }
   Entry& entry = found->second;
   const double used = static_cast<double>(pressure.allowed) * pressure.permille / 1000;
-  show(entry, pressure.permille, static_cast<std::int64_t>(used), pressure.allowed);
+  show(entry, pressure.permille, std::llround(used), 0, pressure.allowed);
   entry.subject.tier = event.tier;
   entry.subject.at = entry.known_at = now;
   keep_counters(entry, pressure, event);
@@ -115,10 +140,10 @@ void HotLimits::put(const Target& target, const LimitPressure& pressure, const D
 void HotLimits::keep_counters(Entry& entry, const LimitPressure& pressure, const DecisionEvent& event) {
   entry.windows.clear();
   entry.allowed.clear();
-  const auto at = static_cast<std::size_t>(&pressure - event.pressures.data());
-  if (at >= event.demands.size()) return;
-  const std::uint8_t subject = event.demands[at].subject;
-  entry.counted = event.subjects.at(subject);
+  const Subject* counted = subject_of(pressure, event);
+  if (counted == nullptr) return;
+  entry.counted = *counted;
+  const auto subject = static_cast<std::uint8_t>(counted - event.subjects.data());
   for (std::size_t i = 0; i < event.pressure_count && i < event.demands.size(); ++i) {
     if (event.pressures[i].limit != pressure.limit || event.demands[i].subject != subject) continue;
     Demand& window = entry.windows.emplace_back(event.demands[i]);
@@ -128,10 +153,11 @@ void HotLimits::keep_counters(Entry& entry, const LimitPressure& pressure, const
   }
 }
 
-void HotLimits::show(Entry& entry, std::uint16_t permille, std::int64_t used, std::int64_t allowed) {
+void HotLimits::show(Entry& entry, std::uint16_t permille, std::int64_t used, std::int64_t held, std::int64_t allowed) {
   entry.permille = permille;
   entry.subject.ratio = permille / 1000.0;
   entry.subject.used = used;
+  entry.subject.held = held;
   entry.subject.allowed = allowed;
 }
 
@@ -149,7 +175,7 @@ bool HotLimits::refresh(Entry& entry, TimeNs now) const {
     const std::uint16_t permille = permille_of(used, entry.allowed[i]);
     if (used == 0 || (in_use && permille <= entry.permille)) continue;
     in_use = true;
-    show(entry, permille, used, entry.allowed[i]);
+    show(entry, permille, used, state->verdicts[i].reserved, entry.allowed[i]);
   }
   return in_use;
 }

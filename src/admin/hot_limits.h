@@ -6,8 +6,8 @@
 //   for (const HotSubject& subject : hot.of("tokens", now)) …subject.ratio…
 //
 // One thread at a time. Limits: kMaxLimits limits by name, kMaxSubjects subjects, and so as many peeks, of each.
-// Subjects are told apart by what an event knows of the limit's `per`; addresses, tools, tasks and headers it does not
-// know: of those the one decided about last stands for all.
+// Subjects are told apart by whose counters they have. An event does not know addresses, tools, tasks, headers and
+// metadata: such a one is shown as that of the key that asked first.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +27,13 @@ namespace weir {
 
 struct HotSubject {
   std::string limit, tier;
-  std::vector<std::pair<std::string, std::string>> per;  // attribute -> value
-  double ratio = 0;                                      // used and held of allowed, in steps of a thousandth
-  std::int64_t used = 0, allowed = 0;                    // in the limit's meter, usd in micro-dollars
-  TimeNs at = 0;                                         // of its last decision
+  std::uint64_t id = 0;  // a hash of whose counters they are: that of the same subject after a restart, too
+  // Attribute -> value; and the key, where its callers' runs and names, or what they lack, make buckets of its own.
+  std::vector<std::pair<std::string, std::string>> per;
+  double ratio = 0;                    // used and held of allowed, in steps of a thousandth
+  std::int64_t used = 0, allowed = 0;  // in the limit's meter, usd in micro-dollars; held included
+  std::int64_t held = 0;               // of `used`; 0 until the counters were asked
+  TimeNs at = 0;                       // of its last decision
 };
 
 class HotLimits {
@@ -67,11 +70,13 @@ class HotLimits {
   };
   static bool make_room(Table& table, std::uint16_t permille, TimeNs now);
   struct Target {
-    Table* table = nullptr;  // null: no place
-    std::vector<std::string DecisionEvent::*> per;
+    Table* table = nullptr;                                                 // null: no place
+    std::vector<std::pair<std::string, std::string DecisionEvent::*>> per;  // null: events do not know it
   };
+  static std::uint64_t id_of(const Target& target, const LimitPressure& pressure, const DecisionEvent& event);
+  static void name(HotSubject& subject, const Target& target, const DecisionEvent& event, bool owned);
   static void keep_counters(Entry& entry, const LimitPressure& pressure, const DecisionEvent& event);
-  static void show(Entry& entry, std::uint16_t permille, std::int64_t used, std::int64_t allowed);
+  static void show(Entry& entry, std::uint16_t permille, std::int64_t used, std::int64_t held, std::int64_t allowed);
   bool refresh(Entry& entry, TimeNs now) const;
   const Target& target_of(const DecisionEvent& event, std::uint16_t limit);
   static void put(const Target& target, const LimitPressure& pressure, const DecisionEvent& event, TimeNs now);

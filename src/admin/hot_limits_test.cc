@@ -61,6 +61,41 @@ TEST_F(HotLimitsTest, OfSeveralWindowsTheFullestCounts) {
   EXPECT_EQ(hot.all(kNow).size(), 2u);
 }
 
+TEST_F(HotLimitsTest, SubjectsAreToldApartByTheirCountersAndNameTheKeyWhoseBucketItIs) {
+  compile(R"(
+limits:
+  - { name: tenants, per: tenant, meter: requests, allow: 100/1h }
+  - { name: runs, per: run, meter: requests, allow: 100/1h }
+  - { name: teams, per: metadata.team, meter: requests, allow: 100/1h }
+)");
+  const auto of = [&](std::string key, std::uint16_t limit, std::uint16_t permille, bool owned) {
+    DecisionEvent one = event(key, permille, limit);
+    one.tenant.clear();
+    one.run = "nightly";
+    one.subjects = {{.key = {limit, std::hash<std::string>()(key)}}};
+    if (owned) one.subjects[0].owner = {1, 1};
+    one.demands = {{.cost = 1}};
+    one.key = std::move(key);
+    hot.add(one, kNow);
+  };
+  using Per = std::vector<std::pair<std::string, std::string>>;
+  const auto check = [&](const char* limit, const Per& first, const Per& second) {
+    const std::vector<HotSubject> found = hot.of(limit, kNow);
+    ASSERT_EQ(found.size(), 2u) << limit;
+    EXPECT_EQ(found[0].per, first);
+    EXPECT_EQ(found[0].ratio, 0.71);
+    EXPECT_EQ(found[1].per, second);
+    EXPECT_EQ(found[1].ratio, 0.01);
+  };
+  for (std::uint16_t limit = 0; limit < 3; ++limit) {
+    of("heavy", limit, 710, limit == 1);
+    of("light", limit, 10, limit == 1);
+  }
+  check("tenants", {{"key", "heavy"}}, {{"key", "light"}});
+  check("runs", {{"run", "nightly"}, {"key", "heavy"}}, {{"run", "nightly"}, {"key", "light"}});
+  check("teams", {{"metadata.team", "of key heavy"}}, {{"metadata.team", "of key light"}});
+}
+
 TEST_F(HotLimitsTest, TheFiftyNearestStayAndOldOnesMakeRoom) {
   for (int i = 0; i < 100; ++i) hot.add(event("c" + std::to_string(i), static_cast<std::uint16_t>(i)), kNow);
   std::vector<HotSubject> found = hot.of("requests", kNow);

@@ -4,14 +4,13 @@
 //   evidence.add(second, now);                       // each second in which the key did something
 //   const Cause cause = cause_of(evidence, now);     // {"loop", "tool search was called 5 times …"}
 //
-// Looks back over kLookBack. Values; `now` does not go back. Limit: kMaxThreads runs or conversations are told apart,
-// each twice.
+// Looks back over `within`. Values; `now` does not go back. Limit: kMaxThreads runs or conversations are told apart; of
+// more, the one that made least makes room.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "alerts/input.h"
 #include "alerts/rolling.h"
@@ -20,22 +19,20 @@ namespace weir {
 
 class KeyEvidence {
  public:
-  static constexpr DurationNs kLookBack = 5 * kMinute;
-  static constexpr std::size_t kMaxThreads = 64;
+  static constexpr std::size_t kMaxThreads = 32;
 
+  explicit KeyEvidence(DurationNs within = kMinute);
   void add(const KeySecond& second, TimeNs now);
-  std::size_t threads() const;          // distinct runs or conversations
-  std::int64_t busiest_thread() const;  // requests of the one that made most
+  std::size_t threads(TimeNs now);          // distinct runs or conversations
+  std::int64_t busiest_thread(TimeNs now);  // requests of the one that made most
 
   std::string tenant, tier;
   std::string break_evidence, anomaly_evidence, refused_limit;  // of the last one
-  RollingSum requests{kLookBack}, tokens{kLookBack}, usd_micros{kLookBack}, refused{kLookBack}, failed{kLookBack},
-      breaks{kLookBack}, anomalies{kLookBack};
+  DurationNs within;
+  RollingSum requests, tokens, usd_micros, refused, failed, breaks, anomalies;  // breaks: warnings, too
 
  private:
-  // By hash; the older generation is dropped when the newer one is kLookBack old.
-  std::unordered_map<std::uint64_t, std::int64_t> threads_, older_;
-  TimeNs threads_since_ = 0;
+  std::unordered_map<std::uint64_t, RollingSum> threads_;  // by hash
 };
 
 struct Cause {

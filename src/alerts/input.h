@@ -22,7 +22,8 @@ struct KeySecond {
   std::int64_t requests = 0, tokens = 0, usd_micros = 0;
   std::int64_t refused = 0;                                     // by limits
   std::int64_t failed = 0;                                      // ended with a 5xx of the provider's
-  std::int64_t breaks = 0;                                      // loops and bursts that were stopped, or warned of
+  std::int64_t breaks = 0;                                      // loops and bursts that were stopped
+  std::int64_t warnings = 0;                                    // … and that were only warned of
   std::int64_t anomalies = 0;                                   // calls that the agent's profile does not know
   std::string break_evidence, anomaly_evidence, refused_limit;  // of the last one
   // Runs (else conversations) by a hash of their name, and requests of each; of a second with more, the first.
@@ -37,8 +38,10 @@ struct AlertInput {
 
   struct Use {                   // of a limit, by a subject near its amount
     std::string limit, subject;  // "key ann"
+    std::uint64_t id = 0;        // of the subject: two of the same words are two; 0: the words tell them apart
     double ratio = 0;
-    std::string used, allowed;  // as shown
+    std::string used, held, allowed;  // as shown; `held`, which is not in `used`, is empty for nothing
+    bool shadow = false;              // the limit refuses nothing
   };
   std::vector<Use> uses;
   struct Breaker {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unordered_map>
+
 namespace weir {
 namespace {
 
@@ -10,27 +12,28 @@ class UsageMeasure final : public Measure {
  public:
   explicit UsageMeasure(const AlertRule& rule) : rule_(rule) {}
 
-  void take(const AlertInput&) override { sentences_.clear(); }
+  void take(const AlertInput&) override { uses_.clear(); }
   void each(const AlertInput& input, const EachReading& reading) override {
     for (const AlertInput::Use& use : input.uses) {
       if (!rule_.limit.empty() && use.limit != rule_.limit) continue;
-      const std::string subject = use.limit + " of " + use.subject;
-      sentences_.emplace_back(subject, &use);
-      reading(subject, {.value = use.ratio * 100, .threshold = static_cast<double>(rule_.above_percent)});
+      const std::string words = use.limit + " of " + use.subject;
+      const std::string subject = use.id == 0 ? words : fmt::format("{} {:016x}", use.limit, use.id);
+      uses_.emplace(subject, &use);
+      reading(subject,
+              {.value = use.ratio * 100, .threshold = static_cast<double>(rule_.above_percent), .words = words});
     }
   }
   std::string sentence(const std::string& subject, TimeNs) override {
-    for (const auto& [name, use] : sentences_) {
-      if (name != subject) continue;
-      return fmt::format("Limit {} of {} is used to {:.0f}% ({} of {}); the rule says {}%.", use->limit, use->subject,
-                         use->ratio * 100, use->used, use->allowed, rule_.above_percent);
-    }
-    return fmt::format("Limit {} is used to {}%.", subject, rule_.above_percent);
+    const AlertInput::Use& use = *uses_.at(subject);
+    const std::string held = use.held.empty() ? "" : " used, " + use.held + " held";
+    return fmt::format("Limit {} of {} is used to {:.0f}% ({} of {}{}); the rule says {}%.{}", use.limit, use.subject,
+                       use.ratio * 100, use.used, use.allowed, held, rule_.above_percent,
+                       use.shadow ? " The limit is in shadow mode and refuses nothing." : "");
   }
 
  private:
   const AlertRule rule_;
-  std::vector<std::pair<std::string, const AlertInput::Use*>> sentences_;  // of this step
+  std::unordered_map<std::string, const AlertInput::Use*> uses_;  // of this step
 };
 
 std::int64_t used_of(KeyEvidence& key, AlertRule::Meter meter, TimeNs now) {
@@ -71,7 +74,11 @@ std::string subject_of(AlertRule::Per per, std::string_view key, std::string_vie
 }
 
 void EvidenceBook::take(const AlertInput& input) {
-  for (const KeySecond& second : input.keys) keys_.touch(second.key).add(second, input.now);
+  for (const KeySecond& second : input.keys) {
+    KeyEvidence* known = keys_.use(second.key);
+    if (known == nullptr) *(known = &keys_.touch(second.key)) = KeyEvidence(within_);
+    known->add(second, input.now);
+  }
 }
 
 Cause EvidenceBook::cause(const std::string& subject, const AlertRule& rule, TimeNs now) {

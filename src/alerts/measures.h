@@ -19,7 +19,10 @@
 
 namespace weir {
 
-inline constexpr std::int64_t kLeastCalls = 20;            // of a provider, before its share of errors counts
+// Of a provider, before its share of errors counts: so many calls, or so many that failed. Breakers stop a single
+// caller soon when its provider fails.
+inline constexpr std::int64_t kLeastCalls = 20;
+inline constexpr std::int64_t kLeastFailures = 5;
 inline constexpr std::int64_t kLeastSettled = 100;         // answers, before their drift counts
 inline constexpr std::int64_t kForecastPercent = 5;        // of a period must be over before it is judged
 inline constexpr DurationNs kFailOpenLasts = 5 * kSecond;  // a limit is open until so long after the last request
@@ -28,6 +31,7 @@ inline constexpr DurationNs kBreakLasts = kMinute;         // and a key's loop, 
 // Threshold 0: nothing to judge.
 struct Reading {
   double value = 0, threshold = 0;
+  std::string_view words = {};  // how the subject is shown, if not as it is told apart
 };
 using EachReading = std::function<void(const std::string& subject, const Reading& reading)>;
 
@@ -51,15 +55,16 @@ std::unique_ptr<Measure> make_fault_measure(const AlertRule& rule);
 // "key ann", "tenant acme", "all traffic".
 std::string subject_of(AlertRule::Per per, std::string_view key, std::string_view tenant);
 
-// What each key did lately.
+// What each key did within the time of a rule.
 class EvidenceBook {
  public:
-  explicit EvidenceBook(std::size_t most) : keys_(most) {}
+  EvidenceBook(std::size_t most, DurationNs within) : within_(within), keys_(most) {}
   void take(const AlertInput& input);
   // Of the subject's key, or of the key that used most of it.
   Cause cause(const std::string& subject, const AlertRule& rule, TimeNs now);
 
  private:
+  const DurationNs within_;
   LruMap<std::string, KeyEvidence, TextHash> keys_;
 };
 

@@ -142,7 +142,7 @@ class ProviderMeasure final : public Measure {
   void each(const AlertInput& input, const EachReading& reading) override {
     for (auto& [provider, state] : providers_) {
       const std::int64_t answered = state.answered.of(input.now), failed = state.failed.of(input.now);
-      if (answered < kLeastCalls) continue;
+      if (answered < kLeastCalls && failed < kLeastFailures) continue;
       reading("provider " + provider, {.value = static_cast<double>(failed) * 100 / static_cast<double>(answered),
                                        .threshold = static_cast<double>(rule_.above_percent)});
     }

@@ -149,8 +149,9 @@ class SpikeMeasure final : public Measure {
       Subject* known = subjects_.use(subject);
       known->usual.close_spans(input.now, cut(*known, input.now));
       if (known->usual.age(input.now) < rule_.warmup) continue;
-      reading(subject,
-              {.value = static_cast<double>(known->sum.of(input.now)), .threshold = threshold(*known, input.now)});
+      const double unit = rule_.meter == AlertRule::Meter::kUsd ? 1e6 : 1;
+      reading(subject, {.value = static_cast<double>(known->sum.of(input.now)) / unit,
+                        .threshold = threshold(*known, input.now) / unit});
     }
   }
   std::string sentence(const std::string& subject, TimeNs now) override {

@@ -1,6 +1,7 @@
 #include "alerts/rules.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "alerts/measures.h"
@@ -9,31 +10,56 @@
 namespace weir {
 namespace {
 
+// As many digits as somebody reads: tenths of a percent, micro-dollars, whole tokens.
+double shown(const AlertRule& rule, double value) {
+  using When = AlertRule::When;
+  const bool dollars = rule.when == When::kSpend || (rule.when == When::kSpike && rule.meter == AlertRule::Meter::kUsd);
+  const double digits = dollars ? 1e6 : rule.when == When::kSpike ? 1 : 10;
+  return std::round(value * digits) / digits;
+}
+
+// How long a subject of this alert can be used up without being spoken of after a start.
+DurationNs lasts(const AlertRule& rule, const Alert& alert, const AlertRules::Windows& windows) {
+  if (rule.when == AlertRule::When::kBreakerOpened) return kBreakLasts;
+  if (rule.when != AlertRule::When::kUsage) return rule.within;
+  const auto limit = windows.find(std::string_view(alert.subject).substr(0, alert.subject.find(" of ")));
+  return limit == windows.end() ? 0 : limit->second;
+}
+
 // One rule and what is known for it.
 class Watch {
  public:
   Watch(const AlertRule& rule, std::string_view zone, std::size_t most_tracked)
-      : rule_(rule), measure_(make_measure(rule, zone, most_tracked)) {}
+      : rule_(rule),
+        measure_(make_measure(rule, zone, most_tracked)),
+        evidence_(std::min(AlertRules::kMaxKeys, most_tracked), rule.within) {}
 
   const AlertRule& rule() const { return rule_; }
   Measure& measure() { return *measure_; }
   bool fresh() const { return fresh_; }  // has seen nothing yet
 
-  void restore(const Alert& alert) {
-    if (subjects_.size() < AlertRules::kMaxSubjects) subjects_[alert.subject].alert = alert;
+  void restore(const Alert& alert, const AlertRules::Windows& windows, TimeNs now) {
+    if (unseen_.size() >= AlertRules::kMaxSubjects) return;
+    unseen_.push_back({now + lasts(rule_, alert, windows) + quiet(), alert});
   }
 
-  void step(const AlertInput& input, EvidenceBook& evidence, std::vector<AlertChange>& out) {
+  void step(const AlertInput& input, std::vector<AlertChange>& out) {
     fresh_ = false;
     measure_->take(input);
+    if (rule_.when == AlertRule::When::kSpike) evidence_.take(input);
     measure_->each(input, [&](const std::string& subject, const Reading& reading) {
-      judge(subject, reading, input.now, evidence, out);
+      if (!unseen_.empty()) recognise(subject, reading);
+      judge(subject, reading, input.now, out);
     });
+    for (Unseen& each : unseen_) {
+      if (each.until <= input.now) end(each.alert, input.now, out);
+    }
+    std::erase_if(unseen_, [&](const Unseen& each) { return each.until <= input.now; });
     // Whoever is not spoken of any more is below.
     for (auto& [subject, state] : subjects_) {
       if (state.judged_at != input.now) silent_.push_back(subject);
     }
-    for (const std::string& subject : silent_) judge(subject, Reading{}, input.now, evidence, out);
+    for (const std::string& subject : silent_) judge(subject, Reading{}, input.now, out);
     silent_.clear();
   }
 
@@ -41,13 +67,16 @@ class Watch {
     for (auto& [subject, state] : subjects_) {
       if (state.alert.since != 0) end(state.alert, now, out);
     }
+    for (Unseen& each : unseen_) end(each.alert, now, out);
     subjects_.clear();
+    unseen_.clear();
   }
 
   void firing(std::vector<Alert>& out) const {
     for (const auto& [subject, state] : subjects_) {
       if (state.alert.since != 0) out.push_back(state.alert);
     }
+    for (const Unseen& each : unseen_) out.push_back(each.alert);
   }
 
  private:
@@ -55,13 +84,29 @@ class Watch {
     TimeNs holds_since = 0, below_since = 0, judged_at = 0;
     Alert alert;  // since 0: not firing
   };
+  struct Unseen {
+    TimeNs until = 0;  // when it is over even if nobody speaks of it
+    Alert alert;
+  };
 
-  void judge(const std::string& subject, const Reading& reading, TimeNs now, EvidenceBook& evidence,
-             std::vector<AlertChange>& out) {
+  DurationNs quiet() const { return std::max(rule_.hold, AlertRules::kQuiet); }
+
+  // Is it one of those that were firing before the start?
+  void recognise(const std::string& subject, const Reading& reading) {
+    const auto found = std::find_if(unseen_.begin(), unseen_.end(), [&](const Unseen& each) {
+      return each.alert.subject == (reading.words.empty() ? subject : reading.words) &&
+             each.alert.id == alert_id(rule_.name, subject, each.alert.since);
+    });
+    if (found == unseen_.end()) return;
+    subjects_[subject].alert = std::move(found->alert);
+    unseen_.erase(found);
+  }
+
+  void judge(const std::string& subject, const Reading& reading, TimeNs now, std::vector<AlertChange>& out) {
     auto found = subjects_.find(subject);
     const bool holds = reading.value >= reading.threshold && reading.threshold > 0;
     if (found == subjects_.end()) {
-      if (!holds || subjects_.size() >= AlertRules::kMaxSubjects) return;
+      if (!holds || subjects_.size() + unseen_.size() >= AlertRules::kMaxSubjects) return;
       found = subjects_.emplace(subject, State{}).first;
     }
     State& state = found->second;
@@ -75,33 +120,33 @@ class Watch {
       if (now - state.holds_since < rule_.hold) return;
       state.alert.id = alert_id(rule_.name, subject, now);
       state.alert.rule = rule_.name;
-      state.alert.subject = subject;
+      state.alert.subject = reading.words.empty() ? subject : reading.words;
       state.alert.since = now;
-      say(state.alert, AlertChange::What::kBegan, reading, now, evidence, out);
+      say(state.alert, subject, AlertChange::What::kBegan, reading, now, out);
       return;
     }
     const bool below = reading.threshold <= 0 || reading.value * 100 < reading.threshold * AlertRules::kClearPercent;
     if (below) {
       if (state.below_since == 0) state.below_since = now;
-      if (now - state.below_since < std::max(rule_.hold, AlertRules::kQuiet)) return;
+      if (now - state.below_since < quiet()) return;
       end(state.alert, now, out);
       subjects_.erase(found);
       return;
     }
     state.below_since = 0;
     if (rule_.every > 0 && now - state.alert.told_at >= rule_.every && holds) {
-      say(state.alert, AlertChange::What::kAgain, reading, now, evidence, out);
+      say(state.alert, subject, AlertChange::What::kAgain, reading, now, out);
     }
   }
 
-  void say(Alert& alert, AlertChange::What what, const Reading& reading, TimeNs now, EvidenceBook& evidence,
+  void say(Alert& alert, const std::string& subject, AlertChange::What what, const Reading& reading, TimeNs now,
            std::vector<AlertChange>& out) {
     alert.told_at = now;
-    alert.value = reading.value;
-    alert.threshold = reading.threshold;
-    alert.sentence = measure_->sentence(alert.subject, now);
+    alert.value = shown(rule_, reading.value);
+    alert.threshold = shown(rule_, reading.threshold);
+    alert.sentence = measure_->sentence(subject, now);
     if (rule_.when == AlertRule::When::kSpike) {
-      Cause cause = evidence.cause(alert.subject, rule_, now);
+      Cause cause = evidence_.cause(subject, rule_, now);
       alert.cause = std::move(cause.word);
       alert.sentence += " Likely cause: " + alert.cause + "; " + cause.evidence + ".";
     }
@@ -117,7 +162,9 @@ class Watch {
   const AlertRule rule_;
   const std::unique_ptr<Measure> measure_;
   bool fresh_ = true;
+  EvidenceBook evidence_;                  // of spikes
   std::map<std::string, State> subjects_;  // pending and firing
+  std::vector<Unseen> unseen_;             // firing before the start, and not spoken of since
   std::vector<std::string> silent_;
 };
 
@@ -128,7 +175,6 @@ struct AlertRules::Impl {
   std::vector<std::unique_ptr<Watch>> gone;  // until the next step
   std::vector<Alert> orphans;                // restored, of rules that are not there any more
   std::string zone;
-  EvidenceBook evidence{kMaxKeys};
 };
 
 AlertRules::AlertRules() : impl_(std::make_unique<Impl>()) {}
@@ -156,12 +202,12 @@ void AlertRules::spent_before(std::string_view rule, std::string_view name, std:
   }
 }
 
-void AlertRules::restore(std::span<const Alert> firing) {
+void AlertRules::restore(std::span<const Alert> firing, const Windows& windows, TimeNs now) {
   for (const Alert& alert : firing) {
     const auto watch = std::find_if(impl_->watches.begin(), impl_->watches.end(),
                                     [&](const auto& each) { return each->rule().name == alert.rule; });
     if (watch != impl_->watches.end()) {
-      (*watch)->restore(alert);
+      (*watch)->restore(alert, windows, now);
     } else {
       impl_->orphans.push_back(alert);
     }
@@ -178,8 +224,7 @@ std::vector<AlertChange> AlertRules::step(const AlertInput& input) {
     out.push_back({AlertChange::What::kResolved, alert});
   }
   impl_->orphans.clear();
-  impl_->evidence.take(input);
-  for (auto& watch : impl_->watches) watch->step(input, impl_->evidence, out);
+  for (auto& watch : impl_->watches) watch->step(input, out);
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "alerts/measures.h"
+#include "alerts/tally.h"
 
 namespace weir {
 namespace {
@@ -49,7 +50,8 @@ struct Clockwork {
 
 AlertInput usage(double ratio, const std::string& limit = "spend", const std::string& subject = "key ann") {
   AlertInput input;
-  input.uses.push_back({.limit = limit, .subject = subject, .ratio = ratio, .used = "$8.50", .allowed = "$10"});
+  input.uses.push_back(
+      {.limit = limit, .subject = subject, .ratio = ratio, .used = "$8.50", .held = {}, .allowed = "$10"});
   return input;
 }
 
@@ -273,6 +275,47 @@ TEST(AlertRulesTest, ASpikeNamesItsCauseWithTheEvidence) {
   EXPECT_EQ(spike_with(failing).cause, "provider");
 }
 
+TEST(AlertRulesTest, TheCauseOfASpikeIsSoughtInItsOwnWindow) {
+  AlertRule rule = spike();
+  rule.meter = AlertRule::Meter::kRequests;
+  rule.least = 20;
+  rule.within = 10 * kSecond;
+  rule.warmup = kMinute;
+  Clockwork time({rule});
+  const auto ask = [&](std::int64_t requests, std::uint64_t run) {
+    AlertInput input = tokens(1);
+    input.keys[0].requests = requests;
+    input.keys[0].threads = {{run, requests}};
+    time.second(input);
+  };
+  for (std::uint64_t i = 0; i < 300; ++i) ask(1, i);
+  EXPECT_TRUE(time.said.empty());
+  for (int i = 0; i < 5 && time.said.empty(); ++i) ask(50, 1'000);
+  ASSERT_EQ(time.said.size(), 1u);
+  EXPECT_EQ(time.said[0].alert.cause, "loop") << time.said[0].alert.sentence;
+}
+
+TEST(AlertRulesTest, AWarningStopsNobodyAndTheBreakAfterItIsSaid) {
+  Clockwork time({rule_of(When::kBreakerOpened)});
+  const auto event = [&](DecisionEvent::What what, const char* evidence) {
+    AlertTally tally;
+    DecisionEvent out;
+    out.what = what;
+    out.key = "bob";
+    out.layer = "breaker";
+    out.limit = "loops";
+    out.evidence = evidence;
+    tally.add(out);
+    AlertInput input;
+    tally.close(time.now, input);
+    return time.second(input);
+  };
+  EXPECT_TRUE(event(DecisionEvent::What::kWarned, "search was called 3 times").empty());
+  const auto changes = event(DecisionEvent::What::kBroken, "search was called 5 times");
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].alert.sentence, "A breaker stopped key bob: search was called 5 times");
+}
+
 TEST(AlertRulesTest, OneRunThatDoesNearlyAllIsALoopManyAtTheirLimitAreATierOutgrown) {
   KeyEvidence one, many, failing;
   KeySecond second;
@@ -294,6 +337,25 @@ TEST(AlertRulesTest, OneRunThatDoesNearlyAllIsALoopManyAtTheirLimitAreATierOutgr
   failing.add(second, kStart);
   failing.add(second, kStart + kSecond);
   EXPECT_EQ(cause_of(failing, kStart + kSecond).word, "provider");
+}
+
+TEST(AlertRulesTest, OfMoreRunsThanAreToldApartTheOneThatMadeLeastMakesRoom) {
+  KeyEvidence evidence;
+  KeySecond second;
+  second.requests = 1;
+  for (std::uint64_t run = 0; run < 2 * KeyEvidence::kMaxThreads; ++run) {
+    second.threads = {{run, 1}};
+    evidence.add(second, kStart);
+  }
+  EXPECT_EQ(evidence.threads(kStart), KeyEvidence::kMaxThreads);
+  second.threads = {{1'000, 2}};
+  evidence.add(second, kStart);
+  for (std::uint64_t run = 0; run < KeyEvidence::kMaxThreads; ++run) {
+    second.threads = {{2'000 + run, 1}};
+    evidence.add(second, kStart);
+  }
+  EXPECT_EQ(evidence.busiest_thread(kStart), 2);
+  EXPECT_EQ(evidence.threads(kStart + 2 * kMinute), 0u);
 }
 
 TEST(AlertRulesTest, BreakersFireWhileTheyAreOpen) {
@@ -355,14 +417,19 @@ TEST(AlertRulesTest, ProviderErrorsAreAShareOfCalls) {
   rule.above_percent = 20;
   Clockwork time({rule});
   AlertInput input;
-  input.providers = {{"openai", 10, 10}};
+  input.providers = {{"openai", 19, 4}};
   time.second(input);
   EXPECT_TRUE(time.said.empty()) << "too few calls";
-  input.providers = {{"openai", 100, 19}, {"claude", 100, 25}};
+  Clockwork down({rule});
+  input.providers = {{"openai", 5, 5}};
+  down.second(input);
+  EXPECT_EQ(down.said.size(), 1u) << "breakers of callers may stop the sixth: it is not the caller that fails";
+  input.providers = {{"openai", 100, 19}, {"claude", 300, 76}};
   time.second(input);
   ASSERT_EQ(time.said.size(), 1u);
   EXPECT_EQ(time.said[0].alert.sentence,
-            "25 of 100 calls to provider claude failed within 1m (25%); the rule says 20%.");
+            "76 of 300 calls to provider claude failed within 1m (25%); the rule says 20%.");
+  EXPECT_EQ(time.said[0].alert.value, 25.3) << "no more digits than anybody reads";
   time.seconds(75, input);
   EXPECT_EQ(time.said.back().what, What::kResolved);
 }
@@ -373,7 +440,7 @@ TEST(AlertRulesTest, ARestartSaysNothingTwiceAndEndsWhatIsOver) {
   const std::vector<Alert> firing = before.rules.firing();
   Clockwork after({rule_of(When::kUsage)});
   after.now = before.now + kMinute;
-  after.rules.restore(firing);
+  after.rules.restore(firing, {}, after.now);
   after.seconds(20, usage(0.9));
   EXPECT_TRUE(after.said.empty());
   after.seconds(12);
@@ -381,8 +448,68 @@ TEST(AlertRulesTest, ARestartSaysNothingTwiceAndEndsWhatIsOver) {
   EXPECT_EQ(after.said[0].what, What::kResolved);
   EXPECT_EQ(after.said[0].alert.id, firing[0].id);
   Clockwork gone({rule_of(When::kBreakerOpened)});
-  gone.rules.restore(firing);
+  gone.rules.restore(firing, {}, gone.now);
   ASSERT_EQ(gone.second().size(), 1u) << "its rule is not there any more";
+}
+
+TEST(AlertRulesTest, AfterARestartASubjectOfWhichNothingIsKnownIsNotOver) {
+  Clockwork before({rule_of(When::kUsage)});
+  before.second(usage(0.9));
+  const std::vector<Alert> firing = before.rules.firing();
+  Clockwork after({rule_of(When::kUsage)});
+  after.now = before.now + kMinute;
+  after.rules.restore(firing, {{"spend", kHour}}, after.now);
+  after.seconds(600, usage(0.2, "spend", "key bob"));
+  EXPECT_TRUE(after.said.empty());
+  EXPECT_EQ(after.rules.firing().size(), 1u);
+  after.seconds(100, usage(0.9));
+  EXPECT_TRUE(after.said.empty()) << "it is said already";
+  after.seconds(12, usage(0.2));
+  ASSERT_EQ(after.said.size(), 1u);
+  EXPECT_EQ(after.said[0].what, What::kResolved);
+  EXPECT_EQ(after.said[0].alert.id, firing[0].id);
+  Clockwork silent({rule_of(When::kUsage)});
+  silent.rules.restore(firing, {{"spend", kHour}}, silent.now);
+  silent.seconds(3'600);
+  EXPECT_TRUE(silent.said.empty());
+  silent.seconds(12);
+  EXPECT_EQ(silent.said.size(), 1u) << "whatever was used before the start has left the window";
+}
+
+TEST(AlertRulesTest, SubjectsOfTheSameNameAreToldApartAlsoAfterARestart) {
+  AlertInput both = usage(0.9, "spend", "run nightly");
+  both.uses.push_back(both.uses[0]);
+  both.uses[0].id = 1;
+  both.uses[1].id = 2;
+  both.uses[1].ratio = 0.1;
+  Clockwork before({rule_of(When::kUsage)});
+  before.seconds(100, both);
+  ASSERT_EQ(before.said.size(), 1u) << "what the other one uses says nothing of it";
+  EXPECT_EQ(before.said[0].alert.subject, "spend of run nightly");
+  Clockwork after({rule_of(When::kUsage)});
+  after.now = before.now;
+  after.rules.restore(before.rules.firing(), {{"spend", kHour}}, after.now);
+  std::swap(both.uses[0].ratio, both.uses[1].ratio);
+  after.seconds(12, both);
+  ASSERT_EQ(after.said.size(), 2u);
+  EXPECT_EQ(after.said[0].what, What::kBegan);
+  EXPECT_EQ(after.said[1].what, What::kResolved);
+  EXPECT_NE(after.said[0].alert.id, after.said[1].alert.id);
+}
+
+TEST(AlertRulesTest, UsageSaysWhatIsHeldAndThatAShadowLimitRefusesNothing) {
+  Clockwork time({rule_of(When::kUsage)});
+  AlertInput input = usage(0.933);
+  input.uses[0].used = "27";
+  input.uses[0].held = "1";
+  input.uses[0].allowed = "30";
+  input.uses[0].shadow = true;
+  time.second(input);
+  ASSERT_EQ(time.said.size(), 1u);
+  EXPECT_EQ(time.said[0].alert.sentence,
+            "Limit spend of key ann is used to 93% (27 of 30 used, 1 held); the rule says 80%. The limit is in shadow "
+            "mode and refuses nothing.");
+  EXPECT_EQ(time.said[0].alert.value, 93.3);
 }
 
 TEST(AlertRulesTest, AReloadKeepsWhatStaysAndEndsWhatIsGone) {
@@ -404,7 +531,7 @@ TEST(AlertRulesTest, MoreSubjectsThanFitAreNotSaid) {
   AlertInput input;
   for (std::size_t i = 0; i < AlertRules::kMaxSubjects + 10; ++i) {
     input.uses.push_back(
-        {.limit = "spend", .subject = "key " + std::to_string(i), .ratio = 1, .used = {}, .allowed = {}});
+        {.limit = "spend", .subject = "key " + std::to_string(i), .ratio = 1, .used = {}, .held = {}, .allowed = {}});
   }
   EXPECT_EQ(time.second(input).size(), AlertRules::kMaxSubjects);
   EXPECT_TRUE(time.second(input).empty());

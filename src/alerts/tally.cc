@@ -78,8 +78,8 @@ void AlertTally::add_to(KeySecond& key, const DecisionEvent& event) {
   }
   if (event.what != What::kBroken && event.what != What::kWarned) return;
   if (is_break(event)) {
-    ++key.breaks;
-    key.break_evidence = event.evidence;
+    ++(event.what == What::kBroken ? key.breaks : key.warnings);
+    if (event.what == What::kBroken || key.breaks == 0) key.break_evidence = event.evidence;
   } else if (is_anomaly(event)) {
     ++key.anomalies;
     key.anomaly_evidence = event.evidence;

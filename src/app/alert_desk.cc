@@ -26,6 +26,27 @@ std::string subject_words(const HotSubject& subject) {
   return out.empty() ? "everybody" : out;
 }
 
+// After so long nothing of what was used is in it any more. Zones and clocks that are put back make an hour's
+// difference.
+DurationNs longest_window(const LimitRule& rule) {
+  DurationNs longest = 0;
+  for (const TierAllowance& tier : rule.allow) {
+    for (const WindowRule& window : tier.windows) {
+      DurationNs length = window.length + window.length / 16;  // the oldest part of a ring leaves late
+      if (window.kind == WindowKind::kBucket) {
+        const double units = std::max(static_cast<double>(window.rate.units), 1.0);
+        length = static_cast<DurationNs>(std::min(static_cast<double>(window.amount) / units, 1e4) *
+                                         static_cast<double>(window.rate.per));
+      } else if (window.kind == WindowKind::kCalendar) {
+        const std::int64_t days = window.calendar == "month" ? 31 : window.calendar == "week" ? 7 : 1;
+        length = (window.calendar == "hour" ? 0 : days * kDay) + kHour;
+      }
+      longest = std::max(longest, window.kind == WindowKind::kConcurrency ? 0 : length);
+    }
+  }
+  return longest;
+}
+
 bool in_dollars(const LimitRule& rule) {
   return !rule.meter.empty() && std::all_of(rule.meter.begin(), rule.meter.end(),
                                             [](const MeterTerm& term) { return term.kind == MeterKind::kUsd; });
@@ -63,8 +84,12 @@ Result<void> AlertDesk::load() {
 }
 
 void AlertDesk::use(const Policy& policy) {
-  Settings fresh{.alerts = policy.alerts, .zone = policy.zone, .spent = {}, .dollar_limits = {}};
+  Settings fresh;
+  fresh.alerts = policy.alerts;
+  fresh.zone = policy.zone;
   for (const LimitRule& rule : policy.limits) {
+    fresh.windows[rule.name] = longest_window(rule);
+    if (rule.shadow) fresh.shadow_limits.insert(rule.name);
     if (in_dollars(rule)) fresh.dollar_limits.insert(rule.name);
   }
   {
@@ -112,9 +137,10 @@ void AlertDesk::take_settings(TimeNs now) {
   if (!fresh) return;
   rules_.use(fresh->alerts.rules, fresh->zone);
   for (const Spent& spent : fresh->spent) rules_.spent_before(spent.rule, spent.name, spent.usd_micros, now);
-  rules_.restore(restored_);
+  rules_.restore(restored_, fresh->windows, now);
   restored_.clear();
   dollar_limits_ = std::move(fresh->dollar_limits);
+  shadow_limits_ = std::move(fresh->shadow_limits);
   watching_ = !fresh->alerts.rules.empty();
   ready_ = true;
 }
@@ -131,10 +157,15 @@ AlertInput AlertDesk::input_of(const Second& second) {
   if (parts_.fail_open) input.fail_open = parts_.fail_open();
   for (const HotSubject& hot : second.hot) {
     const bool dollars = dollar_limits_.contains(hot.limit);
-    const std::string used = dollars ? "$" + format_usd(hot.used) : format_count(hot.used);
-    const std::string allowed = dollars ? "$" + format_usd(hot.allowed) : format_count(hot.allowed);
-    input.uses.push_back(
-        {.limit = hot.limit, .subject = subject_words(hot), .ratio = hot.ratio, .used = used, .allowed = allowed});
+    const auto shown = [&](std::int64_t amount) { return dollars ? "$" + format_usd(amount) : format_count(amount); };
+    input.uses.push_back({.limit = hot.limit,
+                          .subject = subject_words(hot),
+                          .id = hot.id,
+                          .ratio = hot.ratio,
+                          .used = shown(hot.used - hot.held),
+                          .held = hot.held > 0 ? shown(hot.held) : "",
+                          .allowed = shown(hot.allowed),
+                          .shadow = shadow_limits_.contains(hot.limit)});
   }
   return input;
 }

@@ -63,7 +63,8 @@ class AlertDesk {
     AlertSettings alerts;
     std::string zone;
     std::vector<Spent> spent;
-    std::set<std::string, std::less<>> dollar_limits;
+    AlertRules::Windows windows;  // the longest of each limit
+    std::set<std::string, std::less<>> dollar_limits, shadow_limits;
   };
   using Targets = std::vector<AlertTarget>;
 
@@ -89,7 +90,7 @@ class AlertDesk {
   // the observer's thread
   AlertRules rules_;
   AlertTally tally_;
-  std::set<std::string, std::less<>> dollar_limits_;
+  std::set<std::string, std::less<>> dollar_limits_, shadow_limits_;
   bool ready_ = false;     // settings were taken
   bool watching_ = false;  // there are rules
   std::vector<Alert> restored_;

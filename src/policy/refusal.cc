@@ -15,11 +15,21 @@ std::string shown(std::int64_t amount, AmountUnit unit) {
 
 std::vector<std::pair<std::string, std::string>> shown_per(const LimitRule& rule, const Attributes& attributes) {
   std::vector<std::pair<std::string, std::string>> out;
+  bool missing = false, named = false;
   for (const std::string& name : rule.per) {
     const AttributeReader reader(name);
     const bool key = reader.is(Attribute::kKey) && attributes.consumer != nullptr;
     const std::string_view value = key ? std::string_view(attributes.consumer->name) : reader.value(attributes);
     if (value.data() != nullptr) out.emplace_back(name, value);
+    missing = missing || value.data() == nullptr;
+    named = named || key;
+  }
+  if (!missing || named) return out;
+  // The counters are the key's, or the address's, then; see make_subject().
+  if (attributes.consumer != nullptr) {
+    out.emplace_back("key", attributes.consumer->name);
+  } else if (attributes.has(Attribute::kIp)) {
+    out.emplace_back("ip", attributes[Attribute::kIp]);
   }
   return out;
 }

@@ -137,6 +137,16 @@ TEST_F(RefusalTest, DollarsAreDecimalAndTheLongestWaitIsNamed) {
   EXPECT_EQ(r.per, (std::vector<std::pair<std::string, std::string>>{{"tenant", "acme"}, {"key", "app"}}));
 }
 
+TEST_F(RefusalTest, WhereTheValueIsMissingTheBucketIsTheKeysAndSaysSo) {
+  compile("limits: [{ name: r, per: [tenant, model], meter: requests, allow: 1/1m }]");
+  attributes_ = Attributes();
+  attributes_.consumer = &consumer_;
+  ASSERT_TRUE(admit(kNow).admitted);
+  const Decision decision = admit(kNow);
+  ASSERT_FALSE(decision.admitted);
+  EXPECT_EQ(refusal(decision, kNow).per, (std::vector<std::pair<std::string, std::string>>{{"key", consumer_.name}}));
+}
+
 TEST_F(RefusalTest, WhatCanNeverFitHasNoWait) {
   compile("limits: [{ name: t, per: key, meter: tokens, allow: 50/1m }]");
   const Decision decision = admit(kNow, 51);

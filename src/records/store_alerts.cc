@@ -54,8 +54,10 @@ Result<std::vector<StoredAlert>> Store::alerts(AlertsOf which, std::size_t most)
   const char* where = which == AlertsOf::kFiring     ? "WHERE until = 0 "
                       : which == AlertsOf::kResolved ? "WHERE until <> 0 "
                                                      : "";
-  Statement s = impl_->db.prepare("SELECT id, rule, subject, since, until, json FROM alerts " + std::string(where) +
-                                  "ORDER BY since DESC, id LIMIT ?1");
+  Statement s = impl_->db.prepare(
+      "SELECT id, rule, subject, since, until, json, json_extract('{' || json || '}', '$.value'), "
+      "json_extract('{' || json || '}', '$.threshold') FROM alerts " +
+      std::string(where) + "ORDER BY since DESC, id LIMIT ?1");
   Statement told = impl_->db.prepare(
       "SELECT id, alert, target, created_at, tries, next_at, done_at, result FROM alert_messages "
       "WHERE id >= ?1 AND id < ?2 ORDER BY created_at, id");
@@ -72,6 +74,8 @@ Result<std::vector<StoredAlert>> Store::alerts(AlertsOf which, std::size_t most)
     alert.since = alert.told_at = s.integer(3);
     alert.until = s.integer(4);
     stored.members = s.text(5);
+    alert.value = s.real(6);
+    alert.threshold = s.real(7);
     // Ids of messages begin with the alert's, so that they are found by the key of their table.
     const std::string from = hex_id(alert.id) + "-", to = hex_id(alert.id) + ".";
     told.bind(1, std::string_view(from));

@@ -36,7 +36,7 @@ function assertSigned({ headers, body, id }) {
   assert.ok(Math.abs(Date.now() / 1000 - Number(t)) < 60);
 }
 
-let weir, hook, slack, stuck, ann, bob, eve, fay;
+let weir, hook, slack, stuck, ann, bob, eve, fay, heavy, light;
 before(async () => {
   [hook, slack, stuck] = await Promise.all([startHook(), startHook(), startHook(() => undefined)]);
   weir = await startWeir({
@@ -45,8 +45,9 @@ before(async () => {
     limits: [
       { name: 'few', per: 'key', meter: 'requests', allow: '10/1h', match: { tier: 'small' } },
       { name: 'short', per: 'key', meter: 'requests', allow: '4/2s', match: { tier: 'brief' } },
+      { name: 'team', per: 'tenant', meter: 'requests', allow: '10/1h', match: { tier: 'alone' } },
     ],
-    tiers: { small: {}, brief: {}, free: {} },
+    tiers: { small: {}, brief: {}, free: {}, alone: {} },
     alerts: {
       targets: {
         ops: { url: hook.url, secret: kSecret },
@@ -56,6 +57,7 @@ before(async () => {
       rules: [
         { name: 'near', when: 'usage', limit: 'few', above: '80%' },
         { name: 'brief', when: 'usage', limit: 'short', above: '50%', to: ['ops'] },
+        { name: 'team', when: 'usage', limit: 'team', above: '60%', to: ['ops'] },
         { name: 'jump', when: 'spike', meter: 'requests', factor: 3, min: 15, within: '2s', warmup: '3s', to: ['ops'] },
       ],
     },
@@ -64,6 +66,8 @@ before(async () => {
   bob = await weir.createKey('bob', { tier: 'free' });
   eve = await weir.createKey('eve', { tier: 'free' });
   fay = await weir.createKey('fay', { tier: 'brief' });
+  heavy = await weir.createKey('heavy', { tier: 'alone' });
+  light = await weir.createKey('light', { tier: 'alone' });
 });
 after(async () => {
   await weir?.stop();
@@ -75,6 +79,9 @@ const admin = (path, options = {}) => ask(`${weir.admin}/admin/v1${path}`,
 const chat = (key, content, headers = {}) => ask(`${weir.url}/v1/chat/completions`, {
   method: 'POST', headers: { authorization: `Bearer ${key}`, ...headers },
   body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content }] }) });
+
+const firing = async (name) => JSON.parse((await admin('/alerts?state=firing')).text).alerts
+  .filter(({ rule }) => rule === name).map(({ subject }) => subject);
 
 // Milliseconds that a request of bob's takes.
 async function median() {
@@ -111,7 +118,7 @@ test('a limit near its amount is told once, signed, after an error and to Slack;
   hook.answer = () => (errors-- > 0 ? 500 : 200);
   for (let i = 0; i < 9; ++i) await chat(ann, `question ${i}`);
   await eventually(() => slack.tries.length > 0, 'Slack is told');
-  assert.match(slack.tries[0].json.text, /^Alert: near: Limit few of key ann is used to [89]0% \([89] of 10\)/);
+  assert.match(slack.tries[0].json.text, /^Alert: near: Limit few of key ann is used to [89]0% \([89] of 10/);
   assert.equal(slack.tries.at(-1).headers['x-weir-signature'], undefined);
   await eventually(() => hook.taken('firing').length === 1, 'the message is sent again after an error');
   assert.equal(hook.tries.length, 2);
@@ -134,7 +141,7 @@ test('GET /alerts has rules in words, the alert with what was sent, and targets 
     return JSON.parse(text).alerts.find(({ rule }) => rule === 'near')?.sent.find(({ target }) => target === 'ops').ok;
   }, 'the outcome is in the store');
   const { rules, alerts, targets } = JSON.parse(text);
-  assert.deepEqual(rules.map(({ name, when }) => [name, when]), [['near', 'usage'], ['brief', 'usage'], ['jump', 'spike']]);
+  assert.deepEqual(rules.map(({ name, when }) => [name, when]), [['near', 'usage'], ['brief', 'usage'], ['team', 'usage'], ['jump', 'spike']]);
   assert.equal(rules[0].words, 'limit few is used to 80%');
   const alert = alerts.find((each) => each.rule === 'near');
   assert.equal(alert.state, 'firing');
@@ -157,6 +164,23 @@ test('GET /alerts has rules in words, the alert with what was sent, and targets 
 
 const inUse = async () => JSON.parse((await admin('/limits/short')).text).utilisation;
 
+test('keys without the tenant that a limit counts by have alerts, bars and refusals of their own', async () => {
+  for (let i = 0; i < 7; ++i) assert.equal((await chat(heavy, `much ${i}`)).status, 200);
+  const told = await eventually(() => hook.tries.find(({ json }) => json.rule === 'team'), 'heavy is told');
+  assert.equal(told.json.subject, 'team of key heavy');
+  assert.equal(told.json.value, 70);
+  assert.equal((await chat(light, 'a little')).status, 200);
+  const hot = await eventually(async () => {
+    const rows = JSON.parse((await admin('/limits/team')).text).utilisation.hot;
+    return rows.length === 2 && rows;
+  }, 'two bars');
+  assert.deepEqual(hot.map(({ per, used }) => [per, used]), [[{ key: 'heavy' }, 7], [{ key: 'light' }, 1]]);
+  for (let i = 0; i < 3; ++i) await chat(heavy, `more ${i}`);
+  const refused = await chat(heavy, 'too much');
+  assert.equal(refused.status, 429);
+  assert.match(refused.text, /"per":\{"key":"heavy"\}/);
+});
+
 test('a window of two seconds is shown full, told, and no longer shown once it has emptied', async () => {
   for (let i = 0; i < 4; ++i) assert.equal((await chat(fay, `at once ${i}`)).status, 200);
   const shown = await eventually(async () => (await inUse()).hot[0], 'the bar');
@@ -178,22 +202,33 @@ test('a runaway loop is a spike whose cause is a loop', async () => {
   assert.match(told.json.sentence, /Likely cause: loop/);
 });
 
-test('the alert of the short window is over although its subject said nothing since', async () => {
+test('the alert of the short window is over although its subject said nothing since, and what is still used is not', async () => {
   const over = await eventually(() => hook.tries.find(({ json }) => json.rule === 'brief' && json.event === 'resolved'), 'it is over', 30_000);
   assert.equal(over.json.subject, 'short of key fay');
+  assert.deepEqual(await firing('team'), ['team of key heavy'], 'what light uses says nothing of heavy');
+  const { alerts } = JSON.parse((await admin('/alerts')).text);
+  assert.equal(alerts.filter(({ rule }) => rule === 'team').length, 1, 'it never was over');
 });
 
-test('what a target did not take survives a kill, and is taken once; what is over is said', async () => {
+test('what a target did not take survives a kill, and is taken once; what is still used is neither over nor told again', async () => {
   const before = stuck.tries.length;
   const ids = new Set(stuck.tries.filter(({ json }) => json.rule === 'near').map(({ id }) => id));
   assert.equal(ids.size, 1);
+  for (let i = 0; i < 4; ++i) assert.equal((await chat(fay, `before the kill ${i}`)).status, 200);
+  await eventually(async () => (await firing('brief')).length === 1, 'the short window is told');
+  hook.tries.length = 0;
   await weir.kill();
   stuck.answer = () => 200;
   await weir.start();
+  await chat(ann, 'and again');
   await eventually(() => stuck.taken('firing').length === 1, 'sent again after the restart', 40_000);
   assert.ok(stuck.tries.length > before);
   assert.ok(ids.has(stuck.taken('firing')[0].id));
-  await eventually(() => stuck.taken('resolved').length === 1, 'the alert is over: nobody is near the amount any more', 40_000);
-  assert.equal(hook.taken('firing').filter(({ json }) => json.rule === 'near').length, 0, 'nothing is told twice');
-  assert.match(stuck.taken('resolved')[0].json.sentence, /^Over after/);
+  const over = await eventually(() => hook.taken('resolved').find(({ json }) => json.rule === 'brief'), 'a window that has passed is over', 40_000);
+  assert.equal(over.json.value >= 50, true, 'what was said before the kill');
+  assert.deepEqual([await firing('near'), await firing('team')], [['few of key ann'], ['team of key heavy']]);
+  assert.match(over.json.sentence, /^Over after/);
+  for (let i = 0; i < 2; ++i) await chat(heavy, `refused ${i}`);
+  await eventually(async () => JSON.parse((await admin('/limits/team')).text).utilisation.hot.length > 0, 'heavy is seen');
+  assert.deepEqual(hook.tries.filter(({ json }) => ['near', 'team'].includes(json.rule)).map(({ json }) => json.sentence), [], 'nothing is told twice');
 });
