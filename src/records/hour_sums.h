@@ -34,7 +34,7 @@ Result<void> note_existing_runs(Database& db);
 // next to nothing once all numbers of the hour are taken. What was not committed must be forgotten.
 class NotedRuns {
  public:
-  static constexpr std::uint64_t kMaxNumbers = 32'768;  // in an hour; runs may share one
+  static constexpr std::uint64_t kMaxNumbers = 16'384;  // in an hour; runs may share one
   static std::int64_t number_of(std::string_view run);
 
   // False if it was noted before.
