@@ -327,7 +327,7 @@ bool Server::tick() {
   constexpr std::size_t kMaxSwept = 20'000;
   const TimeNs now = clock_->now();
   if (poll_soon_.exchange(false)) next_poll_ = now;  // what was changed holds at once
-  const std::size_t booked = drain_->step();
+  const bool more = book_rows(now);
   if (snapshot_wanted_.exchange(false)) snapshots_->request();
   snapshots_->step(now);
   note_faults();
@@ -342,8 +342,19 @@ bool Server::tick() {
     auth_failures_->sweep(now, kMaxSwept);
     purge_old();
   }
-  constexpr std::size_t kBusyBatch = 1'000;  // more is waiting: go on at once
-  return booked >= kBusyBatch;
+  return more;
+}
+
+// Rows that are booked together share a transaction, its pages and its sums: where there are many, they wait for each
+// other. True if a whole batch was waiting: go on at once.
+bool Server::book_rows(TimeNs now) {
+  constexpr std::size_t kMany = 200;
+  constexpr DurationNs kWaitForMore = 250 * kMillisecond;
+  if (now < next_booking_) return false;
+  const std::size_t booked = drain_->step();
+  const bool more = booked >= DrainOptions().batch;
+  next_booking_ = booked >= kMany && !more ? now + kWaitForMore : now;
+  return more;
 }
 
 // Says it once when something breaks, and once when it works again.

@@ -89,6 +89,7 @@ class Server {
   Result<void> open_alerts() WEIR_UNCHECKED_LOCKING;  // server_health.cc
   void start_background() WEIR_UNCHECKED_LOCKING;
   bool tick();
+  bool book_rows(TimeNs now);
   void note_faults();
   void watch_agents();
   std::vector<std::string> unpriced_models() const;  // that were called
@@ -158,7 +159,7 @@ class Server {
   std::unique_ptr<Drain> drain_;
   std::unique_ptr<Snapshotter> snapshots_;
   std::uint64_t directory_version_ = 0;
-  TimeNs next_poll_ = 0;
+  TimeNs next_poll_ = 0, next_booking_ = 0;
   std::atomic<bool> poll_soon_{false};
   TimeNs next_purge_ = 0;
   // What does not work, and since when; "" while all is well.

@@ -90,11 +90,11 @@ bool Drain::read_segment(const SegmentFile& file, bool closed, Progress& progres
       reason_ = file.path + " holds a record this version does not know";
       return false;
     }
-    if (hold) progress.closed.push_back(record_.closed);
+    if (hold) progress.closed.push_back(std::move(record_.closed));
     if (type != RecordType::kAudit) {
-      progress.usage.push_back(record_.row);
+      progress.usage.push_back(std::move(record_.row));
     } else {
-      progress.audit.push_back(record_.audit);
+      progress.audit.push_back(std::move(record_.audit));
     }
   }
   if (outcome == SegmentReader::kError) {

@@ -1,5 +1,6 @@
 #include "records/hour_sums.h"
 
+#include "base/hash.h"
 #include "base/time.h"
 #include "records/store_impl.h"
 
@@ -34,19 +35,62 @@ Result<void> sum_existing_hours(Database& db) {
   }
 }
 
+Result<void> note_existing_runs(Database& db) {
+  Statement rows =
+      db.prepare("SELECT time / 3600000000000, run FROM usage INDEXED BY usage_time WHERE run <> '' ORDER BY time");
+  Statement note = db.prepare(run_hour_sql());
+  if (!rows || !note) return db.error("cannot read the runs of the ledger");
+  NotedRuns noted;
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = rows.step()) == Statement::kRow) {
+    const std::int64_t number = NotedRuns::number_of(rows.view(1));
+    if (!noted.add(rows.integer(0), number)) continue;
+    Binder(note).number(rows.integer(0)).number(number);
+    if (!note.run()) return db.error("cannot note the runs of the ledger");
+  }
+  if (outcome == Statement::kFailed) return db.error("cannot read the runs of the ledger");
+  return {};
+}
+
 std::string day_reopen_sql() {
   return "DELETE FROM days_summed WHERE day = ?1";
 }
 
-void HourSums::add(const UsageRow& row) {
-  const std::int64_t hour = row.time / kHour;
-  days_.insert(row.time / kDay);
-  name_ = std::to_string(hour) + '\0';
-  for (const std::string* text : {&row.key, &row.tenant, &row.user, &row.tier, &row.kind, &row.model, &row.provider}) {
-    name_.append(*text).append(1, '\0');
+std::string run_hour_sql() {
+  return "INSERT INTO run_hours VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+}
+
+std::size_t HourSums::GroupOf::operator()(const UsageRow* row) const {
+  auto hash = static_cast<std::uint64_t>(row->time / kHour);
+  for (const std::string* text : {&row->key, &row->model, &row->provider}) hash = hash64(*text, hash);
+  return hash;
+}
+
+bool HourSums::GroupOf::operator()(const UsageRow* a, const UsageRow* b) const {
+  return a->time / kHour == b->time / kHour && a->key == b->key && a->model == b->model && a->provider == b->provider &&
+         a->tenant == b->tenant && a->user == b->user && a->tier == b->tier && a->kind == b->kind;
+}
+
+std::int64_t NotedRuns::number_of(std::string_view run) {
+  return static_cast<std::int64_t>(hash64(run) % kMaxNumbers);
+}
+
+bool NotedRuns::add(std::int64_t hour, std::int64_t number) {
+  if (hour < hour_) return true;  // an older hour: the table knows
+  if (hour > hour_) {
+    hour_ = hour;
+    numbers_.assign(kMaxNumbers, false);
   }
-  Group& group = groups_[name_];
-  if (group.row == nullptr) group.row = &row;
+  if (numbers_[static_cast<std::size_t>(number)]) return false;
+  return numbers_[static_cast<std::size_t>(number)] = true;
+}
+
+void HourSums::add(const UsageRow& row) {
+  days_.insert(row.time / kDay);
+  if (!row.run.empty()) {
+    const std::int64_t hour = row.time / kHour, number = NotedRuns::number_of(row.run);
+    if (noted_.add(hour, number)) runs_.emplace_back(hour, number);
+  }
   const Usage& used = row.usage;
   const std::int64_t values[] = {1,
                                  used.input(),
@@ -57,21 +101,25 @@ void HourSums::add(const UsageRow& row) {
                                  row.usd_micros,
                                  row.reserved_tokens,
                                  row.tool_calls};
-  for (std::size_t i = 0; i < kSums; ++i) group.sums[i] += values[i];
+  auto& sums = groups_[&row];
+  for (std::size_t i = 0; i < kSums; ++i) sums[i] += values[i];
 }
 
-bool HourSums::write(Statement& upsert, Statement& reopen) const {
+bool HourSums::write(Statement& upsert, Statement& reopen, Statement& run) const {
   for (const std::int64_t day : days_) {
     reopen.bind(1, day);
     if (!reopen.run()) return false;
   }
-  for (const auto& [name, group] : groups_) {
-    const UsageRow& row = *group.row;
+  for (const auto& [row, sums] : groups_) {
     Binder b(upsert);
-    b.number(row.time / kHour).text(row.key).text(row.tenant).text(row.user).text(row.tier).text(row.kind);
-    b.text(row.model).text(row.provider);
-    for (const std::int64_t sum : group.sums) b.number(sum);
-    if (!upsert.run()) return false;
+    b.number(row->time / kHour).text(row->key).text(row->tenant).text(row->user).text(row->tier).text(row->kind);
+    b.text(row->model).text(row->provider);
+    for (const std::int64_t sum : sums) b.number(sum);
+    if (!upsert.run_bound()) return false;
+  }
+  for (const auto& [hour, number] : runs_) {
+    Binder(run).number(hour).number(number);
+    if (!run.run_bound()) return false;
   }
   return true;
 }

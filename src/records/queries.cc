@@ -23,68 +23,6 @@ void continue_after(Conditions& where, const std::optional<Cursor>& cursor) {
   if (cursor) where.add("time <= ? AND (time < ? OR id < ?)", {cursor->time, cursor->time, cursor->id});
 }
 
-// Walks the hours in which the ledger has what is asked for, newest first.
-class Hours {
- public:
-  Hours(Database& db, const UsageFilter& filter) {
-    names_of(names_, filter);
-    // With a key every hour is one look into the table, and all of its rows are read otherwise.
-    sql_ = filter.key.empty()
-               ? "SELECT hour FROM usage_hours WHERE {} AND hour >= {} AND hour <= {} ORDER BY hour DESC LIMIT 1"
-               : "WITH RECURSIVE h(at) AS (VALUES({2}) UNION ALL SELECT at - 1 FROM h WHERE at > {1}) "
-                 "SELECT hour FROM h CROSS JOIN usage_hours ON hour = at WHERE {0} LIMIT 1";
-    by_day_ = filter.key.empty() && names_.text() != "1";
-    if (const auto bounds = hour_bounds(db)) {
-      first_ = std::max(filter.since / kHour, bounds->first);
-      last_ = std::min((filter.until - 1) / kHour, bounds->second);
-    }
-  }
-  void before(TimeNs at) { last_ = std::min(last_, at / kHour); }
-
-  // Nothing: there is none left.
-  Result<std::optional<std::int64_t>> next(Database& db) {
-    while (last_ >= first_) {
-      std::int64_t from = first_;
-      if (by_day_) {
-        const std::int64_t day = last_ / 24;
-        from = std::max(first_, day * 24);
-        const auto none = nothing_on(db, day);
-        if (!none) return std::unexpected(none.error());
-        if (*none) {
-          last_ = from - 1;
-          continue;
-        }
-      }
-      Statement s = db.prepare(fmt::format(fmt::runtime(sql_), names_.text(), from, last_));
-      if (!s) return question_failed(db);
-      names_.bind(s);
-      const Statement::Outcome outcome = s.step();
-      if (outcome == Statement::kFailed) return question_failed(db);
-      last_ = outcome == Statement::kRow ? s.integer(0) - 1 : from - 1;
-      if (outcome == Statement::kRow) return last_ + 1;
-    }
-    return std::nullopt;
-  }
-
- private:
-  // A summed day without such use needs no look at its hours.
-  Result<bool> nothing_on(Database& db, std::int64_t day) {
-    Statement s =
-        db.prepare(fmt::format("SELECT EXISTS (SELECT 1 FROM days_summed WHERE day = {0}) AND "
-                               "NOT EXISTS (SELECT 1 FROM usage_days WHERE day = {0} AND {1})",
-                               day, names_.text()));
-    if (!s) return question_failed(db);
-    names_.bind(s);
-    if (s.step() != Statement::kRow) return question_failed(db);
-    return s.integer(0) != 0;
-  }
-
-  Conditions names_;
-  std::string sql_;
-  bool by_day_ = false;
-  std::int64_t first_ = 0, last_ = -1;
-};
-
 }  // namespace
 
 Result<UsagePage> RecordQueries::usage(const UsageFilter& filter, const PageAsk& ask) {
@@ -98,12 +36,12 @@ Result<UsagePage> RecordQueries::usage(const UsageFilter& filter, const PageAsk&
   const QueryBound bound(impl_.db, most_steps_);
   ReadTransaction snapshot(impl_.db);
   if (auto begun = snapshot.begin(); !begun) return std::unexpected(begun.error());
-  Hours hours(impl_.db, filter);
+  LedgerHours hours(impl_.db, filter);
   if (cursor) hours.before(cursor->time);
   UsagePage page;
   Cursor last;
   while (page.rows.size() <= size) {
-    const auto hour = hours.next(impl_.db);
+    const auto hour = hours.next();
     if (!hour) return std::unexpected(hour.error());
     if (!*hour) return page;
     Conditions where = range_of(std::max(filter.since, **hour * kHour), std::min(filter.until, (**hour + 1) * kHour));

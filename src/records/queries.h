@@ -168,6 +168,7 @@ class RecordQueries {
   struct Life;
   struct RunScan;
   Result<void> scan_runs(RunScan& scan);
+  Result<void> find_last(const RunFilter& filter, Life& life);
   Result<void> find_life(const RunFilter& filter, Life& life);
   Result<void> add_rows(const Life& life, RunSum& sum, std::vector<UsageRow>* calls);
   Result<void> add_flags(std::span<RunSum> runs, DurationNs idle);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "journal/test_support.h"
+#include "records/hour_sums.h"
 #include "records/sqlite.h"
 
 namespace weir {
@@ -67,6 +68,78 @@ TEST_F(Queries, RowsComeNewestFirstAndEveryNameFilters) {
                                                     : odd.conversation;
     EXPECT_EQ(times(filter), std::vector<TimeNs>{3 * kHour});
   }
+}
+
+// Hours that have the run's number, or -1 for rows of which nobody knows.
+std::vector<std::int64_t> noted_hours(const std::string& file, std::int64_t number) {
+  Database db;
+  EXPECT_TRUE(db.open(file, SQLITE_OPEN_READONLY, 1000));
+  Statement s = db.prepare("SELECT hour FROM run_hours WHERE number = ?1 ORDER BY hour");
+  s.bind(1, number);
+  std::vector<std::int64_t> all;
+  while (s.step() == Statement::kRow) all.push_back(s.integer(0));
+  return all;
+}
+
+TEST_F(Queries, TheHoursOfARunAreKnownHoweverItsRowsCome) {
+  const auto of = [](TimeNs time, std::string run, std::string route = "") {
+    UsageRow out = row(time, "ann", 1);
+    out.run = std::move(run), out.route = std::move(route);
+    return out;
+  };
+  book({of(1, "r"), of(2, "r"), of(kHour, "s"), of(kHour + 1, ""), of(5 * kHour, "r")});
+  book({of(3, "r"), of(7 * kHour, "r", std::string(kDecisionRoute))});
+  Database older;
+  ASSERT_TRUE(older.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 1000));
+  ASSERT_TRUE(older.execute(
+      "INSERT INTO usage (time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, provider, "
+      "route, status, input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, audio_out, "
+      "usd_micros, reserved_tokens, tool_calls, degraded, attempts, settled) SELECT time + 3 * 3600000000000, "
+      "request_id, key, tenant, user, tier, kind, conversation, run, agent, model, provider, route, status, 0, 0, 0, "
+      "0, 0, 0, 0, 0, 0, 0, '', 1, 0 FROM usage WHERE run = 's'"));
+  EXPECT_EQ(noted_hours(dir / "weir.db", NotedRuns::number_of("r")), (std::vector<std::int64_t>{0, 5}));
+  EXPECT_EQ(noted_hours(dir / "weir.db", -1), (std::vector<std::int64_t>{4, 7}));
+  EXPECT_EQ(times({.run = "r"}), (std::vector<TimeNs>{7 * kHour, 5 * kHour, 3, 2, 1}));
+  EXPECT_EQ(times({.since = 3, .until = 7 * kHour, .key = "ann", .run = "r"}), (std::vector<TimeNs>{5 * kHour, 3}));
+  EXPECT_EQ(times({.key = "bob", .run = "r"}), std::vector<TimeNs>{});
+  EXPECT_EQ(times({.run = "s"}), (std::vector<TimeNs>{4 * kHour, kHour}));
+  EXPECT_EQ(times({.run = "t"}), std::vector<TimeNs>{});
+}
+
+TEST_F(Queries, ARunWhoseRowsWereNotBookedAtOnceIsNotedWhenTheyAre) {
+  UsageRow one = row(kHour, "ann", 1);
+  one.run = "r";
+  Database other;
+  ASSERT_TRUE(other.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 1000));
+  ASSERT_TRUE(other.execute("CREATE TRIGGER full BEFORE INSERT ON drained BEGIN SELECT RAISE(ABORT, 'full'); END"));
+  const DrainPosition position{.sequence = 1, .offset = 1};
+  EXPECT_FALSE(store.book({&one, 1}, {}, {&position, 1}));
+  ASSERT_TRUE(other.execute("DROP TRIGGER full"));
+  EXPECT_TRUE(store.book({&one, 1}, {}, {&position, 1}));
+  EXPECT_EQ(times({.run = "r"}), std::vector<TimeNs>{kHour});
+}
+
+TEST(NotedRuns, AnHourHasSoManyNumbersAndNoMore) {
+  NotedRuns noted;
+  std::uint64_t added = 0;
+  for (int i = 0; i < 900'000; ++i) added += noted.add(5, NotedRuns::number_of("run_" + std::to_string(i))) ? 1 : 0;
+  EXPECT_EQ(added, NotedRuns::kMaxNumbers);
+  EXPECT_TRUE(noted.add(4, 1)) << "of an older hour nothing is remembered";
+  EXPECT_FALSE(noted.add(5, 1));
+  EXPECT_TRUE(noted.add(6, 1));
+  noted.forget();
+  EXPECT_TRUE(noted.add(6, 1));
+}
+
+TEST_F(Queries, ARunOfLongAgoCostsItsOwnHoursOnly) {
+  std::vector<UsageRow> rows;
+  for (TimeNs at = 0; at < 20'000; ++at) rows.push_back(row(kHour + at * kSecond, "ann", 1));
+  rows[7].run = "r";
+  book(rows);
+  RecordQueries poor(store, 50'000);
+  EXPECT_EQ(poor.usage({.run = "r"}, {})->rows.size(), 1u);
+  EXPECT_EQ(poor.run({}, "r").value()->sum.requests, 1);
+  EXPECT_FALSE(poor.usage({.agent = "x"}, {})) << "all rows are too much";
 }
 
 TEST_F(Queries, PagesShowEachRowOnceWhileRowsArrive) {

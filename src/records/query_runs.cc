@@ -1,5 +1,6 @@
 // Runs, put together from their requests. The index by time, key and run is read backwards and the rows of runs that
-// are shown are looked up: an index by run would cost every booking more than these questions are worth.
+// are shown are looked up: an index by run would cost every booking more than these questions are worth. In which hours
+// one run has rows is known.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -226,33 +227,53 @@ Result<RunsPage> RecordQueries::runs(const RunFilter& filter, const PageAsk& ask
   return page;
 }
 
-// Newest first, back to where it was idle for too long. Nothing is found: its key stays as it was, and it has no rows.
-Result<void> RecordQueries::find_life(const RunFilter& filter, Life& life) {
-  TimeNs from = filter.since, until = filter.until;
-  for (bool first = true; from < until; first = false) {
+// Its newest row: nothing is found, and it stays as it was.
+Result<void> RecordQueries::find_last(const RunFilter& filter, Life& life) {
+  LedgerHours hours(impl_.db, {.since = filter.since, .until = filter.until, .run = life.run});
+  while (life.last.id == 0) {
+    const auto hour = hours.next();
+    if (!hour) return std::unexpected(hour.error());
+    if (!*hour) return {};
     Conditions where;
-    where.add("time >= ? AND time < ? AND run = ?", {from, until, life.run});
-    if (first) where.equals("key", life.key);
-    if (!first) where.add("key = ?", {life.key});
+    where.add("time >= ? AND time < ? AND run = ?",
+              {std::max(filter.since, **hour * kHour), std::min(filter.until, (**hour + 1) * kHour), life.run});
+    where.equals("key", filter.key);
     Statement s = impl_.db.prepare(
-        fmt::format("SELECT time, id, key FROM usage INDEXED BY usage_time WHERE {} ORDER BY time DESC, id DESC{}",
-                    where.text(), first ? " LIMIT 1" : ""));
+        fmt::format("SELECT time, id, key FROM usage INDEXED BY usage_time WHERE {} ORDER BY time DESC, id DESC "
+                    "LIMIT 1",
+                    where.text()));
     if (!s) return question_failed(impl_.db);
     where.bind(s);
-    const std::size_t known = life.ids.size();
+    const auto outcome = s.step();
+    if (outcome == Statement::kFailed) return question_failed(impl_.db);
+    if (outcome == Statement::kDone) continue;
+    life.first = s.integer(0), life.key = s.text(2);
+    life.last = {.time = life.first, .id = s.integer(1)};
+  }
+  return {};
+}
+
+// Newest first, back to where it was idle for too long.
+Result<void> RecordQueries::find_life(const RunFilter& filter, Life& life) {
+  if (auto found = find_last(filter, life); !found || life.last.id == 0) return found;
+  TimeNs until = life.first + 1;
+  for (std::size_t known = 0;; known = life.ids.size()) {
+    const TimeNs from = std::max(filter.since, life.first - filter.idle);
+    Statement s = impl_.db.prepare(
+        "SELECT time, id FROM usage INDEXED BY usage_time WHERE time >= ?1 AND time < ?2 AND run = ?3 AND key = ?4 "
+        "ORDER BY time DESC, id DESC");
+    if (!s) return question_failed(impl_.db);
+    Binder(s).number(from).number(until).text(life.run).text(life.key);
     Statement::Outcome outcome = Statement::kDone;
     while ((outcome = s.step()) == Statement::kRow) {
       life.first = s.integer(0);
-      if (first) life.key = s.text(2), life.last = {.time = life.first, .id = s.integer(1)};
-      if (!first) life.ids.push_back(s.integer(1));
+      life.ids.push_back(s.integer(1));
       if (life.ids.size() > kMaxRunRows) return fail(std::string(kReadsTooMuch));
     }
     if (outcome == Statement::kFailed) return question_failed(impl_.db);
-    if (first ? life.last.id == 0 : life.ids.size() == known) return {};
-    until = first ? life.first + 1 : from;
-    from = std::max(filter.since, life.first - filter.idle);
+    if (life.ids.size() == known) return {};
+    until = from;
   }
-  return {};
 }
 
 Result<std::optional<RunCalls>> RecordQueries::run(const RunFilter& filter, const std::string& name) {

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "records/hour_sums.h"
+
 namespace weir {
 namespace {
 
@@ -60,6 +62,61 @@ std::optional<std::pair<std::int64_t, std::int64_t>> hour_bounds(Database& db) {
   Statement s = db.prepare("SELECT (SELECT min(hour) FROM usage_hours), (SELECT max(hour) FROM usage_hours)");
   if (!s || s.step() != Statement::kRow || s.is_null(0)) return std::nullopt;
   return std::pair(s.integer(0), s.integer(1));
+}
+
+LedgerHours::LedgerHours(Database& db, const UsageFilter& filter) : db_(db) {
+  const auto bounds = hour_bounds(db);
+  if (!bounds) return;
+  first_ = std::max(filter.since / kHour, bounds->first);
+  last_ = std::min((filter.until - 1) / kHour, bounds->second);
+  if (filter.run.empty()) {
+    names_of(names_, filter);
+  } else {
+    names_.add("number IN (-1, ?)", {NotedRuns::number_of(filter.run)});
+  }
+  // With a run or a key every hour is one look into the table, and all of its rows are read otherwise.
+  sql_ = filter.run.empty() && filter.key.empty()
+             ? "SELECT hour FROM usage_hours WHERE {0} AND hour >= {1} AND hour <= {2} ORDER BY hour DESC LIMIT 1"
+             : "WITH RECURSIVE h(at) AS (VALUES({2}) UNION ALL SELECT at - 1 FROM h WHERE at > {1}) "
+               "SELECT hour FROM h CROSS JOIN {3} ON hour = at WHERE {0} LIMIT 1";
+  sql_ = fmt::format(fmt::runtime(sql_), names_.text(), "{0}", "{1}", filter.run.empty() ? "usage_hours" : "run_hours");
+  by_day_ = filter.run.empty() && filter.key.empty() && names_.text() != "1";
+}
+
+Result<std::optional<std::int64_t>> LedgerHours::next() {
+  while (last_ >= first_) {
+    std::int64_t from = first_;
+    if (by_day_) {
+      const std::int64_t day = last_ / 24;
+      from = std::max(first_, day * 24);
+      const auto none = nothing_on(day);
+      if (!none) return std::unexpected(none.error());
+      if (*none) {
+        last_ = from - 1;
+        continue;
+      }
+    }
+    Statement s = db_.prepare(fmt::format(fmt::runtime(sql_), from, last_));
+    if (!s) return question_failed(db_);
+    names_.bind(s);
+    const Statement::Outcome outcome = s.step();
+    if (outcome == Statement::kFailed) return question_failed(db_);
+    last_ = outcome == Statement::kRow ? s.integer(0) - 1 : from - 1;
+    if (outcome == Statement::kRow) return last_ + 1;
+  }
+  return std::nullopt;
+}
+
+// A summed day without such use needs no look at its hours.
+Result<bool> LedgerHours::nothing_on(std::int64_t day) {
+  Statement s =
+      db_.prepare(fmt::format("SELECT EXISTS (SELECT 1 FROM days_summed WHERE day = {0}) AND "
+                              "NOT EXISTS (SELECT 1 FROM usage_days WHERE day = {0} AND {1})",
+                              day, names_.text()));
+  if (!s) return question_failed(db_);
+  names_.bind(s);
+  if (s.step() != Statement::kRow) return question_failed(db_);
+  return s.integer(0) != 0;
 }
 
 std::string cursor_text(char what, const Cursor& cursor) {

@@ -7,6 +7,7 @@
 // Belongs to src/records; values, but for the bound, which holds until it leaves scope.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -74,6 +75,23 @@ void names_of(Conditions& where, const UsageFilter& filter);  // those that `usa
 
 // The first and the last hour of `usage_hours`; nothing if it is empty.
 std::optional<std::pair<std::int64_t, std::int64_t>> hour_bounds(Database& db);
+
+// Walks the hours in which the ledger may have what is asked for, newest first.
+class LedgerHours {
+ public:
+  LedgerHours(Database& db, const UsageFilter& filter);
+  void before(TimeNs at) { last_ = std::min(last_, at / kHour); }
+  Result<std::optional<std::int64_t>> next();  // nothing: there is none left
+
+ private:
+  Result<bool> nothing_on(std::int64_t day);
+
+  Database& db_;
+  Conditions names_;
+  std::string sql_;
+  bool by_day_ = false;
+  std::int64_t first_ = 0, last_ = -1;
+};
 
 // Where a page ended; `what` tells cursors of different lists apart.
 struct Cursor {

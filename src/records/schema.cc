@@ -183,11 +183,17 @@ CREATE TABLE alert_messages (
 PRAGMA user_version = 4;
 )sql";
 
-// A request's place in the tree of its run.
+// A request's place in the tree of its run, and the hours in which a run may have rows, by a number that runs share
+// (NotedRuns): names would be an index by run, since most requests are a run of their own, and cost the drain more than
+// a row does. -1: there are rows that book() did not note.
 constexpr const char* kVersion5 = R"sql(
 ALTER TABLE usage ADD COLUMN node INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE usage ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE usage ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE run_hours (hour INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hour, number)) WITHOUT ROWID;
+CREATE TRIGGER usage_of_run_added AFTER INSERT ON usage WHEN NEW.run <> '' BEGIN
+  INSERT INTO run_hours VALUES (NEW.time / 3600000000000, -1) ON CONFLICT DO NOTHING;
+END;
 PRAGMA user_version = 5;
 )sql";
 
@@ -235,6 +241,7 @@ Result<void> prepare_schema(Database& db, const std::function<void(const std::st
   if (*version < 4) {
     if (auto made = sum_existing_hours(db); !made) return made;
   }
+  if (auto made = note_existing_runs(db); !made) return made;
   if (auto done = transaction.commit(); !done) return done;
   if (old) say(fmt::format("the record store has its version {} now", kSchemaVersion));
   return {};

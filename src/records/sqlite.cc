@@ -19,10 +19,16 @@ void Statement::reset() {
 }
 
 bool Statement::run() {
+  const bool done = run_bound();
+  sqlite3_clear_bindings(s_);
+  return done;
+}
+
+bool Statement::run_bound() {
   Outcome outcome = kRow;
   while ((outcome = step()) == kRow) {
   }
-  reset();
+  sqlite3_reset(s_);
   return outcome == kDone;
 }
 
@@ -38,6 +44,8 @@ std::string Statement::text(int at) const {
 
 Result<void> Database::open(const std::string& path, int flags, int busy_timeout_ms) {
   close();
+  // Statistics that nobody reads would cost a lock for every piece of memory.
+  [[maybe_unused]] static const int kWithoutStatistics = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   if (sqlite3_open_v2(path.c_str(), &db_, flags | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
     auto failed = error("cannot open " + path);
     close();

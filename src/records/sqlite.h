@@ -44,6 +44,8 @@ class Statement {
   void reset();
   // Runs to the end and resets: true if it worked.
   bool run();
+  // The same, and what is bound stays: for one whose values are all bound anew before it runs again.
+  bool run_bound();
 
   // Columns from 0.
   std::int64_t integer(int at) const { return sqlite3_column_int64(s_, at); }

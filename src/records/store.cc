@@ -131,6 +131,7 @@ Result<void> Store::Impl::prepare() {
       {&insert_usage, usage_insert_sql()},
       {&add_hours, hour_sums_sql()},
       {&reopen_day, day_reopen_sql()},
+      {&add_run_hour, run_hour_sql()},
       {&insert_audit, audit_insert_sql()},
       {&get_chain, chain_select_sql()},
       {&put_chain, chain_update_sql()},

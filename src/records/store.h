@@ -211,7 +211,7 @@ class Store {
   Result<std::vector<Override>> overrides();  // by kind and name, at most kMaxOverrides
   // All of them or none, each with an audit row: none when one is not as it was `before`, or when there were too many.
   Result<OverrideOutcome> change_overrides(std::span<const OverrideChange> changes, const Change& change);
-  // Audit rows of such changes, newest first.
+  // Audit rows of such changes, newest first; `most` up to kMaxQueryPage + 1. Bounded like a question (queries.h).
   Result<std::vector<AuditRow>> override_changes(TimeNs since, TimeNs until, std::int64_t most, std::int64_t skip = 0);
   // By limit, the largest first; hours that began in [since, until).
   Result<std::vector<ShadowCount>> shadow_refusals(TimeNs since, TimeNs until);

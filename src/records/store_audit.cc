@@ -280,9 +280,14 @@ Result<std::size_t> Store::purge_usage(TimeNs before, std::size_t most) {
   Binder(usage).number(before).number(static_cast<std::int64_t>(most));
   if (!usage.run()) return impl_->error("cannot delete old records");
   const auto gone = static_cast<std::size_t>(impl_->db.changes());
+  impl_->noted_runs.forget();
   for (const auto& [sql, end] :
        {std::pair("DELETE FROM refusal_hours WHERE hour < ?1", before / kHour),
         std::pair("DELETE FROM spend_hours WHERE hour < ?1", before / kHour),
+        // As long as rows of that age are left, so are the hours of their runs.
+        std::pair(
+            "DELETE FROM run_hours WHERE hour < min(?1, (SELECT coalesce(min(time) / 3600000000000, ?1) FROM usage))",
+            before / kHour),
         std::pair("DELETE FROM usage_days WHERE day < ?1 AND day NOT IN (SELECT day FROM days_summed)",
                   before / kDay)}) {
     Statement old = impl_->db.prepare(sql);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "records/hour_sums.h"
 #include "records/purge.h"
 #include "records/sqlite.h"
 #include "records/store.h"
@@ -23,7 +24,7 @@ struct Store::Impl {
   Database db;
   Statement insert_consumer, find_consumer, list_consumers, update_consumer, revoke_consumer;
   Statement version, get_setting, put_setting, add_setting;
-  Statement insert_usage, add_hours, reopen_day, insert_audit, put_position, replace_usage, put_closed;
+  Statement insert_usage, add_hours, reopen_day, add_run_hour, insert_audit, put_position, replace_usage, put_closed;
   Statement get_chain, put_chain, get_purges;
 
   // What keys used since then, as it was when `changes` were made by this connection.
@@ -35,10 +36,13 @@ struct Store::Impl {
   };
   static constexpr DurationNs kRankingHolds = 5 * kSecond;
   Ranking ranking;
+  NotedRuns noted_runs;
 
   Result<void> prepare();                                                                    // every statement above
   Result<void> add_consumer(Consumer& consumer, const KeyHash& hash, const Change& change);  // inside a transaction
   Result<PurgeMarks> purge_marks();
+  Result<void> book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
+                    std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed);
   Result<void> book_usage(std::span<const UsageRow> rows);  // inside a transaction of the caller's
   // Appends to the chain; inside a transaction of the caller's, so that no other process appends at the same time.
   Result<void> append_audit(std::span<const AuditRow> rows);

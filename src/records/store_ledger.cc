@@ -233,36 +233,43 @@ Result<void> Store::Impl::book_usage(std::span<const UsageRow> rows) {
     if (!replace_usage.run() || !insert_usage.run()) return error("cannot write the ledger");
   }
   // The triggers would look up a row of usage_hours for each of these; here those of one group are added at once.
-  HourSums sums;
+  HourSums sums(noted_runs);
   const WithoutTriggers without(db);
   for (const UsageRow& row : rows) {
     if (row.route == kDecisionRoute || too_late(row)) continue;
     bind_row(insert_usage, row);
-    if (!insert_usage.run()) return error("cannot write the ledger");
+    if (!insert_usage.run_bound()) return error("cannot write the ledger");
     sums.add(row);
   }
-  if (!sums.write(add_hours, reopen_day)) return error("cannot write the ledger");
+  if (!sums.write(add_hours, reopen_day, add_run_hour)) return error("cannot write the ledger");
   return {};
 }
 
 Result<void> Store::book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
                          std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed) {
-  Transaction transaction(impl_->db);
+  auto done = impl_->book(usage, audit, positions, closed);
+  if (!done) impl_->noted_runs.forget();
+  return done;
+}
+
+Result<void> Store::Impl::book(std::span<const UsageRow> usage, std::span<const AuditRow> audit,
+                               std::span<const DrainPosition> positions, std::span<const ClosedDecision> closed) {
+  Transaction transaction(db);
   if (auto begun = transaction.begin(); !begun) return begun;
-  if (auto booked = impl_->book_usage(usage); !booked) return booked;
-  if (auto appended = impl_->append_audit(audit); !appended) return appended;
+  if (auto booked = book_usage(usage); !booked) return booked;
+  if (auto appended = append_audit(audit); !appended) return appended;
   for (const ClosedDecision& each : closed) {
-    impl_->put_closed.bind_blob(1, &each.id, sizeof each.id);
-    impl_->put_closed.bind(2, each.at);
-    impl_->put_closed.bind(3, static_cast<std::int64_t>(each.how));
-    impl_->put_closed.bind(4, std::string_view(each.admitted));
-    impl_->put_closed.bind(5, std::string_view(each.answer));
-    if (!impl_->put_closed.run()) return impl_->error("cannot write the ledger");
+    put_closed.bind_blob(1, &each.id, sizeof each.id);
+    put_closed.bind(2, each.at);
+    put_closed.bind(3, static_cast<std::int64_t>(each.how));
+    put_closed.bind(4, std::string_view(each.admitted));
+    put_closed.bind(5, std::string_view(each.answer));
+    if (!put_closed.run()) return error("cannot write the ledger");
   }
   for (const DrainPosition& position : positions) {
-    impl_->put_position.bind(1, static_cast<std::int64_t>(position.sequence));
-    impl_->put_position.bind(2, static_cast<std::int64_t>(position.offset));
-    if (!impl_->put_position.run()) return impl_->error("cannot write the ledger");
+    put_position.bind(1, static_cast<std::int64_t>(position.sequence));
+    put_position.bind(2, static_cast<std::int64_t>(position.offset));
+    if (!put_position.run()) return error("cannot write the ledger");
   }
   return transaction.commit();
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "records/query_support.h"
 #include "records/store_impl.h"
 
 namespace weir {
@@ -115,18 +116,22 @@ Result<std::vector<ShadowCount>> Store::shadow_refusals(TimeNs since, TimeNs unt
   return all;
 }
 
+// The bound is that of a question: whoever asks for years of a busy audit is told to narrow the range.
 Result<std::vector<AuditRow>> Store::override_changes(TimeNs since, TimeNs until, std::int64_t most,
                                                       std::int64_t skip) {
+  const QueryBound bound(impl_->db, kMaxQuerySteps);
+  Statement s = impl_->db.prepare(fmt::format(
+      "SELECT {} FROM audit WHERE time >= ?1 AND time < ?2 AND event = ?3 AND limit_name >= 'override ' AND "
+      "limit_name < 'override!' ORDER BY time DESC, id DESC LIMIT ?4 OFFSET ?5",
+      audit_columns()));
+  if (!s) return question_failed(impl_->db);
+  Binder(s).number(since).number(until).number(static_cast<std::int64_t>(AuditEvent::kAdmin));
+  s.bind(4, std::clamp<std::int64_t>(most, 0, kMaxQueryPage + 1));
+  s.bind(5, std::max<std::int64_t>(skip, 0));
   std::vector<AuditRow> all;
-  // Newest first: an operator's rows are few, and `audit` gives them in the order of time.
-  const auto read = audit(AuditQuery{.since = since, .event = AuditEvent::kAdmin, .key = {}}, [&](const AuditRow& row) {
-    if (row.time < until && row.limit.starts_with("override ")) all.push_back(row);
-    return true;
-  });
-  if (!read) return std::unexpected(read.error());
-  std::reverse(all.begin(), all.end());
-  all.erase(all.begin(), all.begin() + std::min<std::int64_t>(skip, std::ssize(all)));
-  if (std::ssize(all) > most) all.resize(static_cast<std::size_t>(most));
+  Statement::Outcome outcome = Statement::kDone;
+  while ((outcome = s.step()) == Statement::kRow) all.push_back(audit_of(s));
+  if (outcome == Statement::kFailed) return question_failed(impl_->db);
   return all;
 }
 

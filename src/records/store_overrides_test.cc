@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "journal/test_support.h"
+#include "records/queries.h"
 #include "records/sqlite.h"
 #include "records/store.h"
 
@@ -36,6 +37,23 @@ TEST_F(StoreOverrides, ArePutReplacedAndDeletedAndEachIsAudited) {
   EXPECT_EQ(changes()[3].limit, "override tier");
   EXPECT_EQ(changes()[3].per_json, R"({"tier":"pro"})");
   EXPECT_EQ(store.override_changes(0, 3, 1, 1).value()[0].time, 1);
+}
+
+TEST_F(StoreOverrides, ChangesAreReadAPageAtATimeWhateverElseTheAuditHolds) {
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(change(Kind::kTier, "t" + std::to_string(i), "", "{}", 3), OverrideOutcome::kDone);
+  }
+  const std::vector<AuditRow> others(2 * kMaxQueryPage,
+                                     {.time = 4, .event = AuditEvent::kAdmin, .limit = "overridden"});
+  ASSERT_TRUE(store.book({}, others, {}));
+  ASSERT_EQ(changes().size(), 5u);
+  EXPECT_EQ(changes()[0].per_json, R"({"tier":"t4"})") << "the last of one instant first";
+  EXPECT_EQ(store.override_changes(0, 9, 2, 4).value().size(), 1u);
+  EXPECT_EQ(store.override_changes(0, 9, 2, 5).value().size(), 0u);
+  EXPECT_EQ(store.override_changes(0, 3, 2, 0).value().size(), 0u) << "until the third instant";
+  std::vector<AuditRow> many(kMaxQueryPage + 2, {.time = 5, .event = AuditEvent::kAdmin, .limit = "override tier"});
+  ASSERT_TRUE(store.book({}, many, {}));
+  EXPECT_EQ(store.override_changes(0, 9, 1'000'000).value().size(), kMaxQueryPage + 1);
 }
 
 TEST_F(StoreOverrides, OneThatIsNotAsItWasChangesNothing) {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "journal/test_support.h"
+#include "records/queries.h"
 #include "records/secrets.h"
 #include "records/sqlite.h"
 #include "records/test_old_schema.h"
@@ -267,6 +268,30 @@ TEST(Store, PurgesByAgeInSteps) {
   EXPECT_EQ(store.usage_sums(0, UsageBy::kKey).value()[0].requests, 5);
 }
 
+TEST(Store, RunsAreForgottenWithTheLastRowsOfTheirHour) {
+  TempDir dir;
+  Store store = open_new(dir.path());
+  std::vector<UsageRow> rows(4, test_row(0));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].time = static_cast<TimeNs>(i / 2) * kHour + static_cast<TimeNs>(i);
+    rows[i].run = "run";
+  }
+  ASSERT_TRUE(store.book(rows, {}, {}));
+  Database db;
+  ASSERT_TRUE(db.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 100));
+  const auto hours = [&] {
+    Statement s = db.prepare("SELECT count(*) FROM run_hours");
+    EXPECT_EQ(s.step(), Statement::kRow);
+    return s.integer(0);
+  };
+  EXPECT_EQ(store.purge_usage(kHour, 1).value(), 1u);
+  EXPECT_EQ(hours(), 2) << "a row of the first hour is left";
+  EXPECT_EQ(store.purge_usage(kHour, 1).value(), 1u);
+  EXPECT_EQ(hours(), 1);
+  EXPECT_EQ(store.purge_usage(9 * kHour, 5).value(), 2u);
+  EXPECT_EQ(hours(), 0);
+}
+
 TEST(Store, ALockedDatabaseIsAnErrorAndNothingIsHalfDone) {
   TempDir dir;
   open_new(dir.path());
@@ -316,7 +341,7 @@ void make_first_version(const std::string& file) {
       "INSERT INTO usage (time, request_id, key, tenant, user, tier, kind, conversation, run, agent, model, "
       "provider, route, status, input_uncached, cache_read, cache_write, output_visible, reasoning, audio_in, "
       "audio_out, usd_micros, reserved_tokens, tool_calls, degraded, attempts, settled) VALUES (5, 'req_old', "
-      "'ann', '', '', '', '', '', '', '', '', '', '', 200, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, '', 1, 0)"));
+      "'ann', '', '', '', '', '', 'old-run', '', '', '', '', 200, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, '', 1, 0)"));
 }
 
 TEST(Store, AFileOfTheFirstVersionIsTakenOnWithItsRowsAlsoByAReader) {
@@ -335,6 +360,7 @@ TEST(Store, AFileOfTheFirstVersionIsTakenOnWithItsRowsAlsoByAReader) {
     EXPECT_EQ(rows[0].request_id, "req_old");
     EXPECT_EQ(rows[0].usage.input(), 6);
     EXPECT_EQ(rows[0].usage.cache_write_1h, 0);
+    EXPECT_EQ(RecordQueries(*store).usage({.run = "old-run"}, {})->rows.size(), 1u);
     EXPECT_EQ(rows[0].usd_micros, 8);
     EXPECT_EQ(store->book(std::vector{test_row(1)}, {}, {}).has_value(), !read_only);
   }

@@ -5,7 +5,8 @@ namespace weir {
 
 inline constexpr const char* kDropVersion4And5 =
     "ALTER TABLE usage DROP COLUMN node; ALTER TABLE usage DROP COLUMN parent; ALTER TABLE usage DROP COLUMN depth; "
-    "DROP INDEX usage_time; CREATE INDEX usage_time ON usage (time); DROP INDEX audit_time; "
+    "DROP TRIGGER usage_of_run_added; DROP TABLE run_hours; DROP INDEX usage_time; CREATE INDEX usage_time ON usage "
+    "(time); DROP INDEX audit_time; "
     "CREATE INDEX audit_time ON audit (time); DROP INDEX audit_run; DROP TABLE usage_days; DROP TABLE spend_hours; "
     "DROP TABLE days_summed; DROP TRIGGER usage_added; "
     "DROP TRIGGER usage_gone; DROP TABLE "
