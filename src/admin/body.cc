@@ -30,8 +30,8 @@ Result<AdminBody> AdminBody::read(std::string_view body, std::initializer_list<s
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       std::string all;
       for (const std::string_view each : known) all += fmt::format("{}`{}`", all.empty() ? "" : ", ", each);
-      const bool shown = name.size() <= 64 && is_plain_value(name);
-      return fail(fmt::format("The body has a member{} that is not known; {}.", shown ? fmt::format(" `{}`", name) : "",
+      // It is not named: a secret may have slipped into its place.
+      return fail(fmt::format("The body has a member that is not known; {}.",
                               known.size() == 0 ? "this call takes none" : "known are " + all));
     }
     if (!impl->members.emplace(name, value).second) return fail(fmt::format("The member `{}` stands twice.", name));

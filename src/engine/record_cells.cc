@@ -79,7 +79,8 @@ Engine::Ready Engine::make_ready(Stripe& stripe, Record*& record, const Hash128&
                                  const Def& def, TimeNs t, std::int64_t units, std::int64_t amount, bool force) {
   if (record == nullptr) {
     std::uint32_t handle = Owners::kNoOwner;
-    if (owner && (handle = table.owners().acquire(owner)) == Owners::kNoOwner) return Ready::kOwnerFull;
+    if (owner) handle = table.owners().acquire(owner);
+    if (owner && handle == Owners::kNoOwner) return Ready::kOwnerFull;
     record = table.insert(stripe, key, handle, force);
     if (record == nullptr) {
       table.owners().release(handle);

@@ -33,7 +33,7 @@ void put(std::string& out, const T& value) {
 template <typename T>
 bool take(std::string_view& in, T& value) {
   if (in.size() < sizeof(T)) return false;
-  std::memcpy(&value, in.data(), sizeof(T));
+  std::memcpy(&value, &in.front(), sizeof(T));
   in.remove_prefix(sizeof(T));
   return true;
 }
@@ -302,7 +302,8 @@ void Engine::apply_to_record(Stripe& stripe, Record*& record, const Def& def, co
     }
     return;
   }
-  if (cell == nullptr && (cell = table.add_cell(stripe, record, def, new_shape(def, 0), true)) == nullptr) return;
+  if (cell == nullptr) cell = table.add_cell(stripe, record, def, new_shape(def, 0), true);
+  if (cell == nullptr) return;
   if (def.kind == WindowKind::kBucket) {
     auto& bucket = static_cast<BucketCell&>(*cell);
     if (effect.amount < 0) {

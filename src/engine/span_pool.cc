@@ -81,7 +81,8 @@ void* SpanPool::allocate(std::size_t bytes, bool force) {
   const std::size_t size_class = class_of(bytes);
   const SpinGuard guard(lock_);
   Span* span = partial_[size_class];
-  if (span == nullptr && (span = take_span(size_class, force)) == nullptr) return nullptr;
+  if (span == nullptr) span = take_span(size_class, force);
+  if (span == nullptr) return nullptr;
   void* block = span->free_blocks;
   if (block != nullptr) {
     span->free_blocks = *static_cast<void**>(block);
