@@ -1,23 +1,23 @@
 // Agents, Spend, Policy and Health on a real server with real traffic: what a screen changes holds for the next request, and
 // what an agent did is on the screen.
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { ask, eventually } from '../support/weir.mjs';
 import { kNarrow } from './browser.mjs';
 import { kLongName } from './dashboard.mjs';
 import { browser, dashboard, useDashboard } from './stage.mjs';
 
-useDashboard();
 let key;
-before(async () => {
-  key = JSON.parse((await call('POST', '/keys', { name: 'agent-key', tenant: 'acme', tier: 'pro' })).text).key;
-  await eventually(async () => (await chat('Hello', 'begin')).status === 200, 'the key is known');
-});
-
 const call = (method, where, body) => ask(`${dashboard.url}/admin/v1${where}`, { method, headers: { authorization: `Bearer ${dashboard.token}`, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
 const chat = (content, run, headers = {}) => ask(`${dashboard.weir.url}/v1/chat/completions`, {
   method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'x-weir-run': run, 'x-weir-agent': 'planner', ...headers },
   body: JSON.stringify({ model: 'sim-1', max_tokens: 60, tools: [{ type: 'function', function: { name: 'lookup' } }], messages: [{ role: 'user', content }] }),
+});
+useDashboard({
+  async begin() {
+    key = JSON.parse((await call('POST', '/keys', { name: 'agent-key', tenant: 'acme', tier: 'pro' })).text).key;
+    await eventually(async () => (await chat('Hello', 'begin')).status === 200, 'the key is known');
+  },
 });
 const limit = (page, name) => page.locator('.limit', { has: page.locator('b', { hasText: new RegExp(`^${name}$`) }) });
 
