@@ -198,24 +198,7 @@ class Office {
   }
 
  private:
-  void add_routes() {
-    add_session_routes(router_);
-    add_server_routes(router_);
-    add_welcome_routes(router_);
-    add_key_routes(router_);
-    add_breaker_routes(router_);
-    add_run_routes(router_);
-    add_usage_routes(router_);
-    add_audit_routes(router_);
-    add_spend_routes(router_);
-    add_limit_routes(router_);
-    add_tier_routes(router_);
-    add_tenant_routes(router_);
-    add_policy_routes(router_);
-    add_what_if_routes(router_);
-    add_alert_routes(router_);
-    add_live_routes(router_);
-  }
+  void add_routes() { add_all_routes(router_); }
 
   // As the server does.
   void take_up() {

@@ -29,4 +29,14 @@ void add_usage_routes(AdminRouter& router);
 void add_welcome_routes(AdminRouter& router);
 void add_what_if_routes(AdminRouter& router);
 
+// Every call there is.
+inline void add_all_routes(AdminRouter& router) {
+  for (void (*add)(AdminRouter&) :
+       {add_session_routes, add_server_routes, add_welcome_routes, add_key_routes, add_breaker_routes, add_run_routes,
+        add_usage_routes, add_audit_routes, add_spend_routes, add_limit_routes, add_tier_routes, add_tenant_routes,
+        add_policy_routes, add_what_if_routes, add_alert_routes, add_live_routes}) {
+    add(router);
+  }
+}
+
 }  // namespace weir

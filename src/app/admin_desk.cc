@@ -57,22 +57,7 @@ AdminDesk::AdminDesk(Parts parts, Store store, Store long_store)
                  .keep = [this](const auto& rows) { return keep_refusals(rows); },
                  .peek = [this](auto subjects, auto demands, TimeNs now) { return peek(subjects, demands, now); },
                  .rules = parts_.rules}) {
-  add_session_routes(router_);
-  add_server_routes(router_);
-  add_welcome_routes(router_);
-  add_key_routes(router_);
-  add_breaker_routes(router_);
-  add_run_routes(router_);
-  add_usage_routes(router_);
-  add_audit_routes(router_);
-  add_spend_routes(router_);
-  add_limit_routes(router_);
-  add_tier_routes(router_);
-  add_tenant_routes(router_);
-  add_policy_routes(router_);
-  add_what_if_routes(router_);
-  add_alert_routes(router_);
-  add_live_routes(router_);
+  add_all_routes(router_);
   observer_.add_listener([this](const Second& second) { observer_.write_gauges(parts_.metrics, second.hot); });
 }
 
