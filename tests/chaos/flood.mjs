@@ -4,13 +4,14 @@
 //   result.requests; result.refused;      // undefined where wrk is not installed
 //
 // Every connection sends its next request as soon as it has an answer: retries as hard as can be. Of several keys each
-// request takes the next, beginning with number `from`; with `conversations` each names one that no other has.
+// request takes the next, beginning with number `from`; with `conversations` each names one that no other has. It ends
+// after `seconds`, or earlier once `most` requests were answered.
 import { spawn } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-const script = (file, model, prompt, conversations, from) => `
-local keys, count = {}, ${from}
+const script = (file, { model, prompt, conversations, from, most }) => `
+local keys, count, answered = {}, ${from}, 0
 for line in io.lines("${file}.keys") do keys[#keys + 1] = line end
 local body = [[${JSON.stringify({ model, max_tokens: 20, messages: [{ role: 'user', content: prompt }] })}]]
 local headers = { ["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. keys[1] }
@@ -24,15 +25,19 @@ request = function()
   if #keys == 1 and not ${conversations} then same = bytes end
   return bytes
 end
-`;
+${most === Infinity ? '' : `response = function()
+  answered = answered + 1
+  if answered == ${most} then wrk.thread:stop() end
+end
+`}`;
 
 let floods = 0;
 
 export async function flood(weir, keys, { seconds = 2, model = 'mock-out=1', prompt = 'the flood '.repeat(80), connections = 16,
-  conversations = false, from = 0 } = {}) {
+  conversations = false, from = 0, most = Infinity } = {}) {
   const file = path.join(weir.folder, `flood-${floods += 1}`);
   await writeFile(`${file}.keys`, `${keys.join('\n')}\n`);
-  await writeFile(`${file}.lua`, script(file, model, prompt, conversations, from));
+  await writeFile(`${file}.lua`, script(file, { model, prompt, conversations, from, most }));
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', `${file}.lua`, weir.url];
   const output = await new Promise((resolve) => {
     const wrk = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
