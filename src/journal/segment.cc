@@ -110,9 +110,11 @@ bool SegmentReader::fill(std::size_t need) {
   const std::size_t want = std::max(need, kReadSize);
   while (buffer_.size() < need) {
     const std::size_t have = buffer_.size();
-    buffer_.resize(want);
-    const ssize_t n = ::pread(fd_, buffer_.data() + have, want - have, static_cast<off_t>(offset_ + have));
-    buffer_.resize(have + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    ssize_t n = 0;
+    buffer_.resize_and_overwrite(want, [&](char* bytes, std::size_t) {
+      n = ::pread(fd_, bytes + have, want - have, static_cast<off_t>(offset_ + have));
+      return have + static_cast<std::size_t>(std::max<ssize_t>(n, 0));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       error_ = std::strerror(errno);
