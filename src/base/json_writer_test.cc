@@ -43,6 +43,23 @@ TEST(JsonWriter, EscapesStrings) {
   EXPECT_EQ(json_text("\u00e9\u20ac\U0001F600\x7f"), "\"\u00e9\u20ac\U0001F600\x7f\"");
 }
 
+TEST(JsonWriter, EscapesAtEveryPlaceOfAWord) {
+  for (const std::string_view special : {"\"", "\\", "\n", "\x01", "\x1f", "\xff"}) {
+    const std::string alone = json_text(special);
+    for (std::size_t before = 0; before < 20; ++before) {
+      for (std::size_t after = 0; after < 20; ++after) {
+        const std::string left(before, '!'), right(after, '#');  // the neighbours of the quote
+        EXPECT_EQ(json_text(left + std::string(special) + right),
+                  '"' + left + alone.substr(1, alone.size() - 2) + right + '"');
+      }
+    }
+  }
+  for (int c = 0x20; c < 0x80; ++c) {
+    if (c == '"' || c == '\\') continue;
+    EXPECT_EQ(json_text(std::string(9, static_cast<char>(c))), '"' + std::string(9, static_cast<char>(c)) + '"');
+  }
+}
+
 TEST(JsonWriter, ReplacesInvalidUtf8) {
   EXPECT_EQ(json_text("\xff"), "\"\uFFFD\"");
   EXPECT_EQ(json_text("a\xC3"), "\"a\uFFFD\"");

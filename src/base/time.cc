@@ -4,6 +4,8 @@
 
 #include <ctime>
 
+#include "base/strings.h"
+
 namespace weir {
 namespace {
 
@@ -22,12 +24,28 @@ std::tm utc(TimeNs at, DurationNs& fraction) {
 
 }  // namespace
 
+// Every refusal and every row has one: no format string is read.
 std::string format_rfc3339(TimeNs at, int digits) {
   DurationNs fraction = 0;
   const std::tm t = utc(at, fraction);
-  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
-                                t.tm_hour, t.tm_min, t.tm_sec);
-  if (digits > 0) out += fmt::format(".{:09}", fraction).substr(0, static_cast<std::size_t>(digits) + 1);
+  std::string out;
+  out.reserve(sizeof "2026-01-02T03:04:05.123456789Z");
+  const auto append = [&out](int number, char before) {
+    out += before;
+    append_number(out, number, 2);
+  };
+  append_number(out, t.tm_year + 1900, 4);
+  append(t.tm_mon + 1, '-');
+  append(t.tm_mday, '-');
+  append(t.tm_hour, 'T');
+  append(t.tm_min, ':');
+  append(t.tm_sec, ':');
+  if (digits > 0) {
+    const std::size_t whole = out.size();
+    out += '.';
+    append_number(out, fraction, 9);
+    out.resize(whole + 1 + static_cast<std::size_t>(digits));
+  }
   out += 'Z';
   return out;
 }

@@ -15,7 +15,7 @@ std::string amount_text(std::string_view meter, std::int64_t amount) {
 }
 
 std::string seconds_text(DurationNs wait) {
-  return fmt::format("{} s", (wait + kSecond - 1) / kSecond);
+  return std::to_string((wait + kSecond - 1) / kSecond) + " s";
 }
 
 // A run that did too much is over once it was idle; what it is then refused for depth, it always will be.
@@ -58,9 +58,10 @@ Refusal refusal_of(const Trip& trip, const Entry& entry, const Identity& who, st
 }
 
 std::string message_of(const Trip& trip) {
-  std::string text = fmt::format("Breaker `{}`: {}.", trip.guard, trip.evidence);
-  if (text.ends_with("..")) text.pop_back();
-  if (trip.retry_after != kNever) text += fmt::format(" Try again in {}.", seconds_text(trip.retry_after));
+  std::string text = "Breaker `";
+  text.append(trip.guard).append("`: ").append(trip.evidence);
+  if (!text.ends_with('.')) text += '.';
+  if (trip.retry_after != kNever) text.append(" Try again in ").append(seconds_text(trip.retry_after)) += '.';
   return text;
 }
 

@@ -5,6 +5,8 @@
 namespace weir {
 namespace {
 
+constexpr std::size_t kUsualSize = 384;
+
 void number_or_null(JsonWriter& json, const char* name, const std::string& decimal) {
   json.key(name);
   if (decimal.empty()) {
@@ -18,6 +20,7 @@ void number_or_null(JsonWriter& json, const char* name, const std::string& decim
 
 std::string machine_json(const Refusal& refusal) {
   std::string out;
+  out.reserve(kUsualSize);
   JsonWriter json(out);
   json.begin_object().key("limit").string(refusal.limit).key("layer").string(refusal.layer).key("per").begin_object();
   for (const auto& [attribute, value] : refusal.per) json.key(attribute).string(value);

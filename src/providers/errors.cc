@@ -10,6 +10,8 @@
 namespace weir {
 namespace {
 
+constexpr std::size_t kUsualSize = 512;  // beside the message
+
 // Standard phrase of a status: the title of problems without a type of their own (RFC 9457 section 4.2.1).
 std::string_view phrase(int status) {
   switch (status) {
@@ -158,6 +160,7 @@ std::string_view content_type_of(ErrorShape shape) {
 
 std::string error_body(ErrorShape shape, const ErrorFacts& facts) {
   std::string out;
+  out.reserve(facts.message.size() + kUsualSize);
   JsonWriter json(out);
   switch (shape) {
     case ErrorShape::kOpenAi:
