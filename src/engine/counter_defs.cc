@@ -75,7 +75,9 @@ const Def* CounterDefs::define(std::uint64_t hash, const CounterSpec& spec, std:
   identity.defined = true;
   const Def* before = identity.current.load(std::memory_order_relaxed);
   if (before != nullptr && before != def) mark_changed(identity);
-  identity.current.store(def, std::memory_order_release);
+  for (Identity* part = &identity; part != nullptr; part = part->absorbed.load()) {
+    part->current.store(def, std::memory_order_release);
+  }
   return def;
 }
 

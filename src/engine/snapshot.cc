@@ -38,8 +38,9 @@ bool take(std::string_view& in, T& value) {
   return true;
 }
 
-void put_cell(std::string& out, const Def& def, const Cell& cell, TimeNs newest) {
-  put(out, cell.counter());
+// `as`: the counter that its contents belong to, `def`: its own shape.
+void put_cell(std::string& out, CounterId as, const Def& def, const Cell& cell, TimeNs newest) {
+  put(out, as);
   put(out, static_cast<std::uint8_t>(cell.shape()));
   if (cell.shape() == Shape::kBucket) {
     put(out, static_cast<const BucketCell&>(cell).arrival);
@@ -94,8 +95,12 @@ std::size_t Engine::write_stripe(const Stripe& from, std::string& out, std::set<
       const Cell& cell = *record.cell_at(offset);
       offset += static_cast<std::uint32_t>(cell_bytes(cell));
       if (cell.shape() == Shape::kGauge) continue;
-      put_cell(out, *defs.get(cell.counter()), cell, record.last_t);
-      used.insert(cell.counter());
+      const Def& def = *defs.get(cell.counter());
+      // Cells of former windows become one when their subject is next seen. Read back under those windows the longer one
+      // would be cut to the shorter; calendars and buckets have no contents that another shape could hold.
+      const CounterId as = def.kind == WindowKind::kSliding ? defs.current(def.id)->id : def.id;
+      put_cell(out, as, def, cell, record.last_t);
+      used.insert(as);
       ++cells;
     }
     std::memcpy(out.data() + count_at, &cells, sizeof(cells));

@@ -142,33 +142,47 @@ TEST(Snapshot, WhatWasReplayedOfACounterThatNobodyDefinedIsInTheNextSnapshot) {
   }
 }
 
-// A window that one policy has, the next one not, and the third again in the place of the second's.
+std::uint32_t written(Limiter& limiter, std::string& out) {
+  return limiter.snapshot([&](std::string_view chunk) { out.append(chunk); });
+}
+
+// What the subject has used after the charge.
+std::int64_t charge(Limiter& limiter, CounterId counter, std::int64_t cost, TimeNs now) {
+  Ask ask{.counter = counter, .amount = 1000, .cost = cost, .key = {1, 1}};
+  if (cost > 0) admit(limiter, ask, now);
+  return peek(limiter, ask, now).verdicts[0].used;
+}
+
+CounterId named_before(Limiter& limiter, std::string identity, std::string formerly, DurationNs window) {
+  return limiter.define({.identity = std::move(identity),
+                         .kind = WindowKind::kSliding,
+                         .window = window,
+                         .formerly = std::move(formerly),
+                         .precision = 60});
+}
+
+// A window that one policy has, the next one not, and the third again in the place of the second's. The snapshot is
+// taken before or after the subject is seen again.
 TEST(Snapshot, ACounterThatTookTheNameOfOneOnlyASnapshotKnewIsWhole) {
-  const auto written = [](Limiter& limiter, std::string& out) {
-    return limiter.snapshot([&](std::string_view chunk) { out.append(chunk); });
-  };
-  const auto charge = [](Limiter& limiter, CounterId counter, std::int64_t cost, TimeNs now) {
-    Ask ask{.counter = counter, .amount = 1000, .cost = cost, .key = {1, 1}};
-    admit(limiter, ask, now);
-    return peek(limiter, ask, now).verdicts[0].used;
-  };
-  Limiter first, second, third;
-  std::string early, late;
-  charge(first, sliding(first, "minute", 60 * kSecond), 5, kTestStart);
-  const std::uint32_t before = written(first, early);
-  ASSERT_TRUE(second.restore(early, before));
-  const TimeNs now = kTestStart + 300 * kSecond;
-  EXPECT_EQ(charge(second, sliding(second, "half", 30 * kSecond), 7, now), 7);
-  const CounterId minute = second.define({.identity = "minute",
-                                          .kind = WindowKind::kSliding,
-                                          .window = 60 * kSecond,
-                                          .formerly = "half",
-                                          .precision = 60});
-  EXPECT_EQ(charge(second, minute, 11, now + kSecond), 18);
-  const std::uint32_t epoch = written(second, late);
-  const CounterId again = sliding(third, "minute", 60 * kSecond);
-  ASSERT_TRUE(third.restore(late, epoch));
-  EXPECT_EQ(charge(third, again, 0, now + 2 * kSecond), 18);
+  for (const DurationNs later : {40 * kSecond, 300 * kSecond}) {
+    for (const std::int64_t seen : {0, 11}) {
+      Limiter first, second, third;
+      std::string early, late;
+      charge(first, sliding(first, "minute", 60 * kSecond), 5, kTestStart);
+      const std::uint32_t before = written(first, early);
+      ASSERT_TRUE(second.restore(early, before));
+      const TimeNs now = kTestStart + later;
+      EXPECT_EQ(charge(second, sliding(second, "half", 30 * kSecond), 7, now), 7);
+      const CounterId minute = named_before(second, "minute", "half", 60 * kSecond);
+      if (seen > 0) charge(second, minute, seen, now + kSecond);
+      const std::uint32_t epoch = written(second, late);
+      const std::int64_t used = (later < 60 * kSecond ? 5 : 0) + 7 + seen;
+      EXPECT_EQ(charge(second, minute, 0, now + 2 * kSecond), used);
+      const CounterId again = sliding(third, "minute", 60 * kSecond);
+      ASSERT_TRUE(third.restore(late, epoch));
+      EXPECT_EQ(charge(third, again, 0, now + 2 * kSecond), used) << later << ' ' << seen;
+    }
+  }
 }
 
 TEST(Snapshot, DamagedBytesAreNoticed) {
