@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <tuple>
 
 namespace weir {
@@ -67,32 +70,54 @@ class JsonScanner {
   std::size_t at_ = 0;
 };
 
-// The character that an escape stands for, its backslash gone before; 0 for those that no name has. Takes it from
-// `raw`.
-char unescaped(std::string_view& raw) {
-  const char kind = raw.empty() ? '\0' : raw.front();
-  raw.remove_prefix(std::min<std::size_t>(1, raw.size()));
-  if (kind == '"' || kind == '\\' || kind == '/') return kind;
-  if (kind != 'u' || raw.size() < 4) return '\0';
-  unsigned code = 0;
+// Four hexadecimal digits, taken from `raw`.
+std::optional<std::uint32_t> hex_of(std::string_view& raw) {
+  std::uint32_t code = 0;
   const std::string_view digits = raw.substr(0, 4);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
-  const bool plain = error == std::errc() && end == digits.data() + digits.size() && code < 0x80;
+  if (digits.size() < 4 || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   raw.remove_prefix(4);
-  return plain ? static_cast<char>(code) : '\0';
+  return code;
 }
 
-// A key may be written with escapes and still be the same key: "stream\u005foptions". Names are plain ASCII. By hand,
-// since a parser for each key would make bodies of many escaped keys dear.
-bool same_key(std::string_view raw, std::string_view name) {
-  for (const char wanted : name) {
-    if (raw.empty()) return false;
-    char c = raw.front();
-    raw.remove_prefix(1);
-    if (c == '\\') c = unescaped(raw);
-    if (c != wanted) return false;
+std::string utf8_of(std::uint32_t code) {
+  const auto part = [code](unsigned shift, unsigned mark) { return static_cast<char>(mark | (code >> shift & 0x3F)); };
+  if (code < 0x80) return {static_cast<char>(code)};
+  if (code < 0x800) return {static_cast<char>(0xC0 | code >> 6), part(0, 0x80)};
+  if (code < 0x10000) return {static_cast<char>(0xE0 | code >> 12), part(6, 0x80), part(0, 0x80)};
+  return {static_cast<char>(0xF0 | code >> 18), part(12, 0x80), part(6, 0x80), part(0, 0x80)};
+}
+
+// The character that an escape stands for, its backslash gone before. Takes it from `raw`; empty: it is broken.
+std::string unescaped(std::string_view& raw) {
+  constexpr std::string_view kShort = "\"\\/bfnrt", kMeans = "\"\\/\b\f\n\r\t";
+  const char kind = raw.empty() ? '\0' : raw.front();
+  raw.remove_prefix(std::min<std::size_t>(1, raw.size()));
+  if (kind != 'u') {
+    const std::size_t at = kShort.find(kind);
+    return at == kShort.npos ? std::string() : std::string(1, kMeans[at]);
   }
-  return raw.empty();
+  const auto code = hex_of(raw);
+  if (!code || (*code & 0xFC00) != 0xD800) return code ? utf8_of(*code) : std::string();
+  if (!raw.starts_with("\\u")) return {};
+  raw.remove_prefix(2);
+  const auto low = hex_of(raw);
+  return low ? utf8_of(0x10000 + ((*code & 0x3FF) << 10) + (*low & 0x3FF)) : std::string();
+}
+
+// A key may be written with escapes and still be the same key: "stream\u005foptions". By hand, since a parser for each
+// key would make bodies of many escaped keys dear. The body was parsed before: its escapes are whole.
+bool same_key(std::string_view raw, std::string_view name) {
+  if (raw.find('\\') == raw.npos) return raw == name;
+  while (!raw.empty()) {
+    std::string escaped;
+    std::string_view next = raw.substr(0, 1);
+    raw.remove_prefix(1);
+    if (next == "\\") next = escaped = unescaped(raw);
+    if (next.empty() || !name.starts_with(next)) return false;
+    name.remove_prefix(next.size());
+  }
+  return name.empty();
 }
 
 }  // namespace

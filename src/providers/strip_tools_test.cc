@@ -117,6 +117,15 @@ TEST(StripTools, GeminiShapesOfDeclarations) {
   };
   EXPECT_EQ(left(R"(,"tools":[{"functionDeclarations":[{"name":"a"}, {"name":"b"}]},{"googleSearch":{}}]})", {"b"}),
             head + R"(,"tools":[{"functionDeclarations":[{"name":"a"}]},{"googleSearch":{}}]})");
+  // A tool that is its key, however the key is written.
+  for (const char* key : {R"(\u691c索)", R"(\u691C\u7d22)", "検索"}) {
+    EXPECT_EQ(left(R"(,"tools":[{"a":{},")" + std::string(key) + R"(":{}}]})", {"検索"}),
+              head + R"(,"tools":[{"a":{}}]})");
+  }
+  for (const char* key : {R"(\ud83d\ude00\/)", "\U0001F600\\u002f"}) {
+    EXPECT_EQ(left(R"(,"tools":[{"a":{},")" + std::string(key) + R"(":{}}]})", {"\U0001F600/"}),
+              head + R"(,"tools":[{"a":{}}]})");
+  }
   EXPECT_EQ(left(R"(,"tools":[{"function_declarations":[{"name":"b"}]},{"googleSearch":{}}]})", {"b"}),
             head + R"(,"tools":[{"googleSearch":{}}]})");
   EXPECT_EQ(left(R"(,"tools":[{"functionDeclarations":[{"name":"b"}],"googleSearch":{},"codeExecution":{}}]})",
