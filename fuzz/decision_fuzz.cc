@@ -154,6 +154,7 @@ class Desk {
   void check_books() {
     std::map<Hash128, const UsageRow*> open, closed;
     for (const auto& one : world_.journal.opens) open[one.id] = &one.row;
+    const std::map<Hash128, const UsageRow*> held = open;
     for (const auto& one : world_.journal.settles) {
       closed[one.id] = &one.row;
       open.erase(one.id);
@@ -163,7 +164,12 @@ class Desk {
     for (const auto& [id, row] : open) tokens += row->reserved_tokens, usd += row->usd_micros;
     require(world_.reserved("tokens") == tokens && world_.reserved("spend") == usd);
     tokens = usd = 0;
-    for (const auto& [id, row] : closed) tokens += row->usage.total(), usd += row->usd_micros;
+    for (const auto& [id, row] : closed) {
+      // Limits of what the admission spoke of neither by a model nor by an amount do not apply to it.
+      const UsageRow& admitted = *held.at(id);
+      if (!admitted.model.empty() || admitted.reserved_tokens > 0) tokens += row->usage.total();
+      if (!admitted.model.empty() || admitted.usd_micros > 0) usd += row->usd_micros;
+    }
     require(world_.used("tokens") == tokens && world_.used("spend") == usd);
     require(world_.used("requests") + world_.reserved("requests") <= 12);
     require(world_.limiter.stats().open_reservations == open.size() && open.size() <= 4);

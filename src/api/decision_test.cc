@@ -113,6 +113,17 @@ TEST_F(DecisionTest, WhatExpiresIsChargedAndALateSettlementAdjusts) {
   EXPECT_EQ(post("settle", usage_body("a", "")).body, late.body);
 }
 
+// So that a debt of tokens does not stop work that has none. The ledger has what was used all the same.
+TEST_F(DecisionTest, LimitsOfTokensCountWhereAModelOrTokensWereNamed) {
+  post("admit", R"({"id":"a","estimate":{"usd":1}})");
+  post("settle", usage_body("a", R"("input_tokens":1271)"));
+  EXPECT_EQ(world.row().usage.total(), 1271);
+  EXPECT_EQ(world.used("tokens"), 0);
+  post("admit", R"({"id":"b","model":"gpt-4o","estimate":{"usd":1}})");
+  post("settle", usage_body("b", R"("input_tokens":1271)"));
+  EXPECT_EQ(world.used("tokens"), 1271);
+}
+
 TEST_F(DecisionTest, ASettlementThatOvertakesTheNewsOfExpiryIsTheOnlyRow) {
   post("admit", admit_body("a", "10s"));
   world.pass(11 * kSecond);
