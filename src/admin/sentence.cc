@@ -21,13 +21,18 @@ std::string count_of(std::int64_t count, std::string_view one) {
   return fmt::format("{} {}{}", format_count(count), one, count == 1 ? "" : "s");
 }
 
+// Two units, so that a wait of 4 days and 4 hours is not one of 5 days.
 std::string wait_words(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::ceil(std::min(seconds, 1e9)));
   if (whole < 120) return fmt::format("{} s", std::max<std::int64_t>(whole, 1));
+  const auto two = [](std::int64_t smaller, std::int64_t in_one, std::string_view one, std::string_view small) {
+    const std::int64_t rest = smaller % in_one;
+    return count_of(smaller / in_one, one) + (rest == 0 ? "" : " " + count_of(rest, small));
+  };
   const std::int64_t minutes = (whole + 59) / 60;
   if (minutes < 120) return count_of(minutes, "minute");
   const std::int64_t hours = (minutes + 59) / 60;
-  return hours < 48 ? count_of(hours, "hour") : count_of((hours + 23) / 24, "day");
+  return hours < 48 ? two(minutes, 60, "hour", "minute") : two(hours, 24, "day", "hour");
 }
 
 // Whose amount it is: "acme-bot", "tenant acme with model gpt-4o", "everybody together".

@@ -85,6 +85,10 @@ TEST(Sentence, SaysWhoseAmountItIsAndHowLongToWait) {
   row.retry_after_s = 3 * 3600;
   EXPECT_EQ(sentence_of(row, nullptr),
             "acme-bot with model gpt-4o had used 1 of 2; this request asked for 2 more. Room again in 3 hours.");
+  row.retry_after_s = 4 * 86400 + 3 * 3600 + 1;
+  EXPECT_TRUE(sentence_of(row, nullptr).ends_with("Room again in 4 days 4 hours."));
+  row.retry_after_s = 2 * 3600 + 61;
+  EXPECT_TRUE(sentence_of(row, nullptr).ends_with("Room again in 2 hours 2 minutes."));
   row.count = 1200;
   row.retry_after_s = 0.01;
   EXPECT_TRUE(sentence_of(row, nullptr).ends_with("Room again in 1 s. It happened 1,200 times within that second."));

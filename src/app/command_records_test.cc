@@ -238,7 +238,8 @@ TEST(TokensCommand, SaysInWhichStoreTheTokenIsAndMakesOneOnlyWhereItWasTold) {
   options.store = {};
   t.err.str("");
   EXPECT_EQ(run_tokens_create(options, t.context), kExitCouldNotRun);
-  EXPECT_TRUE(t.err.str().starts_with("weir: no store at ./weir-data; -c weir.yaml or --data DIR says where it is"))
+  EXPECT_TRUE(t.err.str().starts_with("weir: no store at " + std::filesystem::current_path().string() +
+                                      "/weir-data (a relative `data` begins in the current folder); -c weir.yaml or "))
       << t.err.str();
   EXPECT_FALSE(std::filesystem::exists("weir-data"));
   std::filesystem::current_path(home);

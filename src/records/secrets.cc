@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -69,12 +70,18 @@ Result<void> create_secrets(const std::string& dir, const Entropy& entropy) {
 
 }  // namespace
 
+std::unexpected<Error> no_store(const std::string& dir) {
+  const std::filesystem::path given(dir);
+  return fail(fmt::format(
+      "no store at {}{}; -c weir.yaml or --data DIR says where it is, `weir serve` or `weir keys create` makes one",
+      std::filesystem::absolute(given).lexically_normal().string(),
+      given.is_relative() ? " (a relative `data` begins in the current folder)" : ""));
+}
+
 Result<Secrets> load_secrets(const std::string& dir) {
   auto found = read_secrets(secret_path(dir));
   if (!found) return std::unexpected(found.error());
-  if (!*found)
-    return fail("no store at " + dir +
-                "; -c weir.yaml or --data DIR says where it is, `weir serve` or `weir keys create` makes one");
+  if (!*found) return no_store(dir);
   return std::move(**found);
 }
 

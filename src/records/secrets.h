@@ -27,5 +27,7 @@ struct Secrets {
 Result<Secrets> load_or_create_secrets(const std::string& dir, const Entropy& entropy);
 // An error if there is none.
 Result<Secrets> load_secrets(const std::string& dir);
+// Says where it looked, in full, and what to do.
+std::unexpected<Error> no_store(const std::string& dir);
 
 }  // namespace weir

@@ -13,6 +13,7 @@
 #include "records/hour_sums.h"
 #include "records/metadata.h"
 #include "records/schema.h"
+#include "records/secrets.h"
 #include "records/store_impl.h"
 
 namespace weir {
@@ -50,11 +51,6 @@ class OpeningLock {
  private:
   int fd_;
 };
-
-std::unexpected<Error> no_store(const std::string& dir) {
-  return fail("no store at " + dir +
-              "; -c weir.yaml or --data DIR says where it is, `weir serve` or `weir keys create` makes one");
-}
 
 Result<void> open_for_writing(Database& db, const std::string& path, const StoreOptions& options) {
   if (auto opened = db.open(path, SQLITE_OPEN_READWRITE, options.busy_timeout_ms); !opened) return opened;
