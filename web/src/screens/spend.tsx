@@ -101,7 +101,7 @@ function nameOf(group: string, by: string): string {
 }
 
 function Sums({ sums, total, by, dim, into }: { sums: UsageSum[]; total: UsageSum; by: string; dim: boolean; into: (group: string) => void }) {
-  const top = Math.max(1, ...sums.map((sum) => sum.usd_micros));
+  const shareOf = (micros: number): number => (total.usd_micros > 0 ? micros / total.usd_micros : 0);
   const rows = by === 'day' ? [...sums].sort((a, b) => (a.group < b.group ? 1 : -1)) : sums;
   return (
     <div class={`table-wrap${dim ? ' dim' : ''}`} tabIndex={0} role="region" aria-label={`Spend by ${by}`}>
@@ -122,7 +122,7 @@ function Sums({ sums, total, by, dim, into }: { sums: UsageSum[]; total: UsageSu
                 {by === 'key' && sum.group !== '' && sum.group !== 'other' && <a class="spend-page" href={link('consumers', sum.group)}>consumer<span class="hidden"> {sum.group}</span></a>}
               </td>
               <td class="number" title={`${count(sum.usd_micros)} micro-dollars`}>{usd(sum.usd_micros)}</td>
-              <td class="number wide-only"><span class="spend-share"><span class="spend-track" aria-hidden="true"><span style={{ width: `${((sum.usd_micros / top) * 100).toFixed(1)}%` }} /></span><span class="share-text">{percent(total.usd_micros > 0 ? sum.usd_micros / total.usd_micros : 0, 1)}</span></span></td>
+              <td class="number wide-only"><span class="spend-share"><span class="spend-track" aria-hidden="true"><span style={{ width: `${(shareOf(sum.usd_micros) * 100).toFixed(1)}%` }} /></span><span class="share-text">{percent(shareOf(sum.usd_micros), 1)}</span></span></td>
               <td class="number">{count(sum.requests)}</td>
               <td class="number wide-only" title={count(sum.input_tokens)}>{short(sum.input_tokens)}</td>
               <td class="number wide-only" title={count(sum.output_tokens)}>{short(sum.output_tokens)}</td>
