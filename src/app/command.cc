@@ -1,8 +1,11 @@
 #include "app/command.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <limits>
 
+#include "base/characters.h"
 #include "base/parse_time.h"
 #include "base/strings.h"
 
@@ -23,6 +26,17 @@ Result<std::string> data_directory(const StoreChoice& choice, const CommandConte
   return context.data_of_config(choice.config);
 }
 
+Result<Store> open_store(const StoreChoice& choice, const CommandContext& context, const StoreOptions& options) {
+  const auto dir = data_directory(choice, context);
+  if (!dir) return std::unexpected(dir.error());
+  return Store::open(*dir, options);
+}
+
+void add_store_options(CLI::App& command, StoreChoice& choice) {
+  CLI::Option* config = command.add_option("-c,--config", choice.config, "weir.yaml that names the data folder");
+  command.add_option("--data", choice.data, "data folder (default ./weir-data)")->excludes(config);
+}
+
 std::ostream& output(const CommandContext& context) {
   return context.out == nullptr ? std::cout : *context.out;
 }
@@ -37,31 +51,32 @@ int report(std::ostream& err, int code, const std::string& message) {
   return code;
 }
 
+int could_not(const CommandContext& context, const Error& error) {
+  return report(errors(context), kExitCouldNotRun, error.message);
+}
+
 Result<TimeNs> parse_since(std::string_view text, TimeNs now) {
   static constexpr std::pair<char, DurationNs> kUnits[] = {
       {'s', kSecond}, {'m', kMinute}, {'h', kHour}, {'d', kDay}, {'w', 7 * kDay}};
-  if (!text.empty()) {
-    for (const auto& [letter, unit] : kUnits) {
-      if (text.back() != letter) continue;
-      const auto count = parse_decimal(text.substr(0, text.size() - 1));
-      if (count && *count <= 100 * 366 * kDay / unit) return now - *count * unit;
-    }
+  for (const auto& [letter, unit] : kUnits) {
+    if (!text.ends_with(letter)) continue;
+    const auto count = parse_decimal(text.substr(0, text.size() - 1));
+    if (count && *count <= 100 * 366 * kDay / unit) return now - *count * unit;
   }
   if (const auto at = parse_rfc3339(text)) return *at;
   return fail("--since " + std::string(text) + " is neither a time like " + format_rfc3339(now) +
               " nor an age like 90m, 24h or 7d");
 }
 
+Result<TimeNs> parse_since_or_all(std::string_view text, TimeNs now) {
+  return text.empty() ? std::numeric_limits<TimeNs>::min() : parse_since(text, now);
+}
+
 void TextTable::add(std::vector<std::string> cells, std::string below) {
   // Names come from clients: none of them may speak to the terminal.
-  const auto harmless = [](std::string& text) {
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-  };
-  for (std::string& cell : cells) harmless(cell);
-  harmless(below);
+  for (std::string& cell : cells) cell = without_controls(std::move(cell));
   rows_.push_back(std::move(cells));
-  below_.push_back(std::move(below));
+  below_.push_back(without_controls(std::move(below)));
 }
 
 void TextTable::print(std::ostream& out) const {

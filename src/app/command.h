@@ -15,6 +15,10 @@
 #include "records/secrets.h"
 #include "records/store.h"
 
+namespace CLI {
+class App;
+}
+
 namespace weir {
 
 inline constexpr int kExitDone = 0;
@@ -36,15 +40,20 @@ struct StoreChoice {
   std::string data;
 };
 Result<std::string> data_directory(const StoreChoice& choice, const CommandContext& context);
+Result<Store> open_store(const StoreChoice& choice, const CommandContext& context,
+                         const StoreOptions& options = {.read_only = true});
+void add_store_options(CLI::App& command, StoreChoice& choice);
 
 // Prints "weir: message" as one line; returns `code`.
 int report(std::ostream& err, int code, const std::string& message);
+int could_not(const CommandContext& context, const Error& error);
 
 std::ostream& output(const CommandContext& context);
 std::ostream& errors(const CommandContext& context);
 
 // "2026-11-20T10:00:00Z" or an age such as 90m, 24h, 7d before `now`.
 Result<TimeNs> parse_since(std::string_view text, TimeNs now);
+Result<TimeNs> parse_since_or_all(std::string_view text, TimeNs now);  // empty: the beginning of time
 
 // Columns of text for people: left-aligned, numbers right-aligned.
 class TextTable {

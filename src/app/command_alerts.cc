@@ -43,7 +43,7 @@ std::string result_json(const AlertTarget& target, const SendResult& result) {
 
 int run_alerts_test(const AlertsTestOptions& options, const CommandContext& context) {
   const auto targets = targets_of(options);
-  if (!targets) return report(errors(context), kExitCouldNotRun, targets.error().message);
+  if (!targets) return could_not(context, targets.error());
   const std::vector<SendResult> results = send_tests(*targets, context.now());
   bool all = true;
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -68,12 +68,10 @@ int run_alerts_list(const AlertsListOptions& options, const CommandContext& cont
     return report(errors(context), kExitCouldNotRun,
                   "--state " + options.state + " is unknown; choose firing, resolved or all");
   }
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return report(errors(context), kExitCouldNotRun, dir.error().message);
-  auto store = Store::open(*dir, {.read_only = true});
-  if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
+  auto store = open_store(options.store, context);
+  if (!store) return could_not(context, store.error());
   const auto alerts = store->alerts(which, kMaxAlertsShown);
-  if (!alerts) return report(errors(context), kExitCouldNotRun, alerts.error().message);
+  if (!alerts) return could_not(context, alerts.error());
   if (options.json) {
     for (const StoredAlert& stored : *alerts) output(context) << stored_alert_json(stored) << '\n';
     return kExitDone;
@@ -98,9 +96,7 @@ void add_alerts_commands(CLI::App& app, int& exit_code, const CommandContext& co
   test->callback([=, &exit_code] { exit_code = run_alerts_test(*test_options, context); });
   auto list_options = std::make_shared<AlertsListOptions>();
   CLI::App* list = alerts.add_subcommand("list", "the newest 500 alerts");
-  CLI::Option* config =
-      list->add_option("-c,--config", list_options->store.config, "weir.yaml that names the data folder");
-  list->add_option("--data", list_options->store.data, "data folder (default ./weir-data)")->excludes(config);
+  add_store_options(*list, list_options->store);
   list->add_option("--state", list_options->state, "firing, resolved or all")->capture_default_str();
   list->add_flag("--json", list_options->json, "one JSON object per line");
   list->callback([=, &exit_code] { exit_code = run_alerts_list(*list_options, context); });

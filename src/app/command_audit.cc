@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 
@@ -16,15 +15,6 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kMaxTableRows = 1000;  // of the form for people; --json has no bound
-
-std::string row_json(const AuditRow& row) {
-  std::string out;
-  JsonWriter w(out);
-  w.begin_object();
-  add_members(w, row);
-  w.end_object();
-  return out;
-}
 
 // Whom an operator's change met stands in `per`; a tool and a run have columns of their own.
 std::string what_was_done(const AuditRow& row) {
@@ -73,11 +63,9 @@ Result<void> print_rows(Store& store, const AuditQuery& query, const CommandCont
 
 Result<AuditQuery> query_from(const AuditOptions& options, TimeNs now) {
   AuditQuery query{.event = {}, .key = options.key, .limit = options.limit};
-  if (!options.since.empty()) {
-    const auto parsed = parse_since(options.since, now);
-    if (!parsed) return std::unexpected(parsed.error());
-    query.since = *parsed;
-  }
+  const auto since = parse_since_or_all(options.since, now);
+  if (!since) return std::unexpected(since.error());
+  query.since = *since;
   if (!options.event.empty()) {
     query.event = audit_event_from(options.event);
     if (!query.event) {
@@ -156,9 +144,7 @@ Result<bool> verify(const AuditOptions& options, const CommandContext& context) 
       (expected.size() != 64 || expected.find_first_not_of("0123456789abcdef") != std::string::npos)) {
     return fail("--expect takes a head as `weir audit --verify` prints it: 64 hexadecimal digits");
   }
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return std::unexpected(dir.error());
-  auto store = Store::open(*dir, {.read_only = true});
+  auto store = open_store(options.store, context);
   if (!store) return std::unexpected(store.error());
   const auto verdict = store->verify_audit(expected);
   if (!verdict) return std::unexpected(verdict.error());
@@ -174,9 +160,7 @@ Result<bool> verify(const AuditOptions& options, const CommandContext& context) 
 Result<void> run(const AuditOptions& options, const CommandContext& context) {
   const auto query = query_from(options, context.now());
   if (!query) return std::unexpected(query.error());
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return std::unexpected(dir.error());
-  auto store = Store::open(*dir, {.read_only = true});
+  auto store = open_store(options.store, context);
   if (!store) return std::unexpected(store.error());
   if (!options.json) return print_rows(*store, *query, context);
   return store->audit(*query, [&](const AuditRow& row) {
@@ -190,18 +174,17 @@ Result<void> run(const AuditOptions& options, const CommandContext& context) {
 int run_audit(const AuditOptions& options, const CommandContext& context) {
   if (options.verify) {
     const auto intact = verify(options, context);
-    if (!intact) return report(errors(context), kExitCouldNotRun, intact.error().message);
+    if (!intact) return could_not(context, intact.error());
     return *intact ? kExitDone : kExitNo;
   }
   const auto done = run(options, context);
-  return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
+  return done ? kExitDone : could_not(context, done.error());
 }
 
 void add_audit_command(CLI::App& app, int& exit_code, const CommandContext& context) {
   auto options = std::make_shared<AuditOptions>();
   CLI::App* audit = app.add_subcommand("audit", "every refusal and other event to ask about");
-  CLI::Option* config = audit->add_option("-c,--config", options->store.config, "weir.yaml that names the data folder");
-  audit->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
+  add_store_options(*audit, options->store);
   audit->add_flag("--json", options->json, "one JSON object per line");
   audit->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
   audit->add_option("--event", options->event, "refused, warned, broken, stripped, degraded, trust or admin");

@@ -8,10 +8,6 @@
 
 #include "app/command.h"
 
-namespace CLI {
-class App;
-}
-
 namespace weir {
 
 struct AuditOptions {

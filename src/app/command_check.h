@@ -3,10 +3,6 @@
 
 #include "app/command.h"
 
-namespace CLI {
-class App;
-}
-
 namespace weir {
 
 void add_check_commands(CLI::App& app, int& exit_code, const CommandContext& context);

@@ -3,12 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include "app/command_keys_import.h"
 #include "app/policy_source.h"
 #include "base/json_writer.h"
-#include "base/strings.h"
 #include "policy/limit_words.h"
 #include "records/metadata.h"
 
@@ -32,9 +32,7 @@ void print_consumer(std::ostream& out, const Consumer& consumer) {
 }
 
 Result<ConsumerKind> kind_from(std::string_view text) {
-  for (const ConsumerKind kind : {ConsumerKind::kAgent, ConsumerKind::kHuman, ConsumerKind::kService}) {
-    if (text == to_string(kind)) return kind;
-  }
+  if (const auto kind = consumer_kind_from(text)) return *kind;
   return fail("--kind " + std::string(text) + " is unknown; choose agent, human or service");
 }
 
@@ -44,13 +42,6 @@ Result<void> set_value(std::string& member, const char* flag, const std::string&
   }
   member = value;
   return {};
-}
-
-// Opens the store of a command; on failure says why.
-Result<Store> open_store(const StoreChoice& choice, const CommandContext& context, StoreOptions options) {
-  const auto dir = data_directory(choice, context);
-  if (!dir) return std::unexpected(dir.error());
-  return Store::open(*dir, options);
 }
 
 int no_such_key(const CommandContext& context, const std::string& name) {
@@ -71,13 +62,12 @@ Result<void> apply(const KeysUpdateOptions& options, Consumer& consumer) {
     if (!kind) return std::unexpected(kind.error());
     consumer.kind = *kind;
   }
-  const std::pair<const std::optional<std::string>*, std::pair<std::string*, const char*>> values[] = {
-      {&options.tenant, {&consumer.tenant, "--tenant"}},
-      {&options.user, {&consumer.user, "--user"}},
-      {&options.tier, {&consumer.tier, "--tier"}}};
-  for (const auto& [given, target] : values) {
-    if (!*given) continue;
-    if (auto set = set_value(*target.first, target.second, **given); !set) return set;
+  const std::tuple<const std::optional<std::string>&, std::string&, const char*> values[] = {
+      {options.tenant, consumer.tenant, "--tenant"},
+      {options.user, consumer.user, "--user"},
+      {options.tier, consumer.tier, "--tier"}};
+  for (const auto& [given, member, flag] : values) {
+    if (auto set = given ? set_value(member, flag, *given) : Result<void>(); !set) return set;
   }
   if (!options.metadata) return {};
   if (auto set = set_metadata(consumer, *options.metadata); !set) return fail("--" + set.error().message);
@@ -146,21 +136,20 @@ Result<std::string> create_key(Store& store, const Secrets& secrets, const Entro
 int run_keys_create(const KeysCreateOptions& options, const CommandContext& context) {
   std::ostream& err = errors(context);
   auto consumer = consumer_from(options, context.now());
-  if (!consumer) return report(err, kExitCouldNotRun, consumer.error().message);
+  if (!consumer) return could_not(context, consumer.error());
   const auto dir = data_directory(options.store, context);
-  if (!dir) return report(err, kExitCouldNotRun, dir.error().message);
-  if (const auto known = check_tier(consumer->tier, options.store, *dir); !known) {
-    return report(err, kExitCouldNotRun, known.error().message);
-  }
+  if (!dir) return could_not(context, dir.error());
+  if (const auto known = check_tier(consumer->tier, options.store, *dir); !known)
+    return could_not(context, known.error());
   auto store = Store::open(*dir, {.create = true});
-  if (!store) return report(err, kExitCouldNotRun, store.error().message);
+  if (!store) return could_not(context, store.error());
   const auto secrets = load_or_create_secrets(*dir, context.entropy);
-  if (!secrets) return report(err, kExitCouldNotRun, secrets.error().message);
+  if (!secrets) return could_not(context, secrets.error());
   if (const auto taken = store->find_consumer(consumer->name); taken && *taken) {
     return report(err, kExitNo, "the name " + consumer->name + " is taken; choose another");
   }
   const auto key = create_key(*store, *secrets, context.entropy, *consumer, "cli");
-  if (!key) return report(err, kExitCouldNotRun, key.error().message);
+  if (!key) return could_not(context, key.error());
   note_unchecked_tier(consumer->tier, options.store, context);
   if (options.json) {
     output(context) << consumer_json(*consumer, *key) << '\n';
@@ -171,10 +160,10 @@ int run_keys_create(const KeysCreateOptions& options, const CommandContext& cont
 }
 
 int run_keys_list(const KeysListOptions& options, const CommandContext& context) {
-  auto store = open_store(options.store, context, {.read_only = true});
-  if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
+  auto store = open_store(options.store, context);
+  if (!store) return could_not(context, store.error());
   const auto all = store->list_consumers();
-  if (!all) return report(errors(context), kExitCouldNotRun, all.error().message);
+  if (!all) return could_not(context, all.error());
   std::ostream& out = output(context);
   if (options.json) {
     for (const Consumer& consumer : *all) out << consumer_json(consumer) << '\n';
@@ -191,10 +180,10 @@ int run_keys_list(const KeysListOptions& options, const CommandContext& context)
 }
 
 int run_keys_show(const KeysNameOptions& options, const CommandContext& context) {
-  auto store = open_store(options.store, context, {.read_only = true});
-  if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
+  auto store = open_store(options.store, context);
+  if (!store) return could_not(context, store.error());
   const auto found = store->find_consumer(options.name);
-  if (!found) return report(errors(context), kExitCouldNotRun, found.error().message);
+  if (!found) return could_not(context, found.error());
   if (!*found) return no_such_key(context, options.name);
   if (options.json) {
     output(context) << consumer_json(**found) << '\n';
@@ -210,19 +199,19 @@ int run_keys_update(const KeysUpdateOptions& options, const CommandContext& cont
     return report(err, kExitCouldNotRun, "nothing to change; give --tenant, --user, --tier, --kind or --metadata");
   }
   const auto dir = data_directory(options.store, context);
-  if (!dir) return report(err, kExitCouldNotRun, dir.error().message);
+  if (!dir) return could_not(context, dir.error());
   auto store = Store::open(*dir, {});
-  if (!store) return report(err, kExitCouldNotRun, store.error().message);
+  if (!store) return could_not(context, store.error());
   auto found = store->find_consumer(options.name);
-  if (!found) return report(err, kExitCouldNotRun, found.error().message);
+  if (!found) return could_not(context, found.error());
   if (!*found) return no_such_key(context, options.name);
   Consumer& consumer = **found;
   const std::string tier_before = consumer.tier;
   auto applied = apply(options, consumer);
   if (applied && consumer.tier != tier_before) applied = check_tier(consumer.tier, options.store, *dir);
-  if (!applied) return report(err, kExitCouldNotRun, applied.error().message);
+  if (!applied) return could_not(context, applied.error());
   const auto updated = store->update_consumer(consumer, {.at = context.now(), .by = "cli"});
-  if (!updated) return report(err, kExitCouldNotRun, updated.error().message);
+  if (!updated) return could_not(context, updated.error());
   if (consumer.tier != tier_before) note_unchecked_tier(consumer.tier, options.store, context);
   print_result(context, options.json, consumer, "updated " + consumer.name);
   return kExitDone;
@@ -230,12 +219,12 @@ int run_keys_update(const KeysUpdateOptions& options, const CommandContext& cont
 
 int run_keys_revoke(const KeysNameOptions& options, const CommandContext& context) {
   auto store = open_store(options.store, context, {});
-  if (!store) return report(errors(context), kExitCouldNotRun, store.error().message);
+  if (!store) return could_not(context, store.error());
   const auto revoked = store->revoke_consumer(options.name, {.at = context.now(), .by = "cli"});
-  if (!revoked) return report(errors(context), kExitCouldNotRun, revoked.error().message);
+  if (!revoked) return could_not(context, revoked.error());
   if (!*revoked) return no_such_key(context, options.name);
   const auto consumer = store->find_consumer(options.name);
-  if (!consumer) return report(errors(context), kExitCouldNotRun, consumer.error().message);
+  if (!consumer) return could_not(context, consumer.error());
   if (!*consumer) return no_such_key(context, options.name);
   print_result(context, options.json, **consumer,
                "revoked " + options.name + "; a running server refuses the key within a second");
@@ -246,8 +235,7 @@ namespace {
 
 CLI::App* add_command(CLI::App& parent, const char* name, const char* what, StoreChoice& store, bool& json) {
   CLI::App* command = parent.add_subcommand(name, what);
-  CLI::Option* config = command->add_option("-c,--config", store.config, "weir.yaml that names the data folder");
-  command->add_option("--data", store.data, "data folder (default ./weir-data)")->excludes(config);
+  add_store_options(*command, store);
   command->add_flag("--json", json, "one JSON object per line");
   return command;
 }

@@ -11,10 +11,6 @@
 
 #include "app/command.h"
 
-namespace CLI {
-class App;
-}
-
 namespace weir {
 
 struct KeysCreateOptions {

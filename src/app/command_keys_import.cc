@@ -119,13 +119,13 @@ void print_import(const Import& import, const KeysImportOptions& options, const 
 int run_keys_import(const KeysImportOptions& options, const CommandContext& context) {
   std::ostream& err = errors(context);
   const auto text = read_trace(options.file);
-  if (!text) return report(err, kExitCouldNotRun, text.error().message);
+  if (!text) return could_not(context, text.error());
   const auto dir = data_directory(options.store, context);
-  if (!dir) return report(err, kExitCouldNotRun, dir.error().message);
+  if (!dir) return could_not(context, dir.error());
   auto store = Store::open(*dir, {.create = true});
-  if (!store) return report(err, kExitCouldNotRun, store.error().message);
+  if (!store) return could_not(context, store.error());
   const auto secrets = load_or_create_secrets(*dir, context.entropy);
-  if (!secrets) return report(err, kExitCouldNotRun, secrets.error().message);
+  if (!secrets) return could_not(context, secrets.error());
   auto import = read_import(options, *dir, *text, *store, context.now());
   if (!import) return report(err, kExitNo, import.error().message + "; nothing was imported");
   const KeyHasher hasher(secrets->key_hash);

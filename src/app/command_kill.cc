@@ -25,7 +25,7 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
 
 int print_list(Store& store, bool json, const CommandContext& context) {
   const auto all = store.kill_switches();
-  if (!all) return report(errors(context), kExitCouldNotRun, all.error().message);
+  if (!all) return could_not(context, all.error());
   if (json) {
     for (const KillSwitch& off : *all) output(context) << kill_switch_json(off) << '\n';
     return kExitDone;
@@ -72,12 +72,6 @@ Result<std::string> unknown_key(Store& store, const KillSwitch& off) {
   return "there is no key named " + off.name + suggestion(off.name, names, "`weir keys list` shows all");
 }
 
-Result<Store> open_store(const KillOptions& options, const CommandContext& context, bool read_only) {
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return std::unexpected(dir.error());
-  return Store::open(*dir, {.read_only = read_only});
-}
-
 }  // namespace
 
 int run_kill(const KillOptions& options, const CommandContext& context) {
@@ -88,17 +82,17 @@ int run_kill(const KillOptions& options, const CommandContext& context) {
   std::optional<KillSwitch> off;
   if (!options.list) {
     auto named = switch_from(options);
-    if (!named) return report(err, kExitCouldNotRun, named.error().message);
+    if (!named) return could_not(context, named.error());
     off = std::move(*named);
     off->since = context.now();
   }
-  auto store = open_store(options, context, options.list);
-  if (!store) return report(err, kExitCouldNotRun, store.error().message);
+  auto store = open_store(options.store, context, {.read_only = options.list});
+  if (!store) return could_not(context, store.error());
   if (!off) return print_list(*store, options.json, context);
   const auto unknown = unknown_key(*store, *off);
-  if (!unknown) return report(err, kExitCouldNotRun, unknown.error().message);
+  if (!unknown) return could_not(context, unknown.error());
   if (!unknown->empty()) return report(err, kExitNo, *unknown);
-  if (const auto set = store->set_kill_switch(*off); !set) return report(err, kExitCouldNotRun, set.error().message);
+  if (const auto set = store->set_kill_switch(*off); !set) return could_not(context, set.error());
   if (options.json) {
     output(context) << kill_switch_json(*off) << '\n';
   } else {
@@ -110,11 +104,11 @@ int run_kill(const KillOptions& options, const CommandContext& context) {
 int run_unkill(const KillOptions& options, const CommandContext& context) {
   std::ostream& err = errors(context);
   const auto off = switch_from(options);
-  if (!off) return report(err, kExitCouldNotRun, off.error().message);
-  auto store = open_store(options, context, false);
-  if (!store) return report(err, kExitCouldNotRun, store.error().message);
+  if (!off) return could_not(context, off.error());
+  auto store = open_store(options.store, context, {});
+  if (!store) return could_not(context, store.error());
   const auto cleared = store->clear_kill_switch(off->kind, off->name, {.at = context.now(), .by = "cli"});
-  if (!cleared) return report(err, kExitCouldNotRun, cleared.error().message);
+  if (!cleared) return could_not(context, cleared.error());
   if (!*cleared) {
     std::vector<std::string> names;
     if (const auto all = store->kill_switches()) {
@@ -143,9 +137,7 @@ void add_kill_commands(CLI::App& app, int& exit_code, const CommandContext& cont
   for (const auto& [name, what, run] : commands) {
     auto options = std::make_shared<KillOptions>();
     CLI::App* command = app.add_subcommand(name, what);
-    CLI::Option* config =
-        command->add_option("-c,--config", options->store.config, "weir.yaml that names the data folder");
-    command->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
+    add_store_options(*command, options->store);
     command->add_flag("--json", options->json, "one JSON object per line");
     command->add_option("KIND", options->kind, "key, agent, tool or run");
     command->add_option("NAME", options->name, "its name, whole and exact");

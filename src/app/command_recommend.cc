@@ -1,7 +1,6 @@
 #include "app/command_recommend.h"
 
 #include <CLI/CLI.hpp>
-#include <limits>
 #include <memory>
 #include <optional>
 
@@ -18,19 +17,15 @@ Result<RecordedRows> rows_of(const RecommendCommand& command, const CommandConte
     return rows_of_traces(command.traces);
   }
   const TimeNs now = context.now();
-  TimeNs since = std::numeric_limits<TimeNs>::min();
-  if (!command.since.empty()) {
-    const auto parsed = parse_since(command.since, now);
-    if (!parsed) return std::unexpected(parsed.error());
-    since = *parsed;
-    if (since > now) {
-      return fail("--since " + command.since + " is in the future, where nothing was recorded; now is " +
-                  format_rfc3339(now));
-    }
+  const auto since = parse_since_or_all(command.since, now);
+  if (!since) return std::unexpected(since.error());
+  if (*since > now) {
+    return fail("--since " + command.since + " is in the future, where nothing was recorded; now is " +
+                format_rfc3339(now));
   }
   const auto dir = data_directory(command.store, context);
   if (!dir) return std::unexpected(dir.error());
-  return rows_of_ledger(*dir, since, now);
+  return rows_of_ledger(*dir, *since, now);
 }
 
 void print(std::ostream& out, const RecommendCommand& command, const Recommendation& r) {
@@ -93,7 +88,7 @@ constexpr std::string_view kFooter =
 
 int run_recommend(const RecommendCommand& command, const CommandContext& context) {
   const auto done = run(command, context);
-  if (!done) return report(errors(context), kExitCouldNotRun, done.error().message);
+  if (!done) return could_not(context, done.error());
   if (*done) return kExitDone;
   return report(errors(context), kExitNo,
                 std::string("there are no requests to recommend from") +

@@ -95,15 +95,7 @@ class Replays {
       rows_ = std::make_unique<Replay>(policy_, options_, [this](const ReplayedRow& row) { decisions_.add(row); });
     }
     rows_->begin_trace(**trace);
-    const double lines = lines_of(text);
-    TraceRow row;
-    while (true) {
-      const auto more = (*trace)->next(row);
-      if (!more) return std::unexpected(more.error());
-      if (!*more) return {};
-      if (auto added = rows_->add(row); !added) return at_line(path, row.line, added.error());
-      progress_.show(path, static_cast<double>(row.line) / lines);
-    }
+    return replay<TraceRow>(**trace, *rows_, path, text);
   }
 
   Result<void> add_agents(const std::string& path, std::string_view text, bool ordinary) {
@@ -114,19 +106,22 @@ class Replays {
       agents_ = std::make_unique<AgentReplay>(policy_, [this](const JudgedEvent& judged) { decisions_.add(judged); });
     }
     agents_->begin_file(ordinary);
-    const double lines = lines_of(text);
-    AgentEvent event;
-    while (true) {
-      const auto more = (*trace)->next(event);
-      if (!more) return std::unexpected(more.error());
-      if (!*more) return {};
-      if (auto added = agents_->add(event); !added) return at_line(path, event.line, added.error());
-      progress_.show(path, static_cast<double>(event.line) / lines);
-    }
+    return replay<AgentEvent>(**trace, *agents_, path, text);
   }
 
-  static Result<void> at_line(const std::string& path, std::size_t line, const Error& error) {
-    return fail(path + ":" + std::to_string(line) + ": " + error.message);
+  template <class Item, class Trace, class Into>
+  Result<void> replay(Trace& trace, Into& into, const std::string& path, std::string_view text) {
+    const double lines = lines_of(text);
+    Item item;
+    while (true) {
+      const auto more = trace.next(item);
+      if (!more) return std::unexpected(more.error());
+      if (!*more) return {};
+      if (auto added = into.add(item); !added) {
+        return fail(path + ":" + std::to_string(item.line) + ": " + added.error().message);
+      }
+      progress_.show(path, static_cast<double>(item.line) / lines);
+    }
   }
 
   std::shared_ptr<const Policy> policy_;
@@ -251,7 +246,7 @@ constexpr std::string_view kFooter =
 
 int run_replay(const ReplayCommand& command, const CommandContext& context) {
   const auto done = run(command, context);
-  return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
+  return done ? kExitDone : could_not(context, done.error());
 }
 
 void add_replay_command(CLI::App& app, int& exit_code, const CommandContext& context) {

@@ -10,10 +10,6 @@
 
 #include "app/command.h"
 
-namespace CLI {
-class App;
-}
-
 namespace weir {
 
 struct ReplayCommand {

@@ -48,9 +48,7 @@ Result<void> run(const ReportOptions& options, const CommandContext& context) {
   const TimeNs now = context.now();
   const auto since = parse_since(options.since.empty() ? "7d" : options.since, now);
   if (!since) return std::unexpected(since.error());
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return std::unexpected(dir.error());
-  auto store = Store::open(*dir, {.read_only = true});
+  auto store = open_store(options.store, context);
   if (!store) return std::unexpected(store.error());
   const auto report = gather_abuse(*store, *since, now);
   if (!report) return std::unexpected(report.error());
@@ -72,15 +70,13 @@ Result<void> run(const ReportOptions& options, const CommandContext& context) {
 
 int run_report(const ReportOptions& options, const CommandContext& context) {
   const auto done = run(options, context);
-  return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
+  return done ? kExitDone : could_not(context, done.error());
 }
 
 void add_report_command(CLI::App& app, int& exit_code, const CommandContext& context) {
   auto options = std::make_shared<ReportOptions>();
   CLI::App* command = app.add_subcommand("report", "abuse patterns: who met which limit or breaker, how often");
-  CLI::Option* config =
-      command->add_option("-c,--config", options->store.config, "weir.yaml that names the data folder");
-  command->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
+  add_store_options(*command, options->store);
   CLI::Option* week = command->add_flag("--week", options->week, "of the last seven days (default)");
   command->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d")->excludes(week);
   CLI::Option* json = command->add_flag("--json", options->json, "one JSON object per line");

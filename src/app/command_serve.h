@@ -3,10 +3,6 @@
 
 #include "app/command.h"
 
-namespace CLI {
-class App;
-}
-
 namespace weir {
 
 void add_serve_command(CLI::App& app, int& exit_code);

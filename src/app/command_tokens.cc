@@ -51,10 +51,6 @@ Result<AdminToken> token_from(const TokensOptions& options, TimeNs now) {
   return token;
 }
 
-int could_not(const CommandContext& context, const Error& error) {
-  return report(errors(context), kExitCouldNotRun, error.message);
-}
-
 }  // namespace
 
 int run_tokens_create(const TokensOptions& options, const CommandContext& context) {
@@ -99,9 +95,7 @@ int run_tokens_create(const TokensOptions& options, const CommandContext& contex
 }
 
 int run_tokens_list(const TokensOptions& options, const CommandContext& context) {
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return could_not(context, dir.error());
-  auto store = Store::open(*dir, {.read_only = true});
+  auto store = open_store(options.store, context);
   if (!store) return could_not(context, store.error());
   const auto all = store->admin_tokens();
   if (!all) return could_not(context, all.error());
@@ -121,9 +115,7 @@ int run_tokens_list(const TokensOptions& options, const CommandContext& context)
 }
 
 int run_tokens_revoke(const TokensOptions& options, const CommandContext& context) {
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return could_not(context, dir.error());
-  auto store = Store::open(*dir, {});
+  auto store = open_store(options.store, context, {});
   if (!store) return could_not(context, store.error());
   const auto revoked = store->revoke_admin_token(options.name, {.at = context.now(), .by = "cli"});
   if (!revoked) return could_not(context, revoked.error());
@@ -152,9 +144,7 @@ void add_tokens_commands(CLI::App& app, int& exit_code, const CommandContext& co
   for (const auto& [name, what, run] : commands) {
     auto options = std::make_shared<TokensOptions>();
     CLI::App* command = tokens.add_subcommand(name, what);
-    CLI::Option* config =
-        command->add_option("-c,--config", options->store.config, "weir.yaml that names the data folder");
-    command->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
+    add_store_options(*command, options->store);
     command->add_flag("--json", options->json, "one JSON object per line");
     if (run == run_tokens_create) {
       command->add_option("--name", options->name, "unique; letters, digits, dots, dashes, underscores")->required();

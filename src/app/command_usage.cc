@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 
@@ -14,15 +13,6 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kMaxTableRows = 1000;  // of the form for people; --json has no bound
-
-std::string row_json(const UsageRow& row) {
-  std::string out;
-  JsonWriter w(out);
-  w.begin_object();
-  add_members(w, row);
-  w.end_object();
-  return out;
-}
 
 std::string sum_json(const UsageSum& sum, const char* by) {
   std::string out;
@@ -110,23 +100,17 @@ Result<void> print_sums(Store& store, TimeNs since, UsageBy by, bool json, const
 }
 
 Result<void> run(const UsageOptions& options, const CommandContext& context) {
-  TimeNs since = std::numeric_limits<TimeNs>::min();
-  if (!options.since.empty()) {
-    const auto parsed = parse_since(options.since, context.now());
-    if (!parsed) return std::unexpected(parsed.error());
-    since = *parsed;
-  }
+  const auto since = parse_since_or_all(options.since, context.now());
+  if (!since) return std::unexpected(since.error());
   const auto by = usage_by_from(options.by);
   if (!options.by.empty() && !by) {
     return fail("--by " + options.by + " is unknown; choose key, tenant, user, model, agent, tool, run or day");
   }
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return std::unexpected(dir.error());
-  auto store = Store::open(*dir, {.read_only = true});
+  auto store = open_store(options.store, context);
   if (!store) return std::unexpected(store.error());
-  if (by) return print_sums(*store, since, *by, options.json, context);
-  if (!options.json) return print_rows(*store, since, context);
-  return store->usage(since, [&](const UsageRow& row) {
+  if (by) return print_sums(*store, *since, *by, options.json, context);
+  if (!options.json) return print_rows(*store, *since, context);
+  return store->usage(*since, [&](const UsageRow& row) {
     output(context) << row_json(row) << '\n';
     return output(context).good();
   });
@@ -134,9 +118,7 @@ Result<void> run(const UsageOptions& options, const CommandContext& context) {
 
 Result<void> purge(const UsageOptions& options, const CommandContext& context) {
   if (options.subject.empty()) return fail("--purge needs --user, --key or --tenant: whose rows are to be deleted");
-  const auto dir = data_directory(options.store, context);
-  if (!dir) return std::unexpected(dir.error());
-  auto store = Store::open(*dir);
+  auto store = open_store(options.store, context, {});
   if (!store) return std::unexpected(store.error());
   const TimeNs now = context.now();
   const auto done = store->purge_subject(options.subject, {.at = now, .by = "cli"});
@@ -160,14 +142,13 @@ Result<void> purge(const UsageOptions& options, const CommandContext& context) {
 
 int run_usage(const UsageOptions& options, const CommandContext& context) {
   const auto done = options.purge ? purge(options, context) : run(options, context);
-  return done ? kExitDone : report(errors(context), kExitCouldNotRun, done.error().message);
+  return done ? kExitDone : could_not(context, done.error());
 }
 
 void add_usage_command(CLI::App& app, int& exit_code, const CommandContext& context) {
   auto options = std::make_shared<UsageOptions>();
   CLI::App* usage = app.add_subcommand("usage", "who used what");
-  CLI::Option* config = usage->add_option("-c,--config", options->store.config, "weir.yaml that names the data folder");
-  usage->add_option("--data", options->store.data, "data folder (default ./weir-data)")->excludes(config);
+  add_store_options(*usage, options->store);
   usage->add_flag("--json", options->json, "one JSON object per line");
   CLI::Option* since = usage->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
   CLI::Option* by =

@@ -7,10 +7,6 @@
 
 #include "app/command.h"
 
-namespace CLI {
-class App;
-}
-
 namespace weir {
 
 struct UsageOptions {

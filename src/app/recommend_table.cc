@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/command.h"
+#include "base/characters.h"
 #include "policy/amounts.h"
 
 namespace weir {
@@ -36,10 +37,7 @@ void print_wrapped(std::ostream& out, std::string_view text) {
 
 // Names come from clients: none of them may speak to the terminal.
 std::string harmless(std::string_view text, std::size_t most) {
-  std::string out = shown_name(text, most);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-  return out;
+  return without_controls(shown_name(text, most));
 }
 
 void print_shape(std::ostream& out, const GroupUse& group) {

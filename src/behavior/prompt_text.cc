@@ -3,19 +3,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/characters.h"
 #include "base/strings.h"
 
 namespace weir {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 bool is_alnum(char c) {
-  return is_digit(c) || is_letter(c);
+  return is_ascii_digit(c) || is_ascii_letter(c);
 }
 bool is_high(char c) {
   return static_cast<unsigned char>(c) >= 0x80;
@@ -94,7 +89,7 @@ bool is_host(std::string_view host) {
   const std::size_t colon = host.rfind(':');
   if (colon != std::string_view::npos) {
     const std::string_view port = host.substr(colon + 1);
-    if (port.empty() || !std::ranges::all_of(port, is_digit)) return false;
+    if (port.empty() || !std::ranges::all_of(port, is_ascii_digit)) return false;
     host = host.substr(0, colon);
   }
   const std::size_t dot = host.rfind('.');
@@ -102,9 +97,9 @@ bool is_host(std::string_view host) {
   if (!std::ranges::all_of(host, [](char c) { return is_alnum(c) || c == '-' || c == '.' || is_high(c); }))
     return false;
   const std::string_view last = host.substr(dot + 1);
-  const bool name = last.size() >= 2 && std::ranges::none_of(last, is_digit);
-  const bool address =
-      std::ranges::all_of(host, [](char c) { return is_digit(c) || c == '.'; }) && std::ranges::count(host, '.') == 3;
+  const bool name = last.size() >= 2 && std::ranges::none_of(last, is_ascii_digit);
+  const bool address = std::ranges::all_of(host, [](char c) { return is_ascii_digit(c) || c == '.'; }) &&
+                       std::ranges::count(host, '.') == 3;
   return name || address || last.starts_with("xn--");
 }
 
@@ -120,7 +115,7 @@ bool looks_like_url(std::string_view text, bool bare) {
   if (text.find_first_of(" \t\r\n<>\"") != text.npos) return false;
   const std::size_t scheme = text.find("://");
   if (scheme != std::string_view::npos) {
-    return scheme > 0 && scheme + 3 < text.size() && is_letter(text[0]) &&
+    return scheme > 0 && scheme + 3 < text.size() && is_ascii_letter(text[0]) &&
            std::ranges::all_of(text.substr(0, scheme), [](char c) { return is_alnum(c) || c == '+' || c == '-'; });
   }
   const bool www = equal_ignoring_case(text.substr(0, 4), "www.");
@@ -132,8 +127,8 @@ bool looks_like_iban(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == ' ') continue;
     if (!is_alnum(text[i])) return false;
-    if (length < 2 ? !is_letter(text[i]) : length < 4 && !is_digit(text[i])) return false;
-    digits += is_digit(text[i]) ? 1 : 0;
+    if (length < 2 ? !is_ascii_letter(text[i]) : length < 4 && !is_ascii_digit(text[i])) return false;
+    digits += is_ascii_digit(text[i]) ? 1 : 0;
     ++length;
   }
   return length >= 15 && length <= 34 && digits >= 10;

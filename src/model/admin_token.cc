@@ -1,17 +1,14 @@
 #include "model/admin_token.h"
 
+#include <array>
+
+#include "base/enum_words.h"
+
 namespace weir {
 
 const char* to_string(AdminRole role) {
-  switch (role) {
-    case AdminRole::kNone:
-      return "none";
-    case AdminRole::kViewer:
-      return "viewer";
-    case AdminRole::kAdmin:
-      break;
-  }
-  return "admin";
+  static constexpr std::array kWords = {"none", "viewer", "admin"};
+  return word_of(kWords, role);
 }
 
 }  // namespace weir

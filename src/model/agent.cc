@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/enum_words.h"
 #include "base/strings.h"
 
 namespace weir {
@@ -102,15 +103,8 @@ std::string canonical_tool_name(std::string_view name) {
 }
 
 const char* to_string(Destination destination) {
-  switch (destination) {
-    case Destination::kNone:
-      return "none";
-    case Destination::kKnown:
-      return "known";
-    case Destination::kOutside:
-      return "outside";
-  }
-  return "none";
+  static constexpr std::array kWords = {"none", "known", "outside"};
+  return word_of(kWords, destination);
 }
 
 }  // namespace weir

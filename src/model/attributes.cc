@@ -1,8 +1,7 @@
 #include "model/attributes.h"
 
-#include <algorithm>
-
 #include "base/check.h"
+#include "base/enum_words.h"
 
 namespace weir {
 namespace {
@@ -20,9 +19,7 @@ std::string_view to_string(Attribute attribute) {
 }
 
 std::optional<Attribute> attribute_from(std::string_view name) {
-  const auto found = std::find(kNames.begin(), kNames.end(), name);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<Attribute>(found - kNames.begin());
+  return value_of<Attribute>(kNames, name);
 }
 
 bool is_caller_asserted(Attribute attribute) {

@@ -1,29 +1,22 @@
 #include "model/kill_switch.h"
 
+#include <array>
+
+#include "base/enum_words.h"
 #include "model/agent.h"
 
 namespace weir {
+namespace {
+
+constexpr std::array kKinds = {"key", "agent", "tool", "run"};
+
+}  // namespace
 
 const char* to_string(KillSwitch::Kind kind) {
-  switch (kind) {
-    case KillSwitch::Kind::kKey:
-      return "key";
-    case KillSwitch::Kind::kAgent:
-      return "agent";
-    case KillSwitch::Kind::kTool:
-      return "tool";
-    case KillSwitch::Kind::kRun:
-      return "run";
-  }
-  return "";  // every name is above
+  return word_of(kKinds, kind);
 }
-
 std::optional<KillSwitch::Kind> kill_switch_kind_from(std::string_view word) {
-  using enum KillSwitch::Kind;
-  for (const KillSwitch::Kind kind : {kKey, kAgent, kTool, kRun}) {
-    if (word == to_string(kind)) return kind;
-  }
-  return std::nullopt;
+  return value_of<KillSwitch::Kind>(kKinds, word);
 }
 
 const KillSwitch* KillSwitches::find(KillSwitch::Kind kind, std::string_view name) const {

@@ -1,46 +1,43 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 
+#include "base/enum_words.h"
 #include "model/agent.h"
 #include "model/consumer.h"
 #include "model/usage.h"
 
 namespace weir {
+namespace {
+
+constexpr std::array kConsumerKinds = {"agent", "human", "service"};
+constexpr std::array kConsumerStatuses = {"active", "revoked"};
+constexpr std::array kSettled = {"usage", "counted", "none", "expired"};
+constexpr std::array kServiceTiers = {"standard", "flex", "priority", "batch"};
+constexpr std::array kAuditEvents = {"refused", "warned", "broken", "stripped", "degraded", "trust", "admin"};
+
+}  // namespace
 
 const char* to_string(ConsumerKind kind) {
-  switch (kind) {
-    case ConsumerKind::kAgent:
-      return "agent";
-    case ConsumerKind::kHuman:
-      return "human";
-    case ConsumerKind::kService:
-      return "service";
-  }
-  return "";  // every name is above
+  return word_of(kConsumerKinds, kind);
 }
-
 const char* to_string(ConsumerStatus status) {
-  switch (status) {
-    case ConsumerStatus::kActive:
-      return "active";
-    case ConsumerStatus::kRevoked:
-      return "revoked";
-  }
-  return "";  // every name is above
+  return word_of(kConsumerStatuses, status);
 }
-
 const char* to_string(Settled settled) {
-  switch (settled) {
-    case Settled::kUsage:
-      return "usage";
-    case Settled::kCounted:
-      return "counted";
-    case Settled::kNone:
-      return "none";
-    case Settled::kExpired:
-      return "expired";
-  }
-  return "";  // every name is above
+  return word_of(kSettled, settled);
+}
+const char* to_string(ServiceTier tier) {
+  return word_of(kServiceTiers, tier);
+}
+ServiceTier service_tier_from(std::string_view word) {
+  return value_of<ServiceTier>(kServiceTiers, word).value_or(ServiceTier::kStandard);
+}
+const char* to_string(AuditEvent event) {
+  return word_of(kAuditEvents, event);
+}
+std::optional<AuditEvent> audit_event_from(std::string_view word) {
+  return value_of<AuditEvent>(kAuditEvents, word);
 }
 
 Usage& Usage::operator+=(const Usage& other) {
@@ -54,55 +51,6 @@ Usage& Usage::operator+=(const Usage& other) {
   audio_out += other.audio_out;
   tool_units += other.tool_units;
   return *this;
-}
-
-const char* to_string(ServiceTier tier) {
-  switch (tier) {
-    case ServiceTier::kStandard:
-      return "standard";
-    case ServiceTier::kFlex:
-      return "flex";
-    case ServiceTier::kPriority:
-      return "priority";
-    case ServiceTier::kBatch:
-      return "batch";
-  }
-  return "";  // every name is above
-}
-
-ServiceTier service_tier_from(std::string_view word) {
-  for (const ServiceTier tier : {ServiceTier::kFlex, ServiceTier::kPriority, ServiceTier::kBatch}) {
-    if (word == to_string(tier)) return tier;
-  }
-  return ServiceTier::kStandard;
-}
-
-const char* to_string(AuditEvent event) {
-  switch (event) {
-    case AuditEvent::kRefused:
-      return "refused";
-    case AuditEvent::kWarned:
-      return "warned";
-    case AuditEvent::kBroken:
-      return "broken";
-    case AuditEvent::kStripped:
-      return "stripped";
-    case AuditEvent::kDegraded:
-      return "degraded";
-    case AuditEvent::kTrust:
-      return "trust";
-    case AuditEvent::kAdmin:
-      return "admin";
-  }
-  return "";  // every name is above
-}
-
-std::optional<AuditEvent> audit_event_from(std::string_view word) {
-  using enum AuditEvent;
-  for (const AuditEvent event : {kRefused, kWarned, kBroken, kStripped, kDegraded, kTrust, kAdmin}) {
-    if (word == to_string(event)) return event;
-  }
-  return std::nullopt;
 }
 
 std::vector<ToolCount> tool_counts(std::string_view tools) {

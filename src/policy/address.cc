@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/characters.h"
 #include "base/strings.h"
 
 namespace weir {
@@ -17,11 +18,7 @@ std::string quoted(std::string_view text) {
 }
 
 bool is_host_name(std::string_view host) {
-  if (host.empty() || host.size() > kMaxHost || host.front() == '.' || host.front() == '-') return false;
-  return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_';
-  });
+  return is_word(host, kMaxHost) && host.front() != '.' && host.front() != '-';
 }
 
 bool is_ipv6(std::string_view host) {

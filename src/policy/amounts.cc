@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/characters.h"
 #include "base/parse_time.h"
 #include "base/strings.h"
 #include "policy/suggest.h"
@@ -41,13 +42,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kOtherUn
                                                                                         {"y", "365d"},
                                                                                         {"millis", "ms"}}};
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 std::size_t digits_at_start(std::string_view text) {
   std::size_t n = 0;
-  while (n < text.size() && is_digit(text[n])) ++n;
+  while (n < text.size() && is_ascii_digit(text[n])) ++n;
   return n;
 }
 
@@ -74,7 +71,7 @@ Result<std::int64_t> not_an_amount(std::string_view text, AmountUnit unit) {
   if (text.find_first_of("_,'") != std::string_view::npos) {
     std::string plain;
     for (const char c : text) {
-      if (is_digit(c) || suffix_factor(c)) plain += c;
+      if (is_ascii_digit(c) || suffix_factor(c)) plain += c;
     }
     return fail(quoted(text) + " is not an amount; write " + quoted(plain) + " without separators");
   }
@@ -103,7 +100,7 @@ Result<DurationNs> parse_window_length(std::string_view text, std::string_view a
   for (const auto& [word, replacement] : kOtherUnits) {
     if (unit != word) continue;
     const std::string better =
-        is_digit(replacement[0]) ? std::string(replacement) : std::string(number) + std::string(replacement);
+        is_ascii_digit(replacement[0]) ? std::string(replacement) : std::string(number) + std::string(replacement);
     return fail(quoted(unit) + " is not a unit; write `" + std::string(amount) + "/" + better + "`");
   }
   if (unit.empty())
@@ -259,7 +256,7 @@ Result<WindowRule> parse_window(std::string_view text, AmountUnit unit) {
   if (std::find(kCalendarWords.begin(), kCalendarWords.end(), parts->window) != kCalendarWords.end()) {
     return calendar(*parts, std::move(out));
   }
-  if (!parts->window.empty() && !is_digit(parts->window[0])) {
+  if (!parts->window.empty() && !is_ascii_digit(parts->window[0])) {
     const std::string amount(parts->amount.substr(0, 40));
     if (parts->window == "s" || parts->window == "m" || parts->window == "h") {
       return fail(quoted(text) + " is not a window; write `" + amount + "/1" + std::string(parts->window) +
@@ -268,8 +265,8 @@ Result<WindowRule> parse_window(std::string_view text, AmountUnit unit) {
     }
     for (const auto& [word, replacement] : kOtherUnits) {
       if (parts->window != word) continue;
-      return fail(quoted(text) + " is not a window; write `" + amount + "/" + (is_digit(replacement[0]) ? "" : "1") +
-                  std::string(replacement) + "`");
+      return fail(quoted(text) + " is not a window; write `" + amount + "/" +
+                  (is_ascii_digit(replacement[0]) ? "" : "1") + std::string(replacement) + "`");
     }
     return fail(quoted(parts->window) + " is not a window" + [&] {
       const auto nearest = suggestion(parts->window, kCalendarWords);
@@ -296,7 +293,7 @@ Result<DurationNs> parse_duration(std::string_view text) {
     return *count * known.length;
   }
   for (const auto& [word, replacement] : kOtherUnits) {
-    if (unit == word && count && !is_digit(replacement[0])) {
+    if (unit == word && count && !is_ascii_digit(replacement[0])) {
       return fail(quoted(text) + " is not a duration; write `" + std::to_string(*count) + std::string(replacement) +
                   "`");
     }
@@ -333,7 +330,7 @@ std::string format_usd(std::int64_t micros) {
 
 std::string format_count(std::int64_t value) {
   std::string out = std::to_string(value);
-  for (std::size_t end = out.size(); end > 3 && is_digit(out[end - 4]); end -= 3) out.insert(end - 3, ",");
+  for (std::size_t end = out.size(); end > 3 && is_ascii_digit(out[end - 4]); end -= 3) out.insert(end - 3, ",");
   return out;
 }
 

@@ -229,12 +229,9 @@ class RuleReader {
 };
 
 void load_targets(Section& alerts, AlertSettings& out) {
-  const Yaml* node = alerts.get("targets");
+  const Yaml* node =
+      alerts.map("targets", 0, kMaxAlertTargets, "a map of at most 20 targets, as in ops: { url: https://… }");
   if (node == nullptr) return;
-  if (!node->is_map() || node->keys.size() > kMaxAlertTargets) {
-    return alerts.reporter().error(*node,
-                                   "`targets` must be a map of at most 20 targets, as in ops: { url: https://… }");
-  }
   for (std::size_t i = 0; i < node->keys.size(); ++i) {
     Section s(alerts.reporter(), node->items[i], "alert target");
     out.targets.push_back(read_target(s, node->keys[i]));
@@ -242,12 +239,9 @@ void load_targets(Section& alerts, AlertSettings& out) {
 }
 
 void load_rules(Section& alerts, Policy& policy) {
-  const Yaml* node = alerts.get("rules");
+  const Yaml* node =
+      alerts.list("rules", 0, kMaxAlertRules, "a list of at most 100 rules, as in - { when: usage, above: 80% }");
   if (node == nullptr) return;
-  if (!node->is_list() || node->items.size() > kMaxAlertRules) {
-    return alerts.reporter().error(*node,
-                                   "`rules` must be a list of at most 100 rules, as in - { when: usage, above: 80% }");
-  }
   std::vector<AlertRule>& rules = policy.alerts.rules;
   for (const Yaml& item : node->items) {
     AlertRule rule = RuleReader(alerts.reporter(), policy, item).read();

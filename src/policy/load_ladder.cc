@@ -27,12 +27,9 @@ std::optional<int> read_percent(Section& s, const Yaml& value, std::string_view 
 }
 
 void read_model_map(Section& s, Rung& rung) {
-  const Yaml* node = s.get("model");
+  const Yaml* node = s.map("model", 1, kMaxLadderModels, "a map of 1 to 100 models, as in { gpt-4o: gpt-4o-mini }");
   if (node == nullptr) return;
   Reporter& reporter = s.reporter();
-  if (!node->is_map() || node->keys.empty() || node->keys.size() > kMaxLadderModels) {
-    return reporter.error(*node, "`model` must be a map of 1 to 100 models, as in { gpt-4o: gpt-4o-mini }");
-  }
   for (std::size_t i = 0; i < node->keys.size(); ++i) {
     const Yaml& from = node->keys[i];
     const Yaml& to = node->items[i];
@@ -74,12 +71,10 @@ Rung read_rung(Section& s) {
 }
 
 void read_ladder(Section& limit, LimitRule& rule) {
-  const Yaml* node = limit.get("degrade");
+  const Yaml* node =
+      limit.list("degrade", 1, kMaxRungs, "a list of 1 to 16 rungs, as in [{ at: 80%, max_tokens: 1024 }]");
   if (node == nullptr) return;
   Reporter& reporter = limit.reporter();
-  if (!node->is_list() || node->items.empty() || node->items.size() > kMaxRungs) {
-    return reporter.error(*node, "`degrade` must be a list of 1 to 16 rungs, as in [{ at: 80%, max_tokens: 1024 }]");
-  }
   for (const Yaml& item : node->items) {
     Section s(reporter, item, "rung");
     Rung rung = read_rung(s);

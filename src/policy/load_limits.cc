@@ -311,12 +311,9 @@ class LimitReader {
 }  // namespace
 
 void load_limits(Section& root, Policy& policy, bool built_in, std::vector<LimitSource>& sources) {
-  const Yaml* node = root.get("limits");
+  const Yaml* node =
+      root.list("limits", 0, kMaxLimits, "a list of at most 1000 limits, each a map such as { name: … }");
   if (node == nullptr) return;
-  if (!node->is_list() || node->items.size() > kMaxLimits) {
-    return root.reporter().error(*node,
-                                 "`limits` must be a list of at most 1000 limits, each a map such as { name: … }");
-  }
   for (const Yaml& item : node->items) {
     LimitSource source;
     LimitRule rule = LimitReader(root.reporter(), policy, item).read(source);

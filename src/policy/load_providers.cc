@@ -27,14 +27,12 @@ void read_url(Section& s, Url& out, bool required) {
 }
 
 void read_timeouts(Section& parent, ProviderTimeouts& out) {
-  const Yaml* node = parent.get("timeouts");
-  if (node == nullptr) return;
-  Section s(parent.reporter(), *node, "provider timeouts");
-  s.duration("connect", out.connect, kMillisecond, kHour);
-  s.duration("first_byte", out.first_byte, kMillisecond, kDay);
-  s.duration("idle", out.idle, kMillisecond, kDay);
-  s.duration("total", out.total, kMillisecond, 7 * kDay);
-  s.finish();
+  parent.section("timeouts", "provider timeouts", [&](Section& s) {
+    s.duration("connect", out.connect, kMillisecond, kHour);
+    s.duration("first_byte", out.first_byte, kMillisecond, kDay);
+    s.duration("idle", out.idle, kMillisecond, kDay);
+    s.duration("total", out.total, kMillisecond, 7 * kDay);
+  });
 }
 
 bool is_header_value(std::string_view text) {
@@ -78,12 +76,9 @@ std::optional<Price> read_price(Section& parent, std::string_view model) {
 }
 
 void read_fallback(Section& s, ModelRule& rule) {
-  const Yaml* node = s.get("fallback");
+  const Yaml* node = s.list("fallback", 1, kMaxFallbacks, "a list of 1 to 8 models, as in [gpt-4o-mini]");
   if (node == nullptr) return;
   Reporter& reporter = s.reporter();
-  if (!node->is_list() || node->items.empty() || node->items.size() > kMaxFallbacks) {
-    return reporter.error(*node, "`fallback` must be a list of 1 to 8 models, as in [gpt-4o-mini]");
-  }
   for (const Yaml& item : node->items) {
     const bool twice = std::find(rule.fallback.begin(), rule.fallback.end(), item.text) != rule.fallback.end();
     if (!item.is_scalar() || !is_value(item.text) || item.text.find('*') != std::string::npos) {
@@ -260,12 +255,9 @@ Upstream read_upstream(Section& s) {
 }  // namespace
 
 void load_providers(Section& root, Policy& policy, bool built_in) {
-  const Yaml* node = root.get("providers");
+  const Yaml* node = root.map("providers", 0, kMaxProviders, "a map of at most 100 providers, by name");
   if (node == nullptr) return;
   Reporter& reporter = root.reporter();
-  if (!node->is_map() || node->keys.size() > kMaxProviders) {
-    return reporter.error(*node, "`providers` must be a map of at most 100 providers, by name");
-  }
   for (std::size_t i = 0; i < node->keys.size(); ++i) {
     Section s(reporter, node->items[i], "provider");
     Provider provider = read_provider(s, node->keys[i]);
@@ -275,12 +267,9 @@ void load_providers(Section& root, Policy& policy, bool built_in) {
 }
 
 void load_models(Section& root, Policy& policy, bool built_in) {
-  const Yaml* node = root.get("models");
+  const Yaml* node = root.map("models", 0, kMaxModels, "a map of at most 1000 rules, from model to { provider: … }");
   if (node == nullptr) return;
   Reporter& reporter = root.reporter();
-  if (!node->is_map() || node->keys.size() > kMaxModels) {
-    return reporter.error(*node, "`models` must be a map of at most 1000 rules, from model to { provider: … }");
-  }
   std::vector<std::string_view> names;
   for (const Provider& provider : policy.providers) names.push_back(provider.name);
   for (std::size_t i = 0; i < node->keys.size(); ++i) {
@@ -306,12 +295,8 @@ void load_models(Section& root, Policy& policy, bool built_in) {
 }
 
 void load_upstreams(Section& root, Policy& policy) {
-  const Yaml* node = root.get("upstreams");
+  const Yaml* node = root.list("upstreams", 0, 1'000, "a list of at most 1000 entries, as in - { path: /api/**, … }");
   if (node == nullptr) return;
-  if (!node->is_list() || node->items.size() > 1'000) {
-    return root.reporter().error(*node,
-                                 "`upstreams` must be a list of at most 1000 entries, as in - { path: /api/**, … }");
-  }
   for (const Yaml& item : node->items) {
     Section s(root.reporter(), item, "upstream");
     Upstream upstream = read_upstream(s);

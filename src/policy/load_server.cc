@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/characters.h"
 #include "base/strings.h"
 #include "policy/address.h"
 #include "policy/amounts.h"
@@ -58,18 +59,10 @@ bool is_loopback(const std::string& host) {
 
 void read_admin_names(Section& s, std::vector<std::string>& out) {
   constexpr std::size_t kMaxNames = 100;
-  const Yaml* node = s.get("names");
+  const Yaml* node = s.list("names", 0, kMaxNames, "a list of at most 100 host names, as in [weir.internal]");
   if (node == nullptr) return;
-  if (!node->is_list() || node->items.size() > kMaxNames) {
-    return s.reporter().error(*node, "`names` must be a list of at most 100 host names, as in [weir.internal]");
-  }
   for (const Yaml& item : node->items) {
-    const bool clean =
-        !item.text.empty() && item.text.size() <= 253 && std::all_of(item.text.begin(), item.text.end(), [](char c) {
-          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-                 c == '_';
-        });
-    if (clean) {
+    if (is_word(item.text, 253)) {
       out.push_back(to_lower(item.text));
     } else {
       s.reporter().error(item, "`" + item.text + "` is not a host name; write it without scheme and port");
@@ -117,21 +110,19 @@ void load_admin(Section& root, Policy& policy) {
 }
 
 void load_store(Section& root) {
-  const Yaml* node = root.get("store");
-  if (node == nullptr) return;
-  Section s(root.reporter(), *node, "store");
-  for (const char* key : {"counters", "records"}) {
-    const Yaml* value = s.get(key);
-    const bool url = value != nullptr && value->is_scalar() && value->text.find("://") != std::string::npos;
-    if (!url) {
-      s.choice(key);
-      continue;
+  root.section("store", "store", [&](Section& s) {
+    for (const char* key : {"counters", "records"}) {
+      const Yaml* value = s.get(key);
+      const bool url = value != nullptr && value->is_scalar() && value->text.find("://") != std::string::npos;
+      if (!url) {
+        s.choice(key);
+        continue;
+      }
+      // Only the scheme: the rest may hold a password.
+      s.reporter().error(*value,
+                         not_available(std::string(key) + ": " + value->text.substr(0, value->text.find(':')) + "://"));
     }
-    // Only the scheme: the rest may hold a password.
-    s.reporter().error(*value,
-                       not_available(std::string(key) + ": " + value->text.substr(0, value->text.find(':')) + "://"));
-  }
-  s.finish();
+  });
 }
 
 void load_tenants(Section& root, Policy& policy) {
@@ -163,43 +154,37 @@ void load_workers(Section& root, Policy& policy) {
 }
 
 void load_reservation(Section& root, Reservation& out) {
-  const Yaml* node = root.get("reservation");
-  if (node == nullptr) return;
-  Section s(root.reporter(), *node, "reservation");
-  out.reserve_whole_cap = s.choice("mode") == "reserve";
-  s.integer("default_output", out.default_output, 1, kMaxTokens);
-  s.integer("trust_cap", out.trust_cap, 1, kMaxTokens);
-  s.fraction("quantile", out.quantile, 0.5, 1);
-  s.integer("warmup", out.warmup, 1, 1'000'000);
-  s.integer("top_up", out.top_up, 1, 1'000'000);
-  s.finish();
+  root.section("reservation", "reservation", [&](Section& s) {
+    out.reserve_whole_cap = s.choice("mode") == "reserve";
+    s.integer("default_output", out.default_output, 1, kMaxTokens);
+    s.integer("trust_cap", out.trust_cap, 1, kMaxTokens);
+    s.fraction("quantile", out.quantile, 0.5, 1);
+    s.integer("warmup", out.warmup, 1, 1'000'000);
+    s.integer("top_up", out.top_up, 1, 1'000'000);
+  });
 }
 
 void load_timeouts(Section& root, ClientTimeouts& out) {
-  const Yaml* node = root.get("timeouts");
-  if (node == nullptr) return;
-  Section s(root.reporter(), *node, "timeouts");
-  s.duration("header", out.header, 10 * kMillisecond, kHour);
-  s.duration("body", out.body, 10 * kMillisecond, kHour);
-  s.duration("idle", out.idle, 10 * kMillisecond, kDay);
-  s.finish();
+  root.section("timeouts", "timeouts", [&](Section& s) {
+    s.duration("header", out.header, 10 * kMillisecond, kHour);
+    s.duration("body", out.body, 10 * kMillisecond, kHour);
+    s.duration("idle", out.idle, 10 * kMillisecond, kDay);
+  });
 }
 
 void load_bounds(Section& root, Bounds& out) {
-  const Yaml* node = root.get("bounds");
-  if (node == nullptr) return;
-  Section s(root.reporter(), *node, "bounds");
-  s.bytes("header", out.header, 1024, 1 << 20);
-  s.bytes("body", out.body, 1024, std::int64_t{1} << 30);
-  const auto count = [&s](std::string_view key, std::size_t& value, std::int64_t most) {
-    auto number = static_cast<std::int64_t>(value);
-    s.integer(key, number, 1, most);
-    value = static_cast<std::size_t>(number);
-  };
-  count("depth", out.json.depth, 1000);
-  count("messages", out.json.messages, 1'000'000);
-  count("tools", out.json.tools, 100'000);
-  s.finish();
+  root.section("bounds", "bounds", [&](Section& s) {
+    s.bytes("header", out.header, 1024, 1 << 20);
+    s.bytes("body", out.body, 1024, std::int64_t{1} << 30);
+    const auto count = [&s](std::string_view key, std::size_t& value, std::int64_t most) {
+      auto number = static_cast<std::int64_t>(value);
+      s.integer(key, number, 1, most);
+      value = static_cast<std::size_t>(number);
+    };
+    count("depth", out.json.depth, 1000);
+    count("messages", out.json.messages, 1'000'000);
+    count("tools", out.json.tools, 100'000);
+  });
 }
 
 void read_when(Section& s, RetryRule& out) {
@@ -232,41 +217,34 @@ void read_when(Section& s, RetryRule& out) {
 }
 
 void load_retry(Section& root, RetryRule& out) {
-  const Yaml* node = root.get("retry");
-  if (node == nullptr) return;
-  Section s(root.reporter(), *node, "retry");
-  std::int64_t attempts = out.attempts;
-  s.integer("attempts", attempts, 1, kMaxAttempts);
-  out.attempts = static_cast<int>(attempts);
-  s.duration("within", out.within, kMillisecond, kHour);
-  read_when(s, out);
-  s.finish();
+  root.section("retry", "retry", [&](Section& s) {
+    std::int64_t attempts = out.attempts;
+    s.integer("attempts", attempts, 1, kMaxAttempts);
+    out.attempts = static_cast<int>(attempts);
+    s.duration("within", out.within, kMillisecond, kHour);
+    read_when(s, out);
+  });
 }
 
 void load_auth_failures(Section& root, AuthFailures& out) {
-  const Yaml* node = root.get("auth_failures");
-  if (node == nullptr) return;
-  Section s(root.reporter(), *node, "auth_failures");
-  s.choice("per");
-  if (const Yaml* value = s.scalar("allow")) {
-    const auto window = parse_window(value->text, AmountUnit::kCount);
-    if (!window) {
-      s.reporter().error(*value, window.error().message);
-    } else if (window->kind != WindowKind::kSliding || !window->amount_metadata.empty()) {
-      s.reporter().error(*value, "`auth_failures` needs a sliding window such as `30/1m`");
-    } else {
-      out = {window->amount, window->length};
+  root.section("auth_failures", "auth_failures", [&](Section& s) {
+    s.choice("per");
+    if (const Yaml* value = s.scalar("allow")) {
+      const auto window = parse_window(value->text, AmountUnit::kCount);
+      if (!window) {
+        s.reporter().error(*value, window.error().message);
+      } else if (window->kind != WindowKind::kSliding || !window->amount_metadata.empty()) {
+        s.reporter().error(*value, "`auth_failures` needs a sliding window such as `30/1m`");
+      } else {
+        out = {window->amount, window->length};
+      }
     }
-  }
-  s.finish();
+  });
 }
 
 void load_trusted_proxies(Section& root, Policy& policy) {
-  const Yaml* node = root.get("trusted_proxies");
+  const Yaml* node = root.list("trusted_proxies", 0, Section::kAnyNumber, "a list, as in [10.0.0.0/8]");
   if (node == nullptr) return;
-  if (!node->is_list()) {
-    return root.reporter().error(*node, "`trusted_proxies` must be a list, as in [10.0.0.0/8]");
-  }
   for (const Yaml& item : node->items) {
     const auto cidr = parse_cidr(item.text);
     if (cidr) {
@@ -293,15 +271,11 @@ void read_tool_lists(Section& parent, ToolLists& out) {
 }  // namespace
 
 bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  });
+  return is_lower_word(text);
 }
 
 bool is_value(std::string_view text) {
-  return !text.empty() && text.size() <= 256 && is_valid_utf8(text) &&
-         std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return !text.empty() && is_clean(text, 256);
 }
 
 bool is_known_zone(const std::string& zone) {

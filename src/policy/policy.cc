@@ -1,23 +1,16 @@
 #include "policy/policy.h"
 
 #include <algorithm>
+#include <array>
 
+#include "base/enum_words.h"
 #include "base/strings.h"
 
 namespace weir {
 
 std::string_view to_string(Layer layer) {
-  switch (layer) {
-    case Layer::kRate:
-      return "rate";
-    case Layer::kBudget:
-      return "budget";
-    case Layer::kTool:
-      return "tool";
-    case Layer::kPlan:
-      break;
-  }
-  return "plan";
+  static constexpr std::array kWords = {"rate", "budget", "tool", "plan"};
+  return word_of(kWords, layer);
 }
 
 // A diagnostic is one line, and what it quotes of the file must not steer the terminal that shows it.

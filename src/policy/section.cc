@@ -1,8 +1,8 @@
 #include "policy/section.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/characters.h"
 #include "base/check.h"
 #include "base/strings.h"
 #include "policy/amounts.h"
@@ -67,6 +67,15 @@ const Yaml* Section::scalar(std::string_view key) {
   const Yaml* value = get(key);
   if (value == nullptr || value->is_scalar()) return value;
   reporter_.error(*value, "`" + std::string(key) + "` must be a single value");
+  return nullptr;
+}
+
+const Yaml* Section::entries(std::string_view key, Yaml::Kind kind, std::size_t least, std::size_t most,
+                             std::string_view must_be) {
+  const Yaml* value = get(key);
+  if (value == nullptr) return nullptr;
+  if (value->kind == kind && value->items.size() >= least && value->items.size() <= most) return value;
+  reporter_.error(*value, "`" + std::string(key) + "` must be " + std::string(must_be));
   return nullptr;
 }
 
@@ -154,16 +163,14 @@ void Section::usd(std::string_view key, std::int64_t& micros, std::int64_t most)
 void Section::fraction(std::string_view key, double& out, double least, double most) {
   const Yaml* value = scalar(key);
   if (value == nullptr) return;
-  double parsed = 0;
-  const char* end = value->text.data() + value->text.size();
-  const auto result = std::from_chars(value->text.data(), end, parsed, std::chars_format::fixed);
+  const auto parsed = number_in<double>(value->text, std::chars_format::fixed);
   // Written so that NaN is refused too.
-  if (result.ec != std::errc() || result.ptr != end || !(parsed >= least && parsed <= most)) {
+  if (!parsed || !(*parsed >= least && *parsed <= most)) {
     const auto shown = [](double d) { return std::to_string(d).substr(0, 5); };
     reporter_.error(*value, range_text(key, "a number from " + shown(least), shown(most)));
     return;
   }
-  out = parsed;
+  out = *parsed;
 }
 
 std::string_view Section::choice(std::string_view key, std::span<const std::string_view> later) {

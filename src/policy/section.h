@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <span>
 #include <string>
@@ -29,6 +30,14 @@ class Section {
   const Yaml* get(std::string_view key);
   // As get(), reported if it is not a scalar (and then null).
   const Yaml* scalar(std::string_view key);
+  // As get(), reported with `must_be` if it is not a list or map of so many entries (and then null).
+  static constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
+  const Yaml* list(std::string_view key, std::size_t least, std::size_t most, std::string_view must_be) {
+    return entries(key, Yaml::Kind::kList, least, most, must_be);
+  }
+  const Yaml* map(std::string_view key, std::size_t least, std::size_t most, std::string_view must_be) {
+    return entries(key, Yaml::Kind::kMap, least, most, must_be);
+  }
   // As get(), reported if absent.
   const Yaml* required(std::string_view key);
 
@@ -42,10 +51,22 @@ class Section {
   void fraction(std::string_view key, double& out, double least, double most);
   // The value, one of the table's choices; empty if absent or wrong. `later`: values of later versions.
   std::string_view choice(std::string_view key, std::span<const std::string_view> later = {});
+  // What is under the key, if it is there, read as a map of that sort and finished.
+  template <class Read>
+  void section(std::string_view key, std::string_view sort, Read read) {
+    const Yaml* node = get(key);
+    if (node == nullptr) return;
+    Section inner(reporter_, *node, sort);
+    read(inner);
+    inner.finish();
+  }
   // Reports keys that are unknown or not available yet.
   void finish();
 
  private:
+  const Yaml* entries(std::string_view key, Yaml::Kind kind, std::size_t least, std::size_t most,
+                      std::string_view must_be);
+
   Reporter& reporter_;
   const Yaml& node_;
   std::string_view section_;

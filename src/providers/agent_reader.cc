@@ -12,7 +12,6 @@
 namespace weir {
 namespace {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
@@ -122,16 +121,7 @@ void AgentReader::previous(const element& value) {
 }
 
 bool AgentReader::tools(std::string_view key, const element& value) {
-  object declared;
-  if (value.get_object().get(declared) == simdjson::SUCCESS) return tool(key, 0, declared);
-  array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) return true;
-  std::size_t index = 0;
-  for (const element item : list) {
-    if (item.get_object().get(declared) == simdjson::SUCCESS && !tool(key, index, declared)) return false;
-    ++index;
-  }
-  return true;
+  return each_object(value, [&](const object& declared, std::size_t index) { return tool(key, index, declared); });
 }
 
 bool AgentReader::tool(std::string_view key, std::size_t index, const object& declared) {
@@ -177,16 +167,7 @@ bool AgentReader::conversation() {
     return true;
   }
   const Outline outline = this->outline(*messages_);
-  object fields;
-  if (messages_->get_object().get(fields) == simdjson::SUCCESS) return message(fields, 0, outline);
-  array list;
-  if (messages_->get_array().get(list) != simdjson::SUCCESS) return true;
-  std::size_t index = 0;
-  for (const element item : list) {
-    if (item.get_object().get(fields) == simdjson::SUCCESS && !message(fields, index, outline)) return false;
-    ++index;
-  }
-  return true;
+  return each_object(*messages_, [&](const object& each, std::size_t index) { return message(each, index, outline); });
 }
 
 AgentReader::Outline AgentReader::outline(const element& list) {
@@ -213,16 +194,7 @@ AgentReader::Outline AgentReader::outline(const element& list) {
     }
     last = speaker;
   };
-  object fields;
-  if (list.get_object().get(fields) == simdjson::SUCCESS) {
-    add(fields);
-    return outline;
-  }
-  array items;
-  if (list.get_array().get(items) != simdjson::SUCCESS) return outline;
-  for (const element item : items) {
-    if (item.get_object().get(fields) == simdjson::SUCCESS) add(fields);
-  }
+  each_object(list, add);
   // The beginning of an answer that the model is to go on with hides no results before it.
   if (last == Speaker::kModel && answered.model_end > 0) {
     outline.model_begin = answered.model_begin;

@@ -12,7 +12,6 @@
 namespace weir {
 namespace {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 using Visit = std::function<bool(const ResultView&)>;
@@ -58,16 +57,9 @@ bool gemini_result(const object& part, const Visit& visit) {
 std::string_view text_of(const element& content) {
   std::string_view text;
   if (content.get_string().get(text) == simdjson::SUCCESS) return text;
-  array parts;
-  if (content.get_array().get(parts) != simdjson::SUCCESS) return {};
-  for (const element part : parts) {
-    object fields;
-    if (part.get_object().get(fields) == simdjson::SUCCESS &&
-        fields.at_key("text").get_string().get(text) == simdjson::SUCCESS) {
-      return text;
-    }
-  }
-  return {};
+  each_object_of(content,
+                 [&](const object& part) { return part.at_key("text").get_string().get(text) != simdjson::SUCCESS; });
+  return text;
 }
 
 // {"error":…}, or {"result":"Error: …"} whatever its only member is called.

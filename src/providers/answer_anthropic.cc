@@ -7,7 +7,6 @@
 namespace weir {
 namespace {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
@@ -33,7 +32,7 @@ bool update_cache_writes(AnthropicCounts& counts, const object& usage) {
 
 // Of one usage object.
 void read_tier(const object& usage, AnswerFacts& facts) {
-  if (const std::string_view tier = string_member(usage, "service_tier"); !tier.empty()) {
+  if (const std::string_view tier = string_at(usage, "service_tier"); !tier.empty()) {
     facts.service_tier = service_tier_from(tier);
   }
 }
@@ -89,7 +88,6 @@ void anthropic_answer(const object& root, AnswerFacts& facts, TextSink& sink) {
     const std::string_view key = it.key();
     const element value = it.value();
     object fields;
-    array blocks;
     if (key == "id") {
       facts.id = string_value(value);
     } else if (key == "model") {
@@ -103,16 +101,14 @@ void anthropic_answer(const object& root, AnswerFacts& facts, TextSink& sink) {
       const bool good = update_counts(counts, fields) && counts.has_input && counts.has_output;
       facts.usage = good ? std::optional(normal_form(counts)) : std::nullopt;
       read_tier(fields, facts);
-    } else if (key == "content" && value.get_array().get(blocks) == simdjson::SUCCESS) {
-      for (const element block : blocks) {
-        if (block.get_object().get(fields) == simdjson::SUCCESS) anthropic_text(fields, sink);
-      }
+    } else if (key == "content") {
+      each_object_of(value, [&](const object& block) { anthropic_text(block, sink); });
     }
   }
 }
 
 void anthropic_event(const object& root, StreamState& state, AnswerFacts& facts, TextSink& sink) {
-  const std::string_view type = string_member(root, "type");
+  const std::string_view type = string_at(root, "type");
   object part;
   object usage;
   if (type == "content_block_delta" || type == "content_block_start") {
@@ -124,8 +120,8 @@ void anthropic_event(const object& root, StreamState& state, AnswerFacts& facts,
   facts.error |= type == "error" || (root.at_key("error").get(error) == simdjson::SUCCESS && !error.is_null());
   const bool start = type == "message_start";
   if (start && root.at_key("message").get_object().get(part) == simdjson::SUCCESS) {
-    facts.model = string_member(part, "model");
-    facts.id = string_member(part, "id");
+    facts.model = string_at(part, "model");
+    facts.id = string_at(part, "id");
   } else {
     part = root;
   }

@@ -18,7 +18,7 @@ bool read_audio(const object& usage, const char* key, std::int64_t& audio) {
   audio = 0;
   for (const element entry : list) {
     object fields;
-    if (entry.get_object().get(fields) != simdjson::SUCCESS || string_member(fields, "modality") != "AUDIO") continue;
+    if (entry.get_object().get(fields) != simdjson::SUCCESS || string_at(fields, "modality") != "AUDIO") continue;
     std::int64_t count = 0;
     if (read_count(fields, "tokenCount", count) == Field::kBad) return false;
     audio += count;
@@ -61,11 +61,11 @@ void part_text(const object& part, TextSink& sink) {
     if (key == "text") {
       sink.add(string_value(it.value()));
     } else if (key == "functionCall" && it.value().get_object().get(fields) == simdjson::SUCCESS) {
-      sink.add(string_member(fields, "name"));
+      sink.add(string_at(fields, "name"));
       element arguments;
       if (fields.at_key("args").get(arguments) == simdjson::SUCCESS) sink.add_object(arguments);
     } else if (key == "executableCode" && it.value().get_object().get(fields) == simdjson::SUCCESS) {
-      sink.add(string_member(fields, "code"));
+      sink.add(string_at(fields, "code"));
     }
   }
 }
@@ -75,23 +75,16 @@ void candidate_text(const object& candidate, StreamState& state, TextSink& sink)
   (void)read_count(candidate, "index", index);
   const std::uint64_t bit = std::uint64_t{1} << (index < 63 ? index : 63);
   state.candidates_seen |= bit;
-  if (!string_member(candidate, "finishReason").empty()) state.candidates_finished |= bit;
-  object content;
-  array parts;
-  if (candidate.at_key("content").get_object().get(content) != simdjson::SUCCESS ||
-      content.at_key("parts").get_array().get(parts) != simdjson::SUCCESS) {
-    return;
-  }
-  for (const element part : parts) {
-    object fields;
-    if (part.get_object().get(fields) == simdjson::SUCCESS) part_text(fields, sink);
-  }
+  if (!string_at(candidate, "finishReason").empty()) state.candidates_finished |= bit;
+  element parts;
+  if (candidate.at_key("content").at_key("parts").get(parts) != simdjson::SUCCESS) return;
+  each_object_of(parts, [&](const object& part) { part_text(part, sink); });
 }
 
 // "FLEX", "SERVICE_TIER_FLEX", Vertex "ON_DEMAND_FLEX".
 ServiceTier tier_of(const object& usage) {
   for (const char* key : {"serviceTier", "trafficType"}) {
-    const std::string word = to_lower(string_member(usage, key));
+    const std::string word = to_lower(string_at(usage, key));
     const std::size_t bar = word.rfind('_');
     const ServiceTier tier = service_tier_from(std::string_view(word).substr(bar == std::string::npos ? 0 : bar + 1));
     if (tier != ServiceTier::kStandard) return tier;
@@ -106,12 +99,9 @@ void gemini_chunk(const object& root, StreamState& state, AnswerFacts& facts, Te
   for (auto it = root.begin(); it != root.end(); ++it) {
     const std::string_view key = it.key();
     const element value = it.value();
-    array candidates;
     object fields;
-    if (key == "candidates" && value.get_array().get(candidates) == simdjson::SUCCESS) {
-      for (const element candidate : candidates) {
-        if (candidate.get_object().get(fields) == simdjson::SUCCESS) candidate_text(fields, state, sink);
-      }
+    if (key == "candidates") {
+      each_object_of(value, [&](const object& candidate) { candidate_text(candidate, state, sink); });
     } else if (key == "usageMetadata" && value.get_object().get(fields) == simdjson::SUCCESS) {
       has_usage |= read_gemini_usage(fields, facts.usage);
       if (const ServiceTier tier = tier_of(fields); tier != ServiceTier::kStandard) facts.service_tier = tier;
@@ -122,7 +112,7 @@ void gemini_chunk(const object& root, StreamState& state, AnswerFacts& facts, Te
     } else if (key == "error") {
       facts.error |= !value.is_null();
     } else if (key == "promptFeedback" && value.get_object().get(fields) == simdjson::SUCCESS &&
-               !string_member(fields, "blockReason").empty()) {
+               !string_at(fields, "blockReason").empty()) {
       // A blocked prompt has no candidates: nothing else will say that the answer is over.
       state.candidates_seen |= 1;
       state.candidates_finished |= 1;

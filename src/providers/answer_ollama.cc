@@ -4,7 +4,6 @@
 namespace weir {
 namespace {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
@@ -19,19 +18,13 @@ std::optional<Usage> read_ollama_usage(const object& root, const AnswerFacts& fa
 }
 
 void tool_calls_text(const element& calls, TextSink& sink) {
-  array list;
-  if (calls.get_array().get(list) != simdjson::SUCCESS) return;
-  for (const element call : list) {
-    object fields;
+  each_object_of(calls, [&](const object& call) {
     object function;
-    if (call.get_object().get(fields) != simdjson::SUCCESS ||
-        fields.at_key("function").get_object().get(function) != simdjson::SUCCESS) {
-      continue;
-    }
-    sink.add(string_member(function, "name"));
+    if (call.at_key("function").get_object().get(function) != simdjson::SUCCESS) return;
+    sink.add(string_at(function, "name"));
     element arguments;
     if (function.at_key("arguments").get(arguments) == simdjson::SUCCESS) sink.add_object(arguments);
-  }
+  });
 }
 
 void message_text(const object& message, TextSink& sink) {

@@ -20,20 +20,16 @@ constexpr UsageNames kResponsesNames{"input_tokens", "output_tokens", "input_tok
 
 // {"name":…,"arguments":…} of a function, {"name":…,"input":…} of a custom tool.
 void call_text(const object& call, TextSink& sink) {
-  for (const char* key : {"name", "arguments", "input"}) sink.add(string_member(call, key));
+  for (const char* key : {"name", "arguments", "input"}) sink.add(string_at(call, key));
 }
 
 void tool_calls_text(const element& calls, TextSink& sink) {
-  array list;
-  if (calls.get_array().get(list) != simdjson::SUCCESS) return;
-  for (const element call : list) {
-    object fields;
-    if (call.get_object().get(fields) != simdjson::SUCCESS) continue;
+  each_object_of(calls, [&](const object& call) {
     for (const char* kind : {"function", "custom"}) {
       object body;
-      if (fields.at_key(kind).get_object().get(body) == simdjson::SUCCESS) call_text(body, sink);
+      if (call.at_key(kind).get_object().get(body) == simdjson::SUCCESS) call_text(body, sink);
     }
-  }
+  });
 }
 
 void choices_text(const array& choices, const char* message_name, TextSink& sink) {
@@ -153,7 +149,7 @@ void openai_text(const object& message, TextSink& sink) {
     } else if (key == "function_call" && value.get_object().get(nested) == simdjson::SUCCESS) {
       call_text(nested, sink);
     } else if (key == "audio" && value.get_object().get(nested) == simdjson::SUCCESS) {
-      sink.add(string_member(nested, "transcript"));
+      sink.add(string_at(nested, "transcript"));
     }
   }
   if (reasoning_size > 0) sink.add(string_value(reasoning));

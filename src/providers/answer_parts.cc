@@ -2,7 +2,6 @@
 
 namespace weir {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
@@ -21,30 +20,16 @@ Field read_count(const object& from, std::string_view key, std::int64_t& value) 
   return Field::kGood;
 }
 
-std::string_view string_value(const element& value) {
-  std::string_view text;
-  return value.get_string().get(text) == simdjson::SUCCESS ? text : std::string_view{};
-}
-
-std::string_view string_member(const object& from, std::string_view key) {
-  std::string_view text;
-  return from.at_key(key).get_string().get(text) == simdjson::SUCCESS ? text : std::string_view{};
-}
-
 void TextSink::add_content(const element& content) {
   std::string_view text;
   if (content.get_string().get(text) == simdjson::SUCCESS) {
     add(text);
     return;
   }
-  array parts;
-  if (content.get_array().get(parts) != simdjson::SUCCESS) return;
-  for (const element part : parts) {
-    object fields;
-    if (part.get_object().get(fields) != simdjson::SUCCESS) continue;
-    add(string_member(fields, "text"));
-    add(string_member(fields, "refusal"));
-  }
+  each_object_of(content, [this](const object& part) {
+    add(string_at(part, "text"));
+    add(string_at(part, "refusal"));
+  });
 }
 
 void TextSink::add_object(const element& value) {

@@ -10,6 +10,7 @@
 
 #include "model/usage.h"
 #include "providers/dialect.h"
+#include "providers/objects.h"
 
 namespace weir {
 
@@ -35,9 +36,6 @@ class TextSink {
 enum class Field : std::uint8_t { kAbsent, kGood, kBad };
 // null counts as absent; `value` is only touched by a good field: an integer from 0 to 2^40.
 Field read_count(const simdjson::dom::object& from, std::string_view key, std::int64_t& value);
-// The string, or empty if it is not one.
-std::string_view string_member(const simdjson::dom::object& object, std::string_view key);
-std::string_view string_value(const simdjson::dom::element& value);
 
 // OpenAI's `usage` object, with the names of chat or of Responses: cached, cache-write and audio tokens are parts of
 // the input, reasoning of the output, unless total_tokens shows that they stand beside it. A part that exceeds its

@@ -6,7 +6,6 @@
 namespace weir {
 namespace {
 
-using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
@@ -33,7 +32,6 @@ void read_response(const object& response, bool with_usage, AnswerFacts& facts, 
     const std::string_view key = it.key();
     const element value = it.value();
     object fields;
-    array items;
     if (key == "id") {
       facts.id = string_value(value);
     } else if (key == "model") {
@@ -44,12 +42,11 @@ void read_response(const object& response, bool with_usage, AnswerFacts& facts, 
       facts.error |= !value.is_null();
     } else if (key == "usage" && with_usage && value.get_object().get(fields) == simdjson::SUCCESS) {
       facts.usage = read_openai_usage(Operation::kResponses, fields);
-    } else if (key == "output" && value.get_array().get(items) == simdjson::SUCCESS) {
-      for (const element item : items) {
-        if (item.get_object().get(fields) != simdjson::SUCCESS) continue;
-        billed_calls += is_billed_call(string_member(fields, "type")) ? 1 : 0;
-        if (sink != nullptr) item_text(fields, *sink);
-      }
+    } else if (key == "output") {
+      each_object_of(value, [&](const object& item) {
+        billed_calls += is_billed_call(string_at(item, "type")) ? 1 : 0;
+        if (sink != nullptr) item_text(item, *sink);
+      });
     }
   }
   if (facts.usage) facts.usage->tool_units = billed_calls;
@@ -62,22 +59,22 @@ bool is_last(std::string_view type) {
 }  // namespace
 
 void responses_answer(const object& root, AnswerFacts& facts, TextSink& sink) {
-  facts.error = string_member(root, "type") == "error";
+  facts.error = string_at(root, "type") == "error";
   read_response(root, /*with_usage=*/true, facts, &sink);
 }
 
 void responses_event(const object& root, StreamState& state, AnswerFacts& facts, TextSink& sink) {
-  const std::string_view type = string_member(root, "type");
+  const std::string_view type = string_at(root, "type");
   std::int64_t number = 0;
   if (read_count(root, "sequence_number", number) == Field::kGood)
     state.sequence = std::max(state.sequence, number + 1);
   object part;
   if (type.ends_with(".delta")) {
     // Audio is base64; its transcript has deltas of its own.
-    if (type != "response.audio.delta") sink.add(string_member(root, "delta"));
+    if (type != "response.audio.delta") sink.add(string_at(root, "delta"));
   } else if (type == "response.output_item.added") {
     // Arguments and text follow in deltas.
-    if (root.at_key("item").get_object().get(part) == simdjson::SUCCESS) sink.add(string_member(part, "name"));
+    if (root.at_key("item").get_object().get(part) == simdjson::SUCCESS) sink.add(string_at(part, "name"));
   } else if (root.at_key("response").get_object().get(part) == simdjson::SUCCESS) {
     // The items at the end repeat what the deltas said.
     read_response(part, is_last(type), facts, nullptr);

@@ -3,7 +3,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/characters.h"
 
 namespace weir {
 namespace {
@@ -72,11 +73,7 @@ std::string JsonView::string_or_json() const {
 }
 
 std::optional<std::int64_t> JsonView::integer() const {
-  const std::string_view text = raw();
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return number_in<std::int64_t>(raw());
 }
 
 bool JsonView::says_more_than(std::initializer_list<std::string_view> ignored) const {

@@ -5,7 +5,7 @@
 #include <map>
 #include <string_view>
 
-#include "providers/request_parts.h"
+#include "providers/objects.h"
 
 namespace weir {
 namespace {
@@ -23,19 +23,6 @@ struct Turn {
   std::vector<std::string_view> call_ids;
   std::vector<std::string_view> answered_ids;
 };
-
-template <typename Visit>
-void each_object(const object& from, std::string_view key, Visit visit) {
-  element value;
-  if (from.at_key(key).get(value) != simdjson::SUCCESS) return;
-  object only;
-  if (value.get_object().get(only) == simdjson::SUCCESS) return visit(only);
-  array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) return;
-  for (const element item : list) {
-    if (item.get_object().get(only) == simdjson::SUCCESS) visit(only);
-  }
-}
 
 void call(Turn& turn, std::string_view id) {
   turn.calls = true;

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/characters.h"
+
 namespace weir {
 namespace {
 
@@ -35,28 +37,10 @@ const Row& row_of(Operation operation) {
   return kRows[static_cast<std::size_t>(operation)];
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // nullopt: a broken escape, or a slash that would make it another path.
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%') {
-      const int high = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-    if (c == '/') return std::nullopt;
-    out += c;
-  }
+std::optional<std::string> model_of_path(std::string_view text) {
+  auto out = percent_decoded(text);
+  if (out && out->find('/') != std::string::npos) return std::nullopt;
   return out;
 }
 
@@ -64,9 +48,7 @@ std::string percent_encoded(std::string_view text) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~' || c == '@';
-    if (plain) {
+    if (is_word({&c, 1}) || c == '~' || c == '@') {
       out += c;
     } else {
       const auto byte = static_cast<unsigned char>(c);
@@ -109,7 +91,7 @@ std::optional<OperationAt> operation_at(std::string_view path) {
     const std::string_view before = row.route.substr(0, hole);
     const std::string_view after = row.route.substr(hole + kModelHole.size());
     if (path.size() <= before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after)) continue;
-    auto model = percent_decoded(path.substr(before.size(), path.size() - before.size() - after.size()));
+    auto model = model_of_path(path.substr(before.size(), path.size() - before.size() - after.size()));
     if (model) return OperationAt{row.operation, std::move(*model)};
   }
   return std::nullopt;

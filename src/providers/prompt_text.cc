@@ -79,13 +79,7 @@ void Words::member(std::string_view key, const element& value) {
   const bool is_list =
       key == "messages" || key == "contents" || (key == "input" && operation_ == Operation::kResponses);
   if (is_list && !value.is_string()) {
-    object fields;
-    if (value.get_object().get(fields) == simdjson::SUCCESS) return message(fields);
-    array list;
-    if (value.get_array().get(list) != simdjson::SUCCESS) return;
-    for (const element item : list) {
-      if (item.get_object().get(fields) == simdjson::SUCCESS) message(fields);
-    }
+    each_object(value, [this](const object& each) { message(each); });
   } else if (key == "systemInstruction" || key == "system_instruction") {
     object fields;
     if (value.get_object().get(fields) != simdjson::SUCCESS) return;

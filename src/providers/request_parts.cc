@@ -31,11 +31,6 @@ bool file_holder(const object& part, std::string_view type, object& holder) {
 
 }  // namespace
 
-std::string_view string_at(const object& from, std::string_view key) {
-  std::string_view text;
-  return from.at_key(key).get_string().get(text) == simdjson::SUCCESS ? text : std::string_view{};
-}
-
 void PartReader::begin(const object& root, std::string_view path_model) {
   // Once for all parts: a body may have very many members and very many images.
   model_ = path_model.empty() ? string_at(root, "model") : path_model;
@@ -147,12 +142,7 @@ void PartReader::anthropic_part(const object& part, std::string_view type) {
 }
 
 void PartReader::content(const element& content) {
-  simdjson::dom::array parts;
-  if (content.get_array().get(parts) != simdjson::SUCCESS) return;
-  for (const element item : parts) {
-    object fields;
-    if (item.get_object().get(fields) == simdjson::SUCCESS) part(fields);
-  }
+  each_object_of(content, [this](const object& each) { part(each); });
 }
 
 void PartReader::part(const object& part) {

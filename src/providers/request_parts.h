@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "providers/media.h"
+#include "providers/objects.h"
 #include "providers/operation.h"
 #include "providers/request.h"
 
@@ -55,8 +56,6 @@ class PartReader {
   std::size_t pdf_budget_ = kMaxPdfScan;
 };
 
-// The member's text, or an empty one.
-std::string_view string_at(const simdjson::dom::object& from, std::string_view key);
 // True for parts of OpenAI's messages that PartReader sizes by a rule of their own: images, recordings, files.
 bool is_openai_attachment(std::string_view type);
 // Of such a part: the base64 of a file whose text the model reads, empty for every other.

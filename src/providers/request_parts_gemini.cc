@@ -46,16 +46,7 @@ void PartReader::gemini_part(const object& part) {
 }
 
 void PartReader::gemini_parts(const object& holder) {
-  element parts;
-  if (holder.at_key("parts").get(parts) != simdjson::SUCCESS) return;
-  object only;
-  if (parts.get_object().get(only) == simdjson::SUCCESS) return gemini_part(only);
-  simdjson::dom::array list;
-  if (parts.get_array().get(list) != simdjson::SUCCESS) return;
-  for (const element item : list) {
-    object part;
-    if (item.get_object().get(part) == simdjson::SUCCESS) gemini_part(part);
-  }
+  each_object(holder, "parts", [this](const object& part) { gemini_part(part); });
 }
 
 void PartReader::turn(const object& content) {

@@ -5,22 +5,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/strings.h"
+#include "base/characters.h"
 
 namespace weir {
 namespace {
 
 using simdjson::dom::element_type;
-
-bool is_plain_text(std::string_view text) {
-  return text.size() <= kMaxName && is_valid_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
-           return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-         });
-}
-
-bool is_name(std::string_view text) {
-  return !text.empty() && is_plain_text(text);
-}
 
 // What is decided by: none of it may come in a second spelling.
 constexpr std::string_view kJudgedNames[] = {"model",
@@ -211,7 +201,7 @@ bool RequestReader::flag(std::string_view key, const element& value, bool& out) 
 bool RequestReader::text(std::string_view key, const element& value, std::string& out) {
   if (value.is_null()) return true;
   std::string_view name;
-  if (value.get_string().get(name) != simdjson::SUCCESS || !is_plain_text(name)) {
+  if (value.get_string().get(name) != simdjson::SUCCESS || !is_clean(name, kMaxName)) {
     return refuse(fmt::format("`{}` must be a string of at most {} bytes without control characters.", key, kMaxName),
                   std::string(key));
   }
@@ -226,7 +216,7 @@ bool RequestReader::any_text(std::string_view key, const element& value) {
 bool RequestReader::reference(std::string_view key, const element& value) {
   if (value.is_null()) return true;
   std::string_view id;
-  if (value.get_string().get(id) != simdjson::SUCCESS || !is_name(id)) {
+  if (value.get_string().get(id) != simdjson::SUCCESS || id.empty() || !is_clean(id, kMaxName)) {
     return refuse(
         fmt::format("`{}` must be an id: a string of 1 to {} bytes without control characters.", key, kMaxName),
         std::string(key));
@@ -257,7 +247,7 @@ bool RequestReader::message_of(std::string_view key, const element& value, objec
 
 bool RequestReader::model(const element& value) {
   std::string_view name;
-  if (value.get_string().get(name) != simdjson::SUCCESS || !is_name(name)) {
+  if (value.get_string().get(name) != simdjson::SUCCESS || name.empty() || !is_clean(name, kMaxName)) {
     return refuse(std::string(kModelFault), "model");
   }
   if (dialect() != Dialect::kGemini) {
@@ -320,7 +310,7 @@ bool RequestReader::service_tier(std::string_view key, const element& value) {
 
 bool RequestReader::required() {
   if (dialect() == Dialect::kGemini) {
-    if (!is_name(path_model_)) return refuse(std::string(kModelFault), "model");
+    if (path_model_.empty() || !is_clean(path_model_, kMaxName)) return refuse(std::string(kModelFault), "model");
     facts_.model = path_model_;
     return has_input_ || refuse("`contents` is missing or empty; send at least one content.", "contents");
   }

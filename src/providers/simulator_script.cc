@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "providers/objects.h"
+
 namespace weir {
 namespace {
 
@@ -13,11 +15,6 @@ using simdjson::dom::element;
 using simdjson::dom::object;
 
 constexpr std::string_view kMark = "weir-sim: call ";
-
-std::string_view string_at(const object& from, std::string_view key) {
-  std::string_view text;
-  return from.at_key(key).get_string().get(text) == simdjson::SUCCESS ? text : std::string_view();
-}
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r";
@@ -56,12 +53,7 @@ void read_text(std::string_view text, std::vector<SimulatedCall>& out) {
 void read_content(const element& content, std::vector<SimulatedCall>& out) {
   std::string_view text;
   if (content.get_string().get(text) == simdjson::SUCCESS) return read_text(text, out);
-  array parts;
-  if (content.get_array().get(parts) != simdjson::SUCCESS) return;
-  for (const element part : parts) {
-    object fields;
-    if (part.get_object().get(fields) == simdjson::SUCCESS) read_text(string_at(fields, "text"), out);
-  }
+  each_object_of(content, [&](const object& part) { read_text(string_at(part, "text"), out); });
 }
 
 bool declares_tools(const object& root) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/characters.h"
 #include "base/strings.h"
 
 namespace weir {
@@ -15,16 +16,8 @@ using simdjson::dom::object;
 constexpr std::size_t kMaxExceptionName = 128;
 constexpr std::size_t kSharedParser = 256 << 10;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 bool is_name_char(char c) {
-  return is_letter(c) || is_digit(c) || c == '_' || c == '.';
+  return is_ascii_letter(c) || is_ascii_digit(c) || c == '_' || c == '.';
 }
 
 std::string_view after_space(std::string_view text) {
@@ -39,7 +32,7 @@ bool goes_on_as_report(std::string_view rest) {
   rest.remove_prefix(1);
   const auto word_end = std::find_if_not(rest.begin(), rest.end(), is_name_char);
   const std::string_view word = rest.substr(0, static_cast<std::size_t>(word_end - rest.begin()));
-  if (std::all_of(word.begin(), word.end(), is_digit)) {
+  if (std::all_of(word.begin(), word.end(), is_ascii_digit)) {
     return word.size() == 3 && !rest.substr(3).starts_with('-');
   }
   static constexpr std::array<std::string_view, 15> kGoesOn = {
@@ -80,7 +73,7 @@ bool begins_with_exception(std::string_view text) {
   const std::string_view front = text.substr(0, kMaxExceptionName);
   const auto end = std::find_if_not(front.begin(), front.end(), is_name_char);
   const std::string_view name = front.substr(0, static_cast<std::size_t>(end - front.begin()));
-  if (name.empty() || !is_letter(name.front())) return false;
+  if (name.empty() || !is_ascii_letter(name.front())) return false;
   if (!name.ends_with("Error") && !name.ends_with("Exception")) return false;
   const std::string_view rest = text.substr(name.size());
   if (rest.empty()) return true;

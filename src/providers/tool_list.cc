@@ -37,10 +37,7 @@ void gemini_tool(const object& tool, const NameVisit& visit) {
       visit(key);
       continue;
     }
-    each_object(tool, key, [&](const object& function) {
-      visit_name(function, "name", visit);
-      return true;
-    });
+    each_object(tool, key, [&](const object& function) { visit_name(function, "name", visit); });
   }
 }
 
@@ -77,10 +74,7 @@ void each_chosen(Operation operation, const element& choice, const NameVisit& vi
   if (type != "allowed_tools") return named_tool(fields, visit);
   object allowed;
   if (fields.at_key("allowed_tools").get_object().get(allowed) != simdjson::SUCCESS) allowed = fields;
-  each_object(allowed, "tools", [&](const object& tool) {
-    named_tool(tool, visit);
-    return true;
-  });
+  each_object(allowed, "tools", [&](const object& tool) { named_tool(tool, visit); });
 }
 
 }  // namespace weir

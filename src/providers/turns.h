@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "providers/objects.h"
 #include "providers/operation.h"
 
 namespace weir {
@@ -25,20 +26,5 @@ enum class Speaker : std::uint8_t {
 };
 
 Speaker speaker_of(Operation operation, const simdjson::dom::object& message);
-
-// Each object in the array (or the one object) at `key`. `each` may return bool: false ends it.
-template <typename Each>
-bool each_object(const simdjson::dom::object& from, std::string_view key, Each each) {
-  simdjson::dom::element value;
-  if (from.at_key(key).get(value) != simdjson::SUCCESS) return true;
-  simdjson::dom::object fields;
-  if (value.get_object().get(fields) == simdjson::SUCCESS) return each(fields);
-  simdjson::dom::array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) return true;
-  for (const simdjson::dom::element item : list) {
-    if (item.get_object().get(fields) == simdjson::SUCCESS && !each(fields)) return false;
-  }
-  return true;
-}
 
 }  // namespace weir

@@ -2,8 +2,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/characters.h"
 #include "base/json_writer.h"
 #include "providers/body_edit.h"
 #include "providers/keep_turns.h"
@@ -29,14 +29,6 @@ std::string json_quoted(std::string_view text) {
 
 std::string as_member(std::string_view name, std::int64_t value) {
   return json_quoted(name) + ":" + std::to_string(value);
-}
-
-// The body was read before: a number here is an integer in range. nullopt: null, or not a number.
-std::optional<std::int64_t> number_in(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 class BodyEditor {
@@ -101,7 +93,7 @@ void BodyEditor::model(const std::string& name) {
 bool BodyEditor::lower(TextRange object, Names names, std::int64_t most) {
   const auto member = find_member(body_, object, names);
   if (!member) return false;
-  const auto value = number_in(member->value.in(body_));
+  const auto value = number_in<std::int64_t>(member->value.in(body_));
   // Ollama's 0 and less stand for no cap at all.
   if (!value || (dialect_of(operation_) == Dialect::kOllama && *value <= 0)) return false;
   if (*value > most) edits_.replace(member->value, std::to_string(most));
@@ -133,13 +125,13 @@ void BodyEditor::nested_cap(Names holders, Names names, std::int64_t most) {
 // The answer's thinking is part of it: its budget shrinks as the cap does, and below the least there is none.
 void BodyEditor::anthropic_cap(std::int64_t most) {
   const auto cap = find_member(body_, root_, {"max_tokens"});
-  const auto before = cap ? number_in(cap->value.in(body_)) : std::nullopt;
+  const auto before = cap ? number_in<std::int64_t>(cap->value.in(body_)) : std::nullopt;
   if (!before || *before <= most) return;
   edits_.replace(cap->value, std::to_string(most));
   const auto thinking = find_member(body_, root_, {"thinking"});
   if (!thinking) return;
   const auto budget = find_member(body_, thinking->value, {"budget_tokens"});
-  const auto tokens = budget ? number_in(budget->value.in(body_)) : std::nullopt;
+  const auto tokens = budget ? number_in<std::int64_t>(budget->value.in(body_)) : std::nullopt;
   if (!tokens || *tokens < most) return;
   if (most <= kLeastThinking) {
     edits_.erase(thinking->erased);

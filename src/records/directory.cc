@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/characters.h"
 #include "base/check.h"
 
 namespace weir {
@@ -59,9 +60,8 @@ std::string make_admin_token(std::span<const unsigned char, 24> random) {
 bool is_well_formed_key(std::string_view presented) {
   if (presented.size() != kKeyLength || !presented.starts_with(kPrefix)) return false;
   const std::string_view body = presented.substr(kPrefix.size(), kBodyLength);
-  const bool base62 = std::all_of(body.begin(), body.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-  });
+  const bool base62 =
+      std::all_of(body.begin(), body.end(), [](char c) { return is_ascii_digit(c) || is_ascii_letter(c); });
   return base62 && presented[kPrefix.size() + kBodyLength] == '_' && presented.ends_with(checksum_of(body));
 }
 

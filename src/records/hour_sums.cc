@@ -25,7 +25,7 @@ Result<void> sum_existing_hours(Database& db) {
   if (!next || !sum) return db.error("cannot sum the ledger");
   for (TimeNs from = 0;;) {
     next.bind(1, from);
-    if (next.step() != Statement::kRow) return db.error("cannot sum the ledger");
+    if (!next.next()) return db.error("cannot sum the ledger");
     if (next.is_null(0)) return {};
     const std::int64_t hour = next.integer(0) / kHour;
     next.reset();
@@ -41,14 +41,13 @@ Result<void> note_existing_runs(Database& db) {
   Statement note = db.prepare(run_hour_sql());
   if (!rows || !note) return db.error("cannot read the runs of the ledger");
   NotedRuns noted;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = rows.step()) == Statement::kRow) {
+  while (rows.next()) {
     const std::int64_t number = NotedRuns::number_of(rows.view(1));
     if (!noted.add(rows.integer(0), number)) continue;
-    Binder(note).number(rows.integer(0)).number(number);
+    note.bind_all(rows.integer(0), number);
     if (!note.run()) return db.error("cannot note the runs of the ledger");
   }
-  if (outcome == Statement::kFailed) return db.error("cannot read the runs of the ledger");
+  if (rows.failed()) return db.error("cannot read the runs of the ledger");
   return {};
 }
 
@@ -111,14 +110,13 @@ bool HourSums::write(Statement& upsert, Statement& reopen, Statement& run) const
     if (!reopen.run()) return false;
   }
   for (const auto& [row, sums] : groups_) {
-    Binder b(upsert);
-    b.number(row->time / kHour).text(row->key).text(row->tenant).text(row->user).text(row->tier).text(row->kind);
-    b.text(row->model).text(row->provider);
-    for (const std::int64_t sum : sums) b.number(sum);
+    upsert.bind_all(row->time / kHour, row->key, row->tenant, row->user, row->tier, row->kind, row->model,
+                    row->provider);
+    for (int at = 9; const std::int64_t sum : sums) upsert.bind(at++, sum);
     if (!upsert.run_bound()) return false;
   }
   for (const auto& [hour, number] : runs_) {
-    Binder(run).number(hour).number(number);
+    run.bind_all(hour, number);
     if (!run.run_bound()) return false;
   }
   return true;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
 #include "base/strings.h"
 
 namespace weir {
@@ -85,10 +86,14 @@ std::string one_line_json(std::string_view json) {
 }
 
 bool is_consumer_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
-  });
+  return is_word(name);
+}
+
+std::optional<ConsumerKind> consumer_kind_from(std::string_view word) {
+  for (const ConsumerKind kind : {ConsumerKind::kAgent, ConsumerKind::kHuman, ConsumerKind::kService}) {
+    if (word == to_string(kind)) return kind;
+  }
+  return std::nullopt;
 }
 
 bool is_plain_value(std::string_view value) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,7 @@ Result<void> set_metadata(Consumer& consumer, std::string_view json);
 
 // A consumer's name: [A-Za-z0-9._-]{1,64}.
 bool is_consumer_name(std::string_view name);
+std::optional<ConsumerKind> consumer_kind_from(std::string_view word);
 // A value shown to people and used in keys of limits: UTF-8, at most 256 bytes, no control characters; may be empty.
 bool is_plain_value(std::string_view value);
 

@@ -54,8 +54,7 @@ Result<UsagePage> RecordQueries::usage(const UsageFilter& filter, const PageAsk&
                                                usage_columns(), where.text(), size + 1 - page.rows.size()));
     if (!s) return question_failed(impl_.db);
     where.bind(s);
-    Statement::Outcome outcome = Statement::kDone;
-    while ((outcome = s.step()) == Statement::kRow) {
+    while (s.next()) {
       if (page.rows.size() == size) {
         page.next = cursor_text(kUsageCursor, last);
         return page;
@@ -63,7 +62,7 @@ Result<UsagePage> RecordQueries::usage(const UsageFilter& filter, const PageAsk&
       page.rows.push_back(usage_of(s));
       last = {.time = page.rows.back().time, .id = s.integer(kUsageColumnCount)};
     }
-    if (outcome == Statement::kFailed) return question_failed(impl_.db);
+    if (s.failed()) return question_failed(impl_.db);
   }
   return page;
 }
@@ -96,8 +95,7 @@ Result<AuditPage> RecordQueries::audit(const AuditFilter& filter, const PageAsk&
   where.bind(s);
   AuditPage page;
   Cursor last;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     if (page.rows.size() == size) {
       page.next = cursor_text(kAuditCursor, last);
       return page;
@@ -105,7 +103,7 @@ Result<AuditPage> RecordQueries::audit(const AuditFilter& filter, const PageAsk&
     page.rows.push_back(audit_of(s));
     last = {.time = page.rows.back().time, .id = s.integer(kAuditColumnCount)};
   }
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  if (s.failed()) return question_failed(impl_.db);
   return page;
 }
 

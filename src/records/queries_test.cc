@@ -77,7 +77,7 @@ std::vector<std::int64_t> noted_hours(const std::string& file, std::int64_t numb
   Statement s = db.prepare("SELECT hour FROM run_hours WHERE number = ?1 ORDER BY hour");
   s.bind(1, number);
   std::vector<std::int64_t> all;
-  while (s.step() == Statement::kRow) all.push_back(s.integer(0));
+  while (s.next()) all.push_back(s.integer(0));
   return all;
 }
 
@@ -346,7 +346,7 @@ Sums hours_of(const std::string& dir) {
       "SELECT hour, key, user, model, tenant, requests, input_tokens, output_tokens, usd_micros, tool_calls, "
       "cached_tokens FROM usage_hours");
   Sums sums;
-  while (s.step() == Statement::kRow) {
+  while (s.next()) {
     for (int at = 5; at < 11; ++at)
       sums[{s.integer(0), s.text(1), s.text(2), s.text(3), s.text(4)}].push_back(s.integer(at));
   }

@@ -48,9 +48,9 @@ Result<void> RecordQueries::add_rows(const Life& life, RunSum& sum, std::vector<
   for (const std::int64_t id : life.ids) {
     s.reset();
     s.bind(1, id);
-    const auto outcome = s.step();
-    if (outcome == Statement::kFailed) return question_failed(impl_.db);
-    if (outcome == Statement::kDone) continue;
+    const bool found = s.next();
+    if (s.failed()) return question_failed(impl_.db);
+    if (!found) continue;
     UsageRow row = usage_of(s);
     ++sum.requests;
     sum.llm_calls += row.model.empty() ? 0 : 1;
@@ -79,10 +79,8 @@ Result<void> RecordQueries::add_flags(std::span<RunSum> runs, DurationNs idle) {
       "SELECT DISTINCT limit_name, key, run, time FROM audit WHERE time >= ?1 AND time <= ?2 AND layer = 'breaker' AND "
       "run <> ''");
   if (!s) return question_failed(impl_.db);
-  s.bind(1, first);
-  s.bind(2, later(last, idle));
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  s.bind_all(first, later(last, idle));
+  while (s.next()) {
     const auto [begin, end] = by_name.equal_range(name_of(s.text(1), s.text(2)));
     for (auto each = begin; each != end; ++each) {
       RunSum& run = *each->second;
@@ -94,7 +92,7 @@ Result<void> RecordQueries::add_flags(std::span<RunSum> runs, DurationNs idle) {
       run.flags.push_back(flag);
     }
   }
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  if (s.failed()) return question_failed(impl_.db);
   for (RunSum& run : runs) std::ranges::sort(run.flags);
   return {};
 }
@@ -105,12 +103,10 @@ Result<std::vector<std::string>> RecordQueries::flagged_runs(const RunFilter& fi
                   "run <> '' LIMIT {}",
                   kMaxRunRows));
   if (!s) return question_failed(impl_.db);
-  s.bind(1, filter.since);
-  s.bind(2, later(filter.until, filter.idle));
+  s.bind_all(filter.since, later(filter.until, filter.idle));
   std::vector<std::string> names;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) names.push_back(name_of(s.text(0), s.text(1)));
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  while (s.next()) names.push_back(name_of(s.text(0), s.text(1)));
+  if (s.failed()) return question_failed(impl_.db);
   return names;
 }
 
@@ -177,8 +173,7 @@ Result<void> RecordQueries::scan_runs(RunScan& scan) {
   if (!s) return question_failed(impl_.db);
   where.bind(s);
   std::size_t rows = 0;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     if (++rows > (filter.by_cost ? filter.ranked_rows : kMaxRunRows)) {
       if (!filter.by_cost) return fail(std::string(kReadsTooMuch));
       scan.stopped_at = s.integer(0);
@@ -186,7 +181,7 @@ Result<void> RecordQueries::scan_runs(RunScan& scan) {
     }
     if (!scan.take(s)) return {};
   }
-  if (outcome == Statement::kFailed) return question_failed(impl_.db);
+  if (s.failed()) return question_failed(impl_.db);
   return {};
 }
 
@@ -244,9 +239,9 @@ Result<void> RecordQueries::find_last(const RunFilter& filter, Life& life) {
                     where.text()));
     if (!s) return question_failed(impl_.db);
     where.bind(s);
-    const auto outcome = s.step();
-    if (outcome == Statement::kFailed) return question_failed(impl_.db);
-    if (outcome == Statement::kDone) continue;
+    const bool found = s.next();
+    if (s.failed()) return question_failed(impl_.db);
+    if (!found) continue;
     life.first = s.integer(0), life.key = s.text(2);
     life.last = {.time = life.first, .id = s.integer(1)};
   }
@@ -263,14 +258,13 @@ Result<void> RecordQueries::find_life(const RunFilter& filter, Life& life) {
         "SELECT time, id FROM usage INDEXED BY usage_time WHERE time >= ?1 AND time < ?2 AND run = ?3 AND key = ?4 "
         "ORDER BY time DESC, id DESC");
     if (!s) return question_failed(impl_.db);
-    Binder(s).number(from).number(until).text(life.run).text(life.key);
-    Statement::Outcome outcome = Statement::kDone;
-    while ((outcome = s.step()) == Statement::kRow) {
+    s.bind_all(from, until, life.run, life.key);
+    while (s.next()) {
       life.first = s.integer(0);
       life.ids.push_back(s.integer(1));
       if (life.ids.size() > kMaxRunRows) return fail(std::string(kReadsTooMuch));
     }
-    if (outcome == Statement::kFailed) return question_failed(impl_.db);
+    if (s.failed()) return question_failed(impl_.db);
     if (life.ids.size() == known) return {};
     until = from;
   }

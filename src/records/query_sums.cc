@@ -48,22 +48,11 @@ constexpr std::string_view kRowSums =
     "cache_write + cache_write_1h, reasoning, usd_micros, reserved_tokens, tool_calls";
 
 void read_sums(const Statement& s, int at, UsageSum& sum) {
-  std::int64_t* const numbers[] = {&sum.requests,      &sum.input_tokens,       &sum.output_tokens,
-                                   &sum.cached_tokens, &sum.cache_write_tokens, &sum.reasoning_tokens,
-                                   &sum.usd_micros,    &sum.reserved_tokens,    &sum.tool_calls};
-  for (std::int64_t* number : numbers) *number += s.integer(at++);
+  for (std::int64_t UsageSum::* number : kUsageSums) sum.*number += s.integer(at++);
 }
 
 void add(UsageSum& to, const UsageSum& from) {
-  to.requests += from.requests;
-  to.input_tokens += from.input_tokens;
-  to.output_tokens += from.output_tokens;
-  to.cached_tokens += from.cached_tokens;
-  to.cache_write_tokens += from.cache_write_tokens;
-  to.reasoning_tokens += from.reasoning_tokens;
-  to.usd_micros += from.usd_micros;
-  to.reserved_tokens += from.reserved_tokens;
-  to.tool_calls += from.tool_calls;
+  for (std::int64_t UsageSum::* number : kUsageSums) to.*number += from.*number;
 }
 
 bool needs_rows(const UsageFilter& filter, SumBy by) {
@@ -173,8 +162,8 @@ Result<void> RecordQueries::sum_range(const UsageFilter& filter, SumBy by, bool 
   Statement any = impl_.db.prepare("SELECT 1 FROM usage WHERE time >= ?1 AND time < ?2 LIMIT 1");
   if (!any) return question_failed(impl_.db);
   const auto empty = [&](TimeNs since, TimeNs until) {
-    Binder(any).number(since).number(until);
-    const bool none = since >= until || any.step() == Statement::kDone;
+    any.bind_all(since, until);
+    const bool none = since >= until || (!any.next() && !any.failed());
     any.reset();
     return none;
   };

@@ -2,19 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
+#include "base/characters.h"
 #include "records/hour_sums.h"
 
 namespace weir {
 namespace {
 
 constexpr std::string_view kCannotRead = "cannot read the records";
-
-bool read_hex(std::string_view text, std::int64_t& out) {
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out, 16);
-  return error == std::errc() && stop == text.data() + text.size();
-}
 
 }  // namespace
 
@@ -60,7 +54,7 @@ void names_of(Conditions& where, const UsageFilter& filter) {
 
 std::optional<std::pair<std::int64_t, std::int64_t>> hour_bounds(Database& db) {
   Statement s = db.prepare("SELECT (SELECT min(hour) FROM usage_hours), (SELECT max(hour) FROM usage_hours)");
-  if (!s || s.step() != Statement::kRow || s.is_null(0)) return std::nullopt;
+  if (!s || !s.next() || s.is_null(0)) return std::nullopt;
   return std::pair(s.integer(0), s.integer(1));
 }
 
@@ -99,10 +93,10 @@ Result<std::optional<std::int64_t>> LedgerHours::next() {
     Statement s = db_.prepare(fmt::format(fmt::runtime(sql_), from, last_));
     if (!s) return question_failed(db_);
     names_.bind(s);
-    const Statement::Outcome outcome = s.step();
-    if (outcome == Statement::kFailed) return question_failed(db_);
-    last_ = outcome == Statement::kRow ? s.integer(0) - 1 : from - 1;
-    if (outcome == Statement::kRow) return last_ + 1;
+    const bool found = s.next();
+    if (s.failed()) return question_failed(db_);
+    last_ = found ? s.integer(0) - 1 : from - 1;
+    if (found) return last_ + 1;
   }
   return std::nullopt;
 }
@@ -115,7 +109,7 @@ Result<bool> LedgerHours::nothing_on(std::int64_t day) {
                               day, names_.text()));
   if (!s) return question_failed(db_);
   names_.bind(s);
-  if (s.step() != Statement::kRow) return question_failed(db_);
+  if (!s.next()) return question_failed(db_);
   return s.integer(0) != 0;
 }
 
@@ -124,13 +118,13 @@ std::string cursor_text(char what, const Cursor& cursor) {
 }
 
 Result<Cursor> cursor_from(char what, std::string_view text) {
-  Cursor cursor;
   const std::size_t dot = text.find('.');
-  if (text.empty() || text[0] != what || dot == std::string_view::npos ||
-      !read_hex(text.substr(1, dot - 1), cursor.time) || !read_hex(text.substr(dot + 1), cursor.id)) {
-    return fail("the cursor is not one of this list; leave it out to begin anew");
+  if (dot != std::string_view::npos && text[0] == what) {
+    const auto time = number_in<std::int64_t>(text.substr(1, dot - 1), 16);
+    const auto id = number_in<std::int64_t>(text.substr(dot + 1), 16);
+    if (time && id) return Cursor{.time = *time, .id = *id};
   }
-  return cursor;
+  return fail("the cursor is not one of this list; leave it out to begin anew");
 }
 
 }  // namespace weir

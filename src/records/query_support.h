@@ -65,9 +65,8 @@ Result<void> each_row(Database& db, std::string_view sql, const Conditions& wher
   Statement s = db.prepare(sql);
   if (!s) return question_failed(db);
   where.bind(s);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) take(s);
-  if (outcome == Statement::kFailed) return question_failed(db);
+  while (s.next()) take(s);
+  if (s.failed()) return question_failed(db);
   return {};
 }
 

@@ -206,7 +206,7 @@ static_assert(std::size(kSteps) == kSchemaVersion);
 
 Result<int> schema_version(Database& db) {
   Statement s = db.prepare("PRAGMA user_version");
-  if (!s || s.step() != Statement::kRow) return db.error("cannot read the record store");
+  if (!s || !s.next()) return db.error("cannot read the record store");
   return static_cast<int>(s.integer(0));
 }
 
@@ -225,7 +225,7 @@ Result<void> prepare_schema(Database& db, const std::function<void(const std::st
   const bool old = *version > 0 && *version < 4 && say;
   if (old) {
     Statement rows = db.prepare("SELECT coalesce(max(id), 0) FROM usage");
-    if (!rows || rows.step() != Statement::kRow) return db.error("cannot read the record store");
+    if (!rows || !rows.next()) return db.error("cannot read the record store");
     say(
         fmt::format("the record store is taken on from its version {}: up to {} rows of the ledger are summed by hour, "
                     "which may take minutes",

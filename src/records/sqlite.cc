@@ -2,15 +2,10 @@
 
 namespace weir {
 
-Statement::Outcome Statement::step() {
-  switch (sqlite3_step(s_)) {
-    case SQLITE_ROW:
-      return kRow;
-    case SQLITE_DONE:
-      return kDone;
-    default:
-      return kFailed;
-  }
+bool Statement::next() {
+  const int code = sqlite3_step(s_);
+  failed_ = code != SQLITE_ROW && code != SQLITE_DONE;
+  return code == SQLITE_ROW;
 }
 
 void Statement::reset() {
@@ -25,11 +20,9 @@ bool Statement::run() {
 }
 
 bool Statement::run_bound() {
-  Outcome outcome = kRow;
-  while ((outcome = step()) == kRow) {
-  }
+  while (next()) continue;
   sqlite3_reset(s_);
-  return outcome == kDone;
+  return !failed_;
 }
 
 std::string_view Statement::view(int at) const {
@@ -76,17 +69,6 @@ std::unexpected<Error> Database::error(std::string_view doing) const {
   return fail(std::string(doing) + ": " + (db_ == nullptr ? "out of memory" : sqlite3_errmsg(db_)));
 }
 
-ReadTransaction::~ReadTransaction() {
-  if (open_) [[maybe_unused]]
-    const Result<void> done = db_.execute("ROLLBACK");
-}
-
-Result<void> ReadTransaction::begin() {
-  auto result = db_.execute("BEGIN");
-  open_ = result.has_value();
-  return result;
-}
-
 Transaction::~Transaction() {
   // A rollback that fails leaves nothing to do: SQLite rolls back what was not committed when it closes.
   if (open_) [[maybe_unused]]
@@ -94,7 +76,7 @@ Transaction::~Transaction() {
 }
 
 Result<void> Transaction::begin() {
-  auto result = db_.execute("BEGIN IMMEDIATE");
+  auto result = db_.execute(how_);
   open_ = result.has_value();
   return result;
 }

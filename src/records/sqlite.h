@@ -2,7 +2,8 @@
 //
 //   Statement s = db.prepare("SELECT name FROM consumers WHERE id = ?1");
 //   s.bind(1, id);
-//   while (s.step() == Statement::kRow) use(s.text(0));
+//   while (s.next()) use(s.text(0));
+//   if (s.failed()) return db.error("cannot read consumers");
 //
 // Belongs to one thread. Inside src/records only.
 #pragma once
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "base/result.h"
 
@@ -20,7 +22,6 @@ namespace weir {
 
 class Statement {
  public:
-  enum Outcome { kRow, kDone, kFailed };
   Statement() = default;
   explicit Statement(sqlite3_stmt* s) : s_(s) {}
   ~Statement() { sqlite3_finalize(s_); }
@@ -36,11 +37,16 @@ class Statement {
   void bind(int at, std::string_view text) {
     sqlite3_bind_text64(s_, at, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
   }
-  void bind(int at, double value) { sqlite3_bind_double(s_, at, value); }
-  void bind_blob(int at, const void* data, std::size_t size) { sqlite3_bind_blob64(s_, at, data, size, SQLITE_STATIC); }
-  void bind_null(int at) { sqlite3_bind_null(s_, at); }
+  // From the first position on; enums are their numbers, hashes are blobs.
+  template <class... Values>
+  void bind_all(const Values&... values) {
+    int at = 0;
+    (bind_one(++at, values), ...);
+  }
 
-  Outcome step();
+  // To the next row. False: there is none, or reading failed.
+  bool next();
+  bool failed() const { return failed_; }
   void reset();
   // Runs to the end and resets: true if it worked.
   bool run();
@@ -56,7 +62,22 @@ class Statement {
   std::string_view view(int at) const;  // the same until the next step
 
  private:
+  template <class Value>
+  void bind_one(int at, const Value& value) {
+    if constexpr (std::is_convertible_v<const Value&, std::string_view>) {
+      bind(at, std::string_view(value));
+    } else if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
+      bind(at, static_cast<std::int64_t>(value));
+    } else if constexpr (std::is_same_v<Value, std::optional<double>>) {
+      value ? sqlite3_bind_double(s_, at, *value) : sqlite3_bind_null(s_, at);
+    } else {
+      static_assert(std::has_unique_object_representations_v<Value>);
+      sqlite3_bind_blob64(s_, at, &value, sizeof value, SQLITE_STATIC);
+    }
+  }
+
   sqlite3_stmt* s_ = nullptr;
+  bool failed_ = false;
 };
 
 class Database {
@@ -101,29 +122,24 @@ class WithoutTriggers {
   Database& db_;
 };
 
-// What is read until it leaves scope is of one moment.
-class ReadTransaction {
- public:
-  explicit ReadTransaction(Database& db) : db_(db) {}
-  ~ReadTransaction();
-  Result<void> begin();
-
- private:
-  Database& db_;
-  bool open_ = false;
-};
-
 // Rolls back when it leaves scope without commit().
 class Transaction {
  public:
-  explicit Transaction(Database& db) : db_(db) {}
+  explicit Transaction(Database& db, const char* how = "BEGIN IMMEDIATE") : db_(db), how_(how) {}
   ~Transaction();
   Result<void> begin();
   Result<void> commit();
 
  private:
   Database& db_;
+  const char* how_;
   bool open_ = false;
+};
+
+// What is read until it leaves scope is of one moment.
+class ReadTransaction : public Transaction {
+ public:
+  explicit ReadTransaction(Database& db) : Transaction(db, "BEGIN") {}
 };
 
 }  // namespace weir

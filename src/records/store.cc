@@ -188,15 +188,8 @@ Result<void> Store::create_consumers(std::span<NewConsumer> all, const Change& c
 
 Result<void> Store::Impl::add_consumer(Consumer& consumer, const KeyHash& hash, const Change& change) {
   Statement& s = insert_consumer;
-  s.bind(1, std::string_view(consumer.name));
-  s.bind_blob(2, hash.data(), hash.size());
-  s.bind(3, std::string_view(consumer.tenant));
-  s.bind(4, std::string_view(consumer.user));
-  s.bind(5, std::string_view(consumer.tier));
-  s.bind(6, static_cast<std::int64_t>(consumer.kind));
-  s.bind(7, static_cast<std::int64_t>(consumer.status));
-  s.bind(8, std::string_view(consumer.metadata_json));
-  s.bind(9, consumer.created_at);
+  s.bind_all(consumer.name, hash, consumer.tenant, consumer.user, consumer.tier, consumer.kind, consumer.status,
+             consumer.metadata_json, consumer.created_at);
   if (s.run()) {
     consumer.id = db.last_id();
     const Change made{.at = change.at != 0 ? change.at : consumer.created_at, .by = change.by};
@@ -213,23 +206,17 @@ Result<std::optional<Consumer>> Store::find_consumer(std::string_view name) {
   Statement& s = impl_->find_consumer;
   const ResetAfter reset(s);
   s.bind(1, name);
-  switch (s.step()) {
-    case Statement::kRow:
-      return consumer_of(s);
-    case Statement::kDone:
-      return std::nullopt;
-    default:
-      return impl_->error("cannot read consumers");
-  }
+  if (s.next()) return consumer_of(s);
+  if (s.failed()) return impl_->error("cannot read consumers");
+  return std::nullopt;
 }
 
 Result<std::vector<Consumer>> Store::list_consumers() {
   Statement& s = impl_->list_consumers;
   const ResetAfter reset(s);
   std::vector<Consumer> all;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) all.push_back(consumer_of(s));
-  if (outcome == Statement::kFailed) return impl_->error("cannot read consumers");
+  while (s.next()) all.push_back(consumer_of(s));
+  if (s.failed()) return impl_->error("cannot read consumers");
   return all;
 }
 
@@ -242,55 +229,41 @@ Result<bool> Store::update_consumer(const Consumer& consumer, const Change& chan
     if (!*now || !same(**now, *known)) return false;
   }
   Statement& s = impl_->update_consumer;
-  s.bind(1, std::string_view(consumer.name));
-  s.bind(2, std::string_view(consumer.tenant));
-  s.bind(3, std::string_view(consumer.user));
-  s.bind(4, std::string_view(consumer.tier));
-  s.bind(5, static_cast<std::int64_t>(consumer.kind));
-  s.bind(6, std::string_view(consumer.metadata_json));
+  s.bind_all(consumer.name, consumer.tenant, consumer.user, consumer.tier, consumer.kind, consumer.metadata_json);
   if (!s.run()) return impl_->error("cannot update the consumer");
   if (impl_->db.changes() == 0) return false;
-  const auto noted = impl_->append_change(change, "keys update", "key", consumer.name, described(consumer));
-  if (!noted) return std::unexpected(noted.error());
-  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
-  return true;
+  return impl_->commit_change(transaction, change, "keys update", "key", consumer.name, described(consumer));
 }
 
 Result<bool> Store::revoke_consumer(std::string_view name, const Change& change) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
   Statement& s = impl_->revoke_consumer;
-  s.bind(1, name);
-  s.bind(2, static_cast<std::int64_t>(ConsumerStatus::kRevoked));
+  s.bind_all(name, ConsumerStatus::kRevoked);
   if (!s.run()) return impl_->error("cannot revoke the key");
   if (impl_->db.changes() == 0) return false;
-  if (auto noted = impl_->append_change(change, "keys revoke", "key", name, {}); !noted) {
-    return std::unexpected(noted.error());
-  }
-  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
-  return true;
+  return impl_->commit_change(transaction, change, "keys revoke", "key", name);
 }
 
 Result<std::shared_ptr<const ConsumerSnapshot>> Store::load_directory() {
   Statement& s = impl_->list_consumers;
   const ResetAfter reset(s);
   auto snapshot = std::make_shared<ConsumerSnapshot>();
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     const std::string hash = s.text(9);
     ConsumerSnapshot::Entry entry{.hash = {}, .consumer = std::make_shared<const Consumer>(consumer_of(s))};
     if (hash.size() != entry.hash.size()) return fail("the key of consumer " + entry.consumer->name + " is damaged");
     std::memcpy(entry.hash.data(), hash.data(), hash.size());
     snapshot->add(std::move(entry));
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read consumers");
+  if (s.failed()) return impl_->error("cannot read consumers");
   return snapshot;
 }
 
 Result<std::uint64_t> Store::data_version() {
   Statement& s = impl_->version;
   const ResetAfter reset(s);
-  if (s.step() != Statement::kRow) return impl_->error("cannot read the record store");
+  if (!s.next()) return impl_->error("cannot read the record store");
   return static_cast<std::uint64_t>(s.integer(0));
 }
 
@@ -298,19 +271,13 @@ Result<std::optional<std::string>> Store::setting(std::string_view name) {
   Statement& s = impl_->get_setting;
   const ResetAfter reset(s);
   s.bind(1, name);
-  switch (s.step()) {
-    case Statement::kRow:
-      return s.text(0);
-    case Statement::kDone:
-      return std::nullopt;
-    default:
-      return impl_->error("cannot read settings");
-  }
+  if (s.next()) return s.text(0);
+  if (s.failed()) return impl_->error("cannot read settings");
+  return std::nullopt;
 }
 
 Result<void> Store::set_setting(std::string_view name, std::string_view value) {
-  impl_->put_setting.bind(1, name);
-  impl_->put_setting.bind(2, value);
+  impl_->put_setting.bind_all(name, value);
   if (!impl_->put_setting.run()) return impl_->error("cannot write settings");
   return {};
 }
@@ -322,8 +289,7 @@ Result<void> Store::limit_pages_for_test(int pages) {
 Result<std::string> Store::setting_or_set(std::string_view name, std::string_view value) {
   // Reading waits for nobody: a start needs no write lock once the setting is there.
   if (auto known = setting(name); known && *known) return std::move(**known);
-  impl_->add_setting.bind(1, name);
-  impl_->add_setting.bind(2, value);
+  impl_->add_setting.bind_all(name, value);
   if (!impl_->add_setting.run()) return impl_->error("cannot write settings");
   auto now = setting(name);
   if (!now) return std::unexpected(now.error());

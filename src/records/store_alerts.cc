@@ -32,18 +32,11 @@ Result<void> Store::put_alert(const Alert& alert, std::string_view members, std:
       "INSERT OR IGNORE INTO alert_messages (id, alert, target, body, created_at, tries, next_at, done_at, result) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
   if (!put || !add) return impl_->error(kDoing);
-  Binder(put)
-      .number(alert.id)
-      .text(alert.rule)
-      .text(alert.subject)
-      .number(alert.since)
-      .number(alert.until)
-      .text(members);
+  put.bind_all(alert.id, alert.rule, alert.subject, alert.since, alert.until, members);
   if (!put.run()) return impl_->error(kDoing);
   for (const AlertMessage& message : messages) {
-    Binder bound(add);
-    bound.text(message.id).number(message.alert).text(message.target).text(message.body).number(message.created_at);
-    bound.number(message.tries).number(message.next_at).number(message.done_at).text(message.result);
+    add.bind_all(message.id, message.alert, message.target, message.body, message.created_at, message.tries,
+                 message.next_at, message.done_at, message.result);
     if (!add.run()) return impl_->error(kDoing);
     add.reset();
   }
@@ -64,8 +57,7 @@ Result<std::vector<StoredAlert>> Store::alerts(AlertsOf which, std::size_t most)
   if (!s || !told) return impl_->error(kReading);
   s.bind(1, static_cast<std::int64_t>(most));
   std::vector<StoredAlert> out;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     StoredAlert stored;
     Alert& alert = stored.alert;
     alert.id = s.integer(0);
@@ -78,17 +70,16 @@ Result<std::vector<StoredAlert>> Store::alerts(AlertsOf which, std::size_t most)
     alert.threshold = s.real(7);
     // Ids of messages begin with the alert's, so that they are found by the key of their table.
     const std::string from = hex_id(alert.id) + "-", to = hex_id(alert.id) + ".";
-    told.bind(1, std::string_view(from));
-    told.bind(2, std::string_view(to));
-    while ((outcome = told.step()) == Statement::kRow) {
+    told.bind_all(from, to);
+    while (told.next()) {
       stored.messages.push_back(message_of(told));
       alert.told_at = std::max(alert.told_at, stored.messages.back().created_at);
     }
     told.reset();
-    if (outcome == Statement::kFailed) return impl_->error(kReading);
+    if (told.failed()) return impl_->error(kReading);
     out.push_back(std::move(stored));
   }
-  if (outcome == Statement::kFailed) return impl_->error(kReading);
+  if (s.failed()) return impl_->error(kReading);
   return out;
 }
 
@@ -100,13 +91,12 @@ Result<std::vector<AlertMessage>> Store::waiting_alert_messages(std::size_t most
   if (!s) return impl_->error(kReading);
   s.bind(1, static_cast<std::int64_t>(most));
   std::vector<AlertMessage> out;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     out.push_back(message_of(s));
     out.back().body = s.text(8);
     out.back().rule = s.text(9);
   }
-  if (outcome == Statement::kFailed) return impl_->error(kReading);
+  if (s.failed()) return impl_->error(kReading);
   return out;
 }
 
@@ -114,7 +104,7 @@ Result<void> Store::update_alert_message(const AlertMessage& message) {
   Statement s =
       impl_->db.prepare("UPDATE alert_messages SET tries = ?1, next_at = ?2, done_at = ?3, result = ?4 WHERE id = ?5");
   if (!s) return impl_->error(kDoing);
-  Binder(s).number(message.tries).number(message.next_at).number(message.done_at).text(message.result).text(message.id);
+  s.bind_all(message.tries, message.next_at, message.done_at, message.result, message.id);
   if (!s.run()) return impl_->error(kDoing);
   return {};
 }
@@ -126,15 +116,13 @@ Result<std::size_t> Store::purge_alerts(TimeNs before, std::size_t most) {
   Statement messages = impl_->db.prepare("DELETE FROM alert_messages WHERE id >= ?1 AND id < ?2");
   Statement alert = impl_->db.prepare("DELETE FROM alerts WHERE id = ?1");
   if (!find || !messages || !alert) return impl_->error(kDoing);
-  find.bind(1, before);
-  find.bind(2, static_cast<std::int64_t>(most));
+  find.bind_all(before, most);
   std::vector<std::int64_t> old;
-  while (find.step() == Statement::kRow) old.push_back(find.integer(0));
+  while (find.next()) old.push_back(find.integer(0));
   find.reset();
   for (const std::int64_t id : old) {
     const std::string from = hex_id(id) + "-", to = hex_id(id) + ".";
-    messages.bind(1, std::string_view(from));
-    messages.bind(2, std::string_view(to));
+    messages.bind_all(from, to);
     alert.bind(1, id);
     if (!messages.run() || !alert.run()) return impl_->error(kDoing);
     messages.reset();

@@ -18,11 +18,10 @@ constexpr std::string_view kAuditColumns =
 static_assert(std::count(kAuditColumns.begin(), kAuditColumns.end(), ',') + 1 == kAuditColumnCount);
 
 void bind_row(Statement& s, const AuditRow& row, const AuditHash& hash) {
-  Binder b(s);
-  b.number(row.time).text(row.request_id).text(row.key).number(static_cast<std::int64_t>(row.event));
-  b.text(row.layer).text(row.limit).text(row.per_json).text(row.used).text(row.reserved).text(row.requested);
-  b.text(row.allowed).real_or_null(row.retry_after_s).number(row.count).text(row.evidence).text(row.config_version);
-  b.text(row.user).text(row.tool).text(row.run).text(row.agent).blob(hash);
+  const auto retry_after = row.retry_after_s >= 0 ? std::optional(row.retry_after_s) : std::nullopt;
+  s.bind_all(row.time, row.request_id, row.key, row.event, row.layer, row.limit, row.per_json, row.used, row.reserved,
+             row.requested, row.allowed, retry_after, row.count, row.evidence, row.config_version, row.user, row.tool,
+             row.run, row.agent, hash);
 }
 
 bool hash_of(const Statement& s, int at, AuditHash& hash) {
@@ -45,13 +44,9 @@ std::unexpected<Error> damaged() {
 
 Result<Chain> read_chain(Database& db, Statement& s) {
   const ResetAfter reset(s);
-  switch (s.step()) {
-    case Statement::kRow:
-      break;
-    case Statement::kDone:
-      return damaged();
-    default:
-      return db.error("cannot read the audit");
+  if (!s.next()) {
+    if (s.failed()) return db.error("cannot read the audit");
+    return damaged();
   }
   Chain chain;
   if (!hash_of(s, 0, chain.base) || !hash_of(s, 2, chain.head)) return damaged();
@@ -61,7 +56,7 @@ Result<Chain> read_chain(Database& db, Statement& s) {
 }
 
 Result<void> write_chain(Database& db, Statement& s, const Chain& chain) {
-  Binder(s).blob(chain.base).number(chain.purged).blob(chain.head).number(chain.kept);
+  s.bind_all(chain.base, chain.purged, chain.head, chain.kept);
   if (!s.run()) return db.error("cannot write the audit");
   return {};
 }
@@ -105,8 +100,7 @@ Result<OldRows> oldest_rows(Database& db, TimeNs before, std::size_t most) {
   if (!old) return db.error("cannot delete old records");
   old.bind(1, static_cast<std::int64_t>(most));
   OldRows rows;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = old.step()) == Statement::kRow && old.integer(0) < before) {
+  while (old.next() && old.integer(0) < before) {
     if (!hash_of(old, kAuditColumnCount, rows.base)) {
       return fail("old audit rows are not deleted: `weir audit --verify` says what is wrong");
     }
@@ -114,7 +108,7 @@ Result<OldRows> oldest_rows(Database& db, TimeNs before, std::size_t most) {
     ++rows.count;
     rows.purges += is_purge_row(old) ? 1 : 0;
   }
-  if (outcome == Statement::kFailed) return db.error("cannot delete old records");
+  if (old.failed()) return db.error("cannot delete old records");
   return rows;
 }
 
@@ -178,14 +172,13 @@ Result<void> chain_existing_audit(Database& db) {
   Statement put_chain = db.prepare(chain_update_sql());
   if (!rows || !put || !put_chain) return db.error("cannot chain the audit");
   Chain chain;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = rows.step()) == Statement::kRow) {
+  while (rows.next()) {
     chain.head = chained(chain.head, rows);
     ++chain.kept;
-    Binder(put).blob(chain.head).number(rows.integer(kAuditColumnCount));
+    put.bind_all(chain.head, rows.integer(kAuditColumnCount));
     if (!put.run()) return db.error("cannot chain the audit");
   }
-  if (outcome == Statement::kFailed) return db.error("cannot chain the audit");
+  if (rows.failed()) return db.error("cannot chain the audit");
   return write_chain(db, put_chain, chain);
 }
 
@@ -214,6 +207,14 @@ Result<void> Store::Impl::append_change(const Change& change, std::string what, 
   return append_audit({&row, 1});
 }
 
+Result<bool> Store::Impl::commit_change(Transaction& transaction, const Change& change, std::string what,
+                                        std::string_view attribute, std::string_view name, std::string evidence) {
+  auto done = append_change(change, std::move(what), attribute, name, std::move(evidence));
+  if (done) done = transaction.commit();
+  if (!done) return std::unexpected(done.error());
+  return true;
+}
+
 Result<void> Store::audit(TimeNs since, const std::function<bool(const AuditRow&)>& row) {
   return audit(AuditQuery{.since = since, .event = {}, .key = {}}, row);
 }
@@ -227,12 +228,11 @@ Result<void> Store::audit(const AuditQuery& query, const std::function<bool(cons
   if (query.limit > 0) sql = fmt::format("SELECT * FROM ({} ORDER BY time DESC, id DESC LIMIT {})", sql, query.limit);
   Statement s = impl_->db.prepare(sql + " ORDER BY time, id");
   if (!s) return impl_->error("cannot read the audit");
-  Binder(s).number(query.since).number(query.event ? static_cast<std::int64_t>(*query.event) : -1).text(query.key);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  s.bind_all(query.since, query.event ? static_cast<int>(*query.event) : -1, query.key);
+  while (s.next()) {
     if (!row(audit_of(s))) return {};
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the audit");
+  if (s.failed()) return impl_->error("cannot read the audit");
   return {};
 }
 
@@ -253,8 +253,7 @@ Result<AuditVerdict> Store::verify_audit(std::string_view expected) {
   if (!s) return impl_->error("cannot read the audit");
   bool begins = verdict.base == kAuditGenesis && chain->purged == 0;
   const std::string base = base_json(chain->base), purged = std::to_string(chain->purged);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     if (!check_row(s, verdict)) return verdict;
     seen();
     if (!is_purge_row(s)) continue;
@@ -262,7 +261,7 @@ Result<AuditVerdict> Store::verify_audit(std::string_view expected) {
     verdict.purge_time = s.integer(0);
     verdict.purge_words = s.text(13);
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the audit");
+  if (s.failed()) return impl_->error("cannot read the audit");
   if (verdict.rows < chain->kept) {
     broken(verdict, fmt::format("{} of the newest rows are missing", chain->kept - verdict.rows));
   } else if (verdict.rows > chain->kept || verdict.head != chain->head) {
@@ -277,7 +276,7 @@ Result<std::size_t> Store::purge_usage(TimeNs before, std::size_t most) {
   Statement usage =
       impl_->db.prepare("DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE time < ?1 ORDER BY time LIMIT ?2)");
   if (!usage) return impl_->error("cannot delete old records");
-  Binder(usage).number(before).number(static_cast<std::int64_t>(most));
+  usage.bind_all(before, most);
   if (!usage.run()) return impl_->error("cannot delete old records");
   const auto gone = static_cast<std::size_t>(impl_->db.changes());
   impl_->noted_runs.forget();

@@ -60,13 +60,8 @@ constexpr std::string_view kFilter =
 
 // `pattern` is anywhere(query.search): a statement keeps no copy of a text.
 void bind_filter(Statement& s, const ConsumerQuery& query, const std::string& pattern) {
-  Binder(s)
-      .text(pattern)
-      .text(query.tenant)
-      .text(query.tier)
-      .number(query.tier_is_default ? 1 : 0)
-      .number(query.kind ? static_cast<std::int64_t>(*query.kind) : -1)
-      .number(query.status ? static_cast<std::int64_t>(*query.status) : -1);
+  s.bind_all(pattern, query.tenant, query.tier, query.tier_is_default, query.kind ? static_cast<int>(*query.kind) : -1,
+             query.status ? static_cast<int>(*query.status) : -1);
 }
 
 std::string page_sql(Sort sort) {
@@ -100,21 +95,20 @@ Result<std::vector<RecentUse>> Store::use_of_keys(std::span<const std::string> n
       "shadow = 0 AND key IN (SELECT value FROM json_each(?1)) GROUP BY key) r JOIN json_each(?1) k ON k.value = "
       "r.key");
   if (!used || !refused) return impl_->error("cannot read sums of the ledger");
-  Binder(used).text(list).number(hour_of(since));
-  Binder(refused).text(list).number(hour_of(since));
+  used.bind_all(list, hour_of(since));
+  refused.bind_all(list, hour_of(since));
   std::vector<RecentUse> all(names.size());
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = used.step()) == Statement::kRow) {
+  while (used.next()) {
     RecentUse& use = all.at(static_cast<std::size_t>(used.integer(0)));
     use.requests = used.integer(1);
     use.tokens = used.integer(2);
     use.usd_micros = used.integer(3);
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read sums of the ledger");
-  while ((outcome = refused.step()) == Statement::kRow) {
+  if (used.failed()) return impl_->error("cannot read sums of the ledger");
+  while (refused.next()) {
     all.at(static_cast<std::size_t>(refused.integer(0))).refused = refused.integer(1);
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read sums of the ledger");
+  if (refused.failed()) return impl_->error("cannot read sums of the ledger");
   return all;
 }
 
@@ -134,8 +128,7 @@ Result<void> Store::Impl::read_ranking(TimeNs since) {
   s.bind(1, hour_of(since));
   std::string key;
   RecentUse* use = nullptr;  // of `key`: rows of one key follow each other
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     if (use == nullptr || key != s.view(0)) {
       key.assign(s.view(0));
       if (ranking.use.size() >= kMaxRankedKeys && !ranking.use.contains(key)) continue;
@@ -145,7 +138,7 @@ Result<void> Store::Impl::read_ranking(TimeNs since) {
     use->tokens += s.integer(2);
     use->usd_micros += s.integer(3);
   }
-  if (outcome == Statement::kFailed) return error("cannot read sums of the ledger");
+  if (s.failed()) return error("cannot read sums of the ledger");
   ranking.read = true;
   return {};
 }
@@ -170,8 +163,7 @@ Result<std::vector<std::string>> Store::Impl::names_by_use(const ConsumerQuery& 
   const Ranked from{.value = value, .name = after};
   std::vector<Ranked> heap;  // the best so far, the worst of them first
   Ranked next;
-  Statement::Outcome outcome = Statement::kDone;
-  for (total = 0; (outcome = s.step()) == Statement::kRow; ++total) {
+  for (total = 0; s.next(); ++total) {
     next.name.assign(s.view(0));
     const auto used = ranking.use.find(next.name);
     next.value = used == ranking.use.end() ? 0 : value_of(query.sort, used->second);
@@ -182,7 +174,7 @@ Result<std::vector<std::string>> Store::Impl::names_by_use(const ConsumerQuery& 
     std::pop_heap(heap.begin(), heap.end());
     heap.pop_back();
   }
-  if (outcome == Statement::kFailed) return error("cannot read consumers");
+  if (s.failed()) return error("cannot read consumers");
   std::sort_heap(heap.begin(), heap.end());
   std::vector<std::string> names;
   for (Ranked& each : heap) names.push_back(std::move(each.name));
@@ -205,7 +197,7 @@ Result<ConsumerPage> Store::Impl::consumers_by_use(const ConsumerQuery& query, s
     }
     find_consumer.reset();
     find_consumer.bind(1, std::string_view(name));
-    if (find_consumer.step() != Statement::kRow) return error("cannot read consumers");
+    if (!find_consumer.next()) return error("cannot read consumers");
     page.rows.push_back({.consumer = consumer_of(find_consumer), .use = {}});
   }
   return page;
@@ -219,14 +211,13 @@ Result<ConsumerPage> Store::Impl::consumers_in_order(const ConsumerQuery& query,
   if (!count || !s) return error("cannot read consumers");
   const std::string pattern = anywhere(query.search);
   bind_filter(count, query, pattern);
-  if (count.step() != Statement::kRow) return error("cannot read consumers");
+  if (!count.next()) return error("cannot read consumers");
   page.total = count.integer(0);
   bind_filter(s, query, pattern);
   s.bind(7, value);
   s.bind(8, std::string_view(after));
   s.bind(9, static_cast<std::int64_t>(query.page_size) + 1);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     if (page.rows.size() == query.page_size) {
       const Consumer& last = page.rows.back().consumer;
       page.next = text_of(query.sort, {.value = query.sort == Sort::kCreated ? last.created_at : 0, .name = last.name});
@@ -234,7 +225,7 @@ Result<ConsumerPage> Store::Impl::consumers_in_order(const ConsumerQuery& query,
     }
     page.rows.push_back({.consumer = consumer_of(s), .use = {}});
   }
-  if (outcome == Statement::kFailed) return error("cannot read consumers");
+  if (s.failed()) return error("cannot read consumers");
   return page;
 }
 
@@ -260,15 +251,15 @@ Result<void> Store::note_change(const Change& change, std::string_view what, std
                                 std::string_view name) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return begun;
-  if (auto noted = impl_->append_change(change, std::string(what), attribute, name, {}); !noted) return noted;
-  return transaction.commit();
+  const auto done = impl_->commit_change(transaction, change, std::string(what), attribute, name);
+  return done ? Result<void>() : std::unexpected(done.error());
 }
 
 Result<RecordCounts> Store::record_counts() {
   Statement s = impl_->db.prepare(
       "SELECT ifnull((SELECT max(id) FROM usage) - (SELECT min(id) FROM usage) + 1, 0), "
       "(SELECT kept FROM audit_chain WHERE id = 1)");
-  if (!s || s.step() != Statement::kRow) return impl_->error("cannot read the record store");
+  if (!s || !s.next()) return impl_->error("cannot read the record store");
   return RecordCounts{.usage = s.integer(0), .audit = s.integer(1)};
 }
 

@@ -48,6 +48,9 @@ struct Store::Impl {
   Result<void> append_audit(std::span<const AuditRow> rows);
   Result<void> append_change(const Change& change, std::string what, std::string_view attribute, std::string_view name,
                              std::string evidence);
+  // The same as the last step of a transaction: true.
+  Result<bool> commit_change(Transaction& transaction, const Change& change, std::string what,
+                             std::string_view attribute, std::string_view name, std::string evidence = {});
   Result<void> read_ranking(TimeNs since);
   // Names of the next page, and one more if there are further ones.
   Result<std::vector<std::string>> names_by_use(const ConsumerQuery& query, std::int64_t value,
@@ -55,33 +58,6 @@ struct Store::Impl {
   Result<ConsumerPage> consumers_by_use(const ConsumerQuery& query, std::int64_t value, const std::string& after);
   Result<ConsumerPage> consumers_in_order(const ConsumerQuery& query, std::int64_t value, const std::string& after);
   std::unexpected<Error> error(std::string_view doing) const { return db.error(doing); }
-};
-
-// Binds values in the order of the columns.
-class Binder {
- public:
-  explicit Binder(Statement& s) : s_(s) {}
-  Binder& number(std::int64_t value) {
-    s_.bind(++at_, value);
-    return *this;
-  }
-  Binder& text(std::string_view value) {
-    s_.bind(++at_, value);
-    return *this;
-  }
-  Binder& real_or_null(double value) {
-    ++at_;
-    value >= 0 ? s_.bind(at_, value) : s_.bind_null(at_);
-    return *this;
-  }
-  Binder& blob(const AuditHash& value) {
-    s_.bind_blob(++at_, value.data(), value.size());
-    return *this;
-  }
-
- private:
-  Statement& s_;
-  int at_ = 0;
 };
 
 // Of a consumer, in the order that consumer_of() reads; the key's hash comes last.
@@ -100,6 +76,12 @@ class ResetAfter {
  private:
   Statement& s_;
 };
+
+// In the order of the columns that sum them.
+inline constexpr std::int64_t UsageSum::* kUsageSums[] = {
+    &UsageSum::requests,      &UsageSum::input_tokens,       &UsageSum::output_tokens,
+    &UsageSum::cached_tokens, &UsageSum::cache_write_tokens, &UsageSum::reasoning_tokens,
+    &UsageSum::usd_micros,    &UsageSum::reserved_tokens,    &UsageSum::tool_calls};
 
 // Rows of a SELECT of these columns, which come first in it.
 inline constexpr int kUsageColumnCount = 33;

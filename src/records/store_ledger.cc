@@ -24,15 +24,11 @@ constexpr std::string_view kUsageColumns =
 static_assert(std::count(kUsageColumns.begin(), kUsageColumns.end(), ',') + 1 == kUsageColumnCount);
 
 void bind_row(Statement& s, const UsageRow& row) {
-  Binder b(s);
-  b.number(row.time).text(row.request_id).text(row.key).text(row.tenant).text(row.user).text(row.tier).text(row.kind);
-  b.text(row.conversation).text(row.run).text(row.agent).text(row.model).text(row.provider).text(row.route);
-  b.number(row.status).number(row.usage.input_uncached).number(row.usage.cache_read).number(row.usage.cache_write);
-  b.number(row.usage.output_visible).number(row.usage.reasoning).number(row.usage.audio_in);
-  b.number(row.usage.audio_out).number(row.usd_micros).number(row.reserved_tokens).number(row.tool_calls);
-  b.text(row.degraded).number(row.attempts).number(static_cast<std::int64_t>(row.settled));
-  b.number(row.usage.cache_write_1h).number(row.usage.tool_units).text(row.tools);
-  b.number(row.node).number(row.parent).number(row.depth);
+  s.bind_all(row.time, row.request_id, row.key, row.tenant, row.user, row.tier, row.kind, row.conversation, row.run,
+             row.agent, row.model, row.provider, row.route, row.status, row.usage.input_uncached, row.usage.cache_read,
+             row.usage.cache_write, row.usage.output_visible, row.usage.reasoning, row.usage.audio_in,
+             row.usage.audio_out, row.usd_micros, row.reserved_tokens, row.tool_calls, row.degraded, row.attempts,
+             row.settled, row.usage.cache_write_1h, row.usage.tool_units, row.tools, row.node, row.parent, row.depth);
 }
 
 struct Grouping {
@@ -116,12 +112,11 @@ Result<void> Store::usage(TimeNs since, const std::function<bool(const UsageRow&
   if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
   UsageRow read;  // one for all: the names of most rows fit where those of the row before were
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     read_usage(s, read);
     if (!row(read)) return {};
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  if (s.failed()) return impl_->error("cannot read the ledger");
   return {};
 }
 
@@ -176,17 +171,12 @@ Result<std::vector<UsageSum>> Store::usage_sums(TimeNs since, UsageBy by) {
   if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
   std::vector<UsageSum> sums;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     UsageSum& sum = sums.emplace_back();
     sum.group = s.text(0);
-    std::int64_t* const numbers[] = {&sum.requests,      &sum.input_tokens,       &sum.output_tokens,
-                                     &sum.cached_tokens, &sum.cache_write_tokens, &sum.reasoning_tokens,
-                                     &sum.usd_micros,    &sum.reserved_tokens,    &sum.tool_calls};
-    int at = 1;
-    for (std::int64_t* number : numbers) *number = s.integer(at++);
+    for (int at = 1; std::int64_t UsageSum::* number : kUsageSums) sum.*number = s.integer(at++);
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  if (s.failed()) return impl_->error("cannot read the ledger");
   return sums;
 }
 
@@ -196,13 +186,11 @@ Result<std::vector<RecentRun>> Store::recent_runs(TimeNs since, std::size_t most
       "SELECT key, run, model <> '', tool_calls, input_uncached + cache_read + cache_write + cache_write_1h + "
       "output_visible + reasoning, usd_micros, time FROM usage WHERE time >= ?1 ORDER BY time DESC LIMIT ?2");
   if (!s) return impl_->error("cannot read the ledger");
-  s.bind(1, since);
-  s.bind(2, static_cast<std::int64_t>(most_rows));
+  s.bind_all(since, most_rows);
   std::vector<RecentRun> runs;
   std::unordered_map<std::string, std::size_t> places;  // in `runs`, by key and run
   std::string name;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     const std::string_view run = s.view(1);
     if (run.empty()) continue;
     name.assign(run).append(1, '\0').append(s.view(0));
@@ -218,7 +206,7 @@ Result<std::vector<RecentRun>> Store::recent_runs(TimeNs since, std::size_t most
     sum.tokens += s.integer(4);
     sum.usd_micros += s.integer(5);
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  if (s.failed()) return impl_->error("cannot read the ledger");
   return runs;
 }
 
@@ -228,7 +216,7 @@ Result<void> Store::Impl::book_usage(std::span<const UsageRow> rows) {
   const auto too_late = [&](const UsageRow& row) { return !purged->empty() && purged->cover(row); };
   for (const UsageRow& row : rows) {
     if (row.route != kDecisionRoute || too_late(row)) continue;
-    Binder(replace_usage).number(row.time).text(row.request_id).text(row.key).text(row.route);
+    replace_usage.bind_all(row.time, row.request_id, row.key, row.route);
     bind_row(insert_usage, row);
     if (!replace_usage.run() || !insert_usage.run()) return error("cannot write the ledger");
   }
@@ -259,16 +247,11 @@ Result<void> Store::Impl::book(std::span<const UsageRow> usage, std::span<const 
   if (auto booked = book_usage(usage); !booked) return booked;
   if (auto appended = append_audit(audit); !appended) return appended;
   for (const ClosedDecision& each : closed) {
-    put_closed.bind_blob(1, &each.id, sizeof each.id);
-    put_closed.bind(2, each.at);
-    put_closed.bind(3, static_cast<std::int64_t>(each.how));
-    put_closed.bind(4, std::string_view(each.admitted));
-    put_closed.bind(5, std::string_view(each.answer));
+    put_closed.bind_all(each.id, each.at, each.how, each.admitted, each.answer);
     if (!put_closed.run()) return error("cannot write the ledger");
   }
   for (const DrainPosition& position : positions) {
-    put_position.bind(1, static_cast<std::int64_t>(position.sequence));
-    put_position.bind(2, static_cast<std::int64_t>(position.offset));
+    put_position.bind_all(position.sequence, position.offset);
     if (!put_position.run()) return error("cannot write the ledger");
   }
   return transaction.commit();
@@ -283,13 +266,7 @@ Result<void> Store::add_refusal_hours(std::span<const RefusalHour> counts) {
       "ON CONFLICT DO UPDATE SET count = count + excluded.count");
   if (!s) return impl_->error("cannot write the ledger");
   for (const RefusalHour& each : counts) {
-    Binder(s)
-        .number(each.hour)
-        .text(each.limit)
-        .text(each.layer)
-        .text(each.key)
-        .number(each.shadow ? 1 : 0)
-        .number(each.count);
+    s.bind_all(each.hour, each.limit, each.layer, each.key, each.shadow, each.count);
     if (!s.run()) return impl_->error("cannot write the ledger");
   }
   return transaction.commit();
@@ -315,7 +292,7 @@ Result<std::size_t> Store::sum_days(TimeNs now, std::size_t most) {
   std::size_t days = 0;
   for (; days < most; ++days) {
     next.bind(1, now / kDay);
-    const bool found = next.step() == Statement::kRow && !next.is_null(0);
+    const bool found = next.next() && !next.is_null(0);
     const std::int64_t day = found ? next.integer(0) : 0;
     next.reset();
     if (!found) break;
@@ -337,8 +314,7 @@ Result<void> Store::closed_decisions(TimeNs since, const std::function<bool(cons
       "SELECT id, closed_at, how, admitted, answer FROM closed_decisions WHERE closed_at >= ?1 ORDER BY closed_at");
   if (!s) return impl_->error("cannot read the ledger");
   s.bind(1, since);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     ClosedDecision closed{
         .at = s.integer(1), .how = static_cast<ClosedHow>(s.integer(2)), .admitted = s.text(3), .answer = s.text(4)};
     const std::string id = s.text(0);
@@ -346,7 +322,7 @@ Result<void> Store::closed_decisions(TimeNs since, const std::function<bool(cons
     std::memcpy(&closed.id, id.data(), sizeof closed.id);
     if (!each(closed)) return {};
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  if (s.failed()) return impl_->error("cannot read the ledger");
   return {};
 }
 
@@ -354,8 +330,7 @@ Result<std::size_t> Store::purge_closed_decisions(TimeNs before, std::size_t mos
   Statement s = impl_->db.prepare(
       "DELETE FROM closed_decisions WHERE id IN (SELECT id FROM closed_decisions WHERE closed_at < ?1 LIMIT ?2)");
   if (!s) return impl_->error("cannot write the ledger");
-  s.bind(1, before);
-  s.bind(2, static_cast<std::int64_t>(most));
+  s.bind_all(before, most);
   if (!s.run()) return impl_->error("cannot write the ledger");
   return static_cast<std::size_t>(impl_->db.changes());
 }
@@ -364,12 +339,11 @@ Result<std::vector<DrainPosition>> Store::positions() {
   Statement s = impl_->db.prepare("SELECT sequence, position FROM drained ORDER BY sequence");
   if (!s) return impl_->error("cannot read the ledger");
   std::vector<DrainPosition> all;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     all.push_back(
         {.sequence = static_cast<std::uint64_t>(s.integer(0)), .offset = static_cast<std::uint64_t>(s.integer(1))});
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read the ledger");
+  if (s.failed()) return impl_->error("cannot read the ledger");
   return all;
 }
 

@@ -23,11 +23,10 @@ std::string shown(std::string_view json) {
 Result<std::vector<NamedCount>> count_by(Database& db, const char* sql) {
   Statement s = db.prepare(sql);
   if (!s) return db.error("cannot read consumers");
-  Binder(s).number(static_cast<std::int64_t>(ConsumerStatus::kActive));
+  s.bind_all(ConsumerStatus::kActive);
   std::vector<NamedCount> all;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) all.push_back({s.text(0), s.integer(1)});
-  if (outcome == Statement::kFailed) return db.error("cannot read consumers");
+  while (s.next()) all.push_back({s.text(0), s.integer(1)});
+  if (s.failed()) return db.error("cannot read consumers");
   return all;
 }
 
@@ -44,10 +43,9 @@ Result<std::vector<NamedCount>> Store::consumers_by_tenant() {
 Result<std::vector<Override>> Store::overrides() {
   Statement s = impl_->db.prepare("SELECT kind, name, json, by, at FROM overrides ORDER BY kind, name LIMIT ?1");
   if (!s) return impl_->error("cannot read overrides");
-  Binder(s).number(static_cast<std::int64_t>(kMaxOverrides));
+  s.bind_all(kMaxOverrides);
   std::vector<Override> all;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     if (s.integer(0) < 0 || s.integer(0) > static_cast<std::int64_t>(Override::Kind::kTenant)) continue;
     all.push_back({.kind = static_cast<Override::Kind>(s.integer(0)),
                    .name = s.text(1),
@@ -55,7 +53,7 @@ Result<std::vector<Override>> Store::overrides() {
                    .by = s.text(3),
                    .at = s.integer(4)});
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read overrides");
+  if (s.failed()) return impl_->error("cannot read overrides");
   return all;
 }
 
@@ -69,19 +67,17 @@ Result<OverrideOutcome> Store::change_overrides(std::span<const OverrideChange> 
   Statement drop = impl_->db.prepare("DELETE FROM overrides WHERE kind = ?1 AND name = ?2");
   if (!find || !put || !drop) return impl_->error("cannot write overrides");
   for (const OverrideChange& each : changes) {
-    const auto kind = static_cast<std::int64_t>(each.kind);
-    Binder(find).number(kind).text(each.name);
-    const Statement::Outcome row = find.step();
-    if (row == Statement::kFailed) return impl_->error("cannot read overrides");
-    const std::string before = row == Statement::kRow ? find.text(0) : std::string();
+    find.bind_all(each.kind, each.name);
+    const bool found = find.next();
+    if (find.failed()) return impl_->error("cannot read overrides");
+    const std::string before = found ? find.text(0) : std::string();
     find.reset();
     if (before != each.before) return OverrideOutcome::kChangedMeanwhile;
     if (before == each.after) continue;
     if (each.after.size() > kMaxOverrideBytes) return fail("an override has at most 16 KiB");
     Statement& write = each.after.empty() ? drop : put;
-    Binder binder(write);
-    binder.number(kind).text(each.name);
-    if (!each.after.empty()) binder.text(each.after).text(change.by).number(change.at);
+    write.bind_all(each.kind, each.name);
+    if (!each.after.empty()) write.bind_all(each.kind, each.name, each.after, change.by, change.at);
     if (!write.run()) return impl_->error("cannot write overrides");
     write.reset();
     const char* const word = to_string(each.kind);
@@ -92,7 +88,7 @@ Result<OverrideOutcome> Store::change_overrides(std::span<const OverrideChange> 
     }
   }
   Statement count = impl_->db.prepare("SELECT count(*) FROM overrides");
-  if (!count || count.step() != Statement::kRow) return impl_->error("cannot read overrides");
+  if (!count || !count.next()) return impl_->error("cannot read overrides");
   if (count.integer(0) > static_cast<std::int64_t>(kMaxOverrides)) return OverrideOutcome::kTooMany;
   count.reset();
   if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
@@ -105,14 +101,10 @@ Result<std::vector<ShadowCount>> Store::shadow_refusals(TimeNs since, TimeNs unt
       "GROUP BY limit_name, key ORDER BY limit_name, sum(count) DESC, key LIMIT ?3");
   if (!s) return impl_->error("cannot read refusals by hour");
   // Hours are counted since 1970.
-  Binder(s)
-      .number(since / kHour)
-      .number((until + kHour - 1) / kHour)
-      .number(static_cast<std::int64_t>(kMaxRefusalGroups));
+  s.bind_all(since / kHour, (until + kHour - 1) / kHour, kMaxRefusalGroups);
   std::vector<ShadowCount> all;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) all.push_back({s.text(0), s.text(1), s.integer(2)});
-  if (outcome == Statement::kFailed) return impl_->error("cannot read refusals by hour");
+  while (s.next()) all.push_back({s.text(0), s.text(1), s.integer(2)});
+  if (s.failed()) return impl_->error("cannot read refusals by hour");
   return all;
 }
 
@@ -125,13 +117,11 @@ Result<std::vector<AuditRow>> Store::override_changes(TimeNs since, TimeNs until
       "limit_name < 'override!' ORDER BY time DESC, id DESC LIMIT ?4 OFFSET ?5",
       audit_columns()));
   if (!s) return question_failed(impl_->db);
-  Binder(s).number(since).number(until).number(static_cast<std::int64_t>(AuditEvent::kAdmin));
-  s.bind(4, std::clamp<std::int64_t>(most, 0, kMaxQueryPage + 1));
-  s.bind(5, std::max<std::int64_t>(skip, 0));
+  s.bind_all(since, until, AuditEvent::kAdmin, std::clamp<std::int64_t>(most, 0, kMaxQueryPage + 1),
+             std::max<std::int64_t>(skip, 0));
   std::vector<AuditRow> all;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) all.push_back(audit_of(s));
-  if (outcome == Statement::kFailed) return question_failed(impl_->db);
+  while (s.next()) all.push_back(audit_of(s));
+  if (s.failed()) return question_failed(impl_->db);
   return all;
 }
 

@@ -63,16 +63,15 @@ bool PurgeMarks::cover(const UsageRow& row) const {
 Result<PurgeMarks> Store::Impl::purge_marks() {
   PurgeMarks marks;
   const ResetAfter reset(get_purges);
-  Binder(get_purges).text(kPrefix).text(kAfterPrefix);
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = get_purges.step()) == Statement::kRow) {
+  get_purges.bind_all(kPrefix, kAfterPrefix);
+  while (get_purges.next()) {
     const std::string name = get_purges.text(0);
     const std::size_t colon = name.find(':', kPrefix.size());
     const auto names = parse_decimal(std::string_view(name).substr(kPrefix.size(), colon - kPrefix.size()));
     const auto at = parse_decimal(get_purges.view(1));
     if (colon != std::string::npos && names && at) marks.add(static_cast<int>(*names), name.substr(colon + 1), *at);
   }
-  if (outcome == Statement::kFailed) return error("cannot read the ledger");
+  if (get_purges.failed()) return error("cannot read the ledger");
   return marks;
 }
 
@@ -90,14 +89,14 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
   Statement rows = impl_->db.prepare(
       "DELETE FROM usage WHERE id > ?4 AND id <= ?5 AND (?1 = '' OR key = ?1) AND (?2 = '' OR user = ?2) AND "
       "(?3 = '' OR tenant = ?3)");
-  if (!forget || !rows || !last || last.step() != Statement::kRow) return impl_->error("cannot delete records");
+  if (!forget || !rows || !last || !last.next()) return impl_->error("cannot delete records");
   // Sums by day are made anew from what is left; until then they must not keep the name.
   Statement days = impl_->db.prepare(
       "DELETE FROM usage_days WHERE (?1 = '' OR key = ?1) AND (?2 = '' OR user = ?2) AND (?3 = '' OR tenant = ?3)");
   Statement spends = impl_->db.prepare("DELETE FROM spend_hours WHERE tenant = ?1");
   Statement refusals = impl_->db.prepare("DELETE FROM refusal_hours WHERE key = ?1");
   if (!days || !spends || !refusals) return impl_->error("cannot delete records");
-  Binder(forget).text(kPrefix).text(kAfterPrefix).number(static_cast<std::int64_t>(kMaxPurges));
+  forget.bind_all(kPrefix, kAfterPrefix, kMaxPurges);
   if (!forget.run()) return impl_->error("cannot delete records");
   const std::int64_t end = last.integer(0);
   last.reset();
@@ -106,7 +105,7 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
   for (std::int64_t from = 0; from == 0 || from < end; from += kStep) {
     Transaction transaction(impl_->db);
     if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
-    Binder(rows).text(subject.key).text(subject.user).text(subject.tenant).number(from).number(from + kStep);
+    rows.bind_all(subject.key, subject.user, subject.tenant, from, from + kStep);
     if (!rows.run()) return impl_->error("cannot delete records");
     const std::int64_t gone = impl_->db.changes();
     done.rows += gone;
@@ -120,7 +119,7 @@ Result<PurgeDone> Store::purge_subject(const PurgeSubject& subject, const Change
     }
     if (auto committed = transaction.commit(); !committed) return std::unexpected(committed.error());
   }
-  Binder(days).text(subject.key).text(subject.user).text(subject.tenant);
+  days.bind_all(subject.key, subject.user, subject.tenant);
   if (!days.run()) return impl_->error("cannot delete records");
   if (!subject.tenant.empty()) {
     spends.bind(1, std::string_view(subject.tenant));

@@ -281,7 +281,7 @@ TEST(Store, RunsAreForgottenWithTheLastRowsOfTheirHour) {
   ASSERT_TRUE(db.open(dir / "weir.db", SQLITE_OPEN_READWRITE, 100));
   const auto hours = [&] {
     Statement s = db.prepare("SELECT count(*) FROM run_hours");
-    EXPECT_EQ(s.step(), Statement::kRow);
+    EXPECT_TRUE(s.next());
     return s.integer(0);
   };
   EXPECT_EQ(store.purge_usage(kHour, 1).value(), 1u);

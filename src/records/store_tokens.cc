@@ -13,16 +13,12 @@ Result<void> Store::create_admin_token(const AdminToken& token, const KeyHash& h
   Statement count = impl_->db.prepare("SELECT count(*) FROM admin_tokens");
   Statement put = impl_->db.prepare(
       "INSERT INTO admin_tokens (name, hash, role, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)");
-  if (!count || !put || count.step() != Statement::kRow) return impl_->error("cannot read admin tokens");
+  if (!count || !put || !count.next()) return impl_->error("cannot read admin tokens");
   if (count.integer(0) >= static_cast<std::int64_t>(kMaxAdminTokens)) {
     return fail(fmt::format("there are {} tokens; revoke some with `weir tokens revoke` first", kMaxAdminTokens));
   }
   count.reset();
-  put.bind(1, std::string_view(token.name));
-  put.bind_blob(2, hash.data(), hash.size());
-  put.bind(3, static_cast<std::int64_t>(token.role));
-  put.bind(4, token.created_at);
-  put.bind(5, token.expires_at);
+  put.bind_all(token.name, hash, token.role, token.created_at, token.expires_at);
   if (!put.run()) {
     if (impl_->db.extended_code() == SQLITE_CONSTRAINT_PRIMARYKEY) {
       return fail("the name " + token.name + " is taken; choose another, or revoke that token first");
@@ -45,19 +41,14 @@ Result<bool> Store::revoke_admin_token(std::string_view name, const Change& chan
   s.bind(1, name);
   if (!s.run()) return impl_->error("cannot write admin tokens");
   if (impl_->db.changes() == 0) return false;
-  if (auto noted = impl_->append_change(change, "tokens revoke", "token", name, {}); !noted) {
-    return std::unexpected(noted.error());
-  }
-  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
-  return true;
+  return impl_->commit_change(transaction, change, "tokens revoke", "token", name);
 }
 
 Result<std::vector<StoredAdminToken>> Store::admin_tokens() {
   Statement s = impl_->db.prepare("SELECT name, hash, role, created_at, expires_at FROM admin_tokens ORDER BY name");
   if (!s) return impl_->error("cannot read admin tokens");
   std::vector<StoredAdminToken> all;
-  Statement::Outcome outcome = Statement::kDone;
-  while ((outcome = s.step()) == Statement::kRow) {
+  while (s.next()) {
     const std::string hash = s.text(1);
     const std::int64_t role = s.integer(2);
     StoredAdminToken stored{.token = {.name = s.text(0),
@@ -70,7 +61,7 @@ Result<std::vector<StoredAdminToken>> Store::admin_tokens() {
     std::memcpy(stored.hash.data(), hash.data(), hash.size());
     all.push_back(std::move(stored));
   }
-  if (outcome == Statement::kFailed) return impl_->error("cannot read admin tokens");
+  if (s.failed()) return impl_->error("cannot read admin tokens");
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/characters.h"
 #include "base/strings.h"
 #include "replay/csv.h"
 #include "replay/trace_format.h"
@@ -14,13 +15,6 @@ namespace {
 enum Column : std::size_t { kTimestamp, kTenant, kSession, kTurn, kModel, kInput, kOutput, kColumnCount };
 constexpr std::array<std::string_view, kColumnCount> kColumnNames = {
     "timestamp_s", "tenant", "session", "turn", "model", "input_tokens", "output_tokens"};
-
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // "12.345" to nanoseconds, exactly; digits beyond the ninth are dropped.
 std::optional<TimeNs> parse_plain_seconds(std::string_view text) {
@@ -124,7 +118,7 @@ class LoadRows final : public TraceReader {
   Result<void> read_tokens(Column column, std::int64_t& out) const {
     const std::string_view text = field(column);
     const std::string_view name = kColumnNames[column];
-    const auto value = parse_integer(text);
+    const auto value = number_in<std::int64_t>(text);
     if (!value) {
       const bool digits = !text.empty() && text.find_first_not_of("-0123456789") == std::string_view::npos;
       return fault(std::string(name) + (digits ? " is too large: `" : " is not a whole number: `") +

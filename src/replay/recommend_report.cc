@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
 #include "base/json_writer.h"
 #include "policy/amounts.h"
 
@@ -24,10 +25,7 @@ double days_seen(const UseBook& book) {
 
 // A line of a comment cannot end it: names come from clients.
 std::string one_line(std::string_view text) {
-  std::string out(text);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-  return out;
+  return without_controls(std::string(text));
 }
 
 void amount(JsonWriter& w, std::int64_t value, UseMeter meter) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
 #include "replay/recommend_clock.h"
 
 namespace weir {
@@ -12,12 +13,8 @@ Result<std::vector<LimitRule>> limits_of(const UseBook& book, std::span<const Gr
                                          const std::string& fallback) {
   std::vector<std::string> tiers{fallback};
   std::string head = "default_tier: " + fallback + "\ntiers:\n  " + fallback + ": { weight: 1 }\n";
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  };
   for (const GroupUse& group : book.groups()) {
-    const bool name = !group.tier.empty() && group.tier.size() <= 64 && group.tier != "default" &&
-                      group.tier != "anonymous" && std::all_of(group.tier.begin(), group.tier.end(), plain);
+    const bool name = is_lower_word(group.tier) && group.tier != "default" && group.tier != "anonymous";
     if (group.tier == "anonymous") tiers.push_back(group.tier);
     if (!name || std::find(tiers.begin(), tiers.end(), group.tier) != tiers.end()) continue;
     tiers.push_back(group.tier);

@@ -1,10 +1,11 @@
 #include "replay/service_time.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
+
+#include "base/characters.h"
 
 namespace weir {
 namespace {
@@ -12,12 +13,8 @@ namespace {
 constexpr double kMost = 10.0 * 366 * static_cast<double>(kDay);
 
 std::optional<double> parse_seconds(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value) || value < 0) {
-    return std::nullopt;
-  }
-  return value;
+  const auto value = number_in<double>(text);
+  return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
 #include "base/strings.h"
 #include "replay/trace_format.h"
 
@@ -16,8 +17,7 @@ std::unexpected<Error> Place::fault(std::string_view message) const {
 
 Result<void> checked_name(const Place& place, std::string_view what, std::string_view value) {
   if (value.size() > kMaxNameBytes) return place.fault(std::string(what) + " is longer than 256 bytes");
-  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (std::any_of(value.begin(), value.end(), control)) {
+  if (std::any_of(value.begin(), value.end(), is_control)) {
     return place.fault(std::string(what) + " contains a control character");
   }
   const auto plain = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
