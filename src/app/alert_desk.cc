@@ -92,12 +92,9 @@ void AlertDesk::use(const Policy& policy) {
     if (rule.shadow) fresh.shadow_limits.insert(rule.name);
     if (in_dollars(rule)) fresh.dollar_limits.insert(rule.name);
   }
-  {
-    const MutexLock lock(mutex_);
-    settings_ = policy.alerts;
-    wanted_ = std::move(fresh);
-  }
-  if (thread_) thread_->wake();
+  const MutexLock lock(mutex_);
+  settings_ = policy.alerts;
+  wanted_ = std::move(fresh);
 }
 
 void AlertDesk::watch(Observer& observer) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "gateway/gateway_fixture.h"
 #include "journal/test_support.h"
 
@@ -63,6 +66,27 @@ TEST(AlertDesk, AnAlertOfASilentSubjectIsOverOnceItsWindowIsEmptyAndOneOfADayIsN
   pass(kMinute - 52 * kSecond + kSecond + AlertRules::kQuiet + 2 * kSecond);  // a ring's bucket, then it is quiet
   EXPECT_EQ(subjects(AlertsOf::kResolved), Names{"minute of caller agent-1"});
   EXPECT_EQ(subjects(AlertsOf::kFiring), Names{"requests of caller agent-1"});
+}
+
+// A race, which ThreadSanitizer sees: the file watch starts before the desk and ends after it.
+TEST(AlertDesk, APolicyMayBeReloadedWhileTheDeskStartsAndStops) {
+  const stage::World world;
+  TempDir dir;
+  const Clock clock;
+  ProviderHealth providers;
+  Metrics metrics;
+  auto desk = AlertDesk::open({.clock = clock, .data = dir.path(), .providers = providers, .metrics = metrics});
+  ASSERT_TRUE(desk) << desk.error().message;
+  std::atomic<bool> over{false};
+  std::thread reloading([&] {
+    while (!over) (*desk)->use(world.services.rules->policy());
+  });
+  for (int i = 0; i < 20; ++i) {
+    (*desk)->start();
+    (*desk)->stop();
+  }
+  over = true;
+  reloading.join();
 }
 
 }  // namespace
