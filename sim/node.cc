@@ -80,7 +80,7 @@ struct Node::Impl {
   Machine machine;
   std::unique_ptr<NodeProcess> process;
   std::unique_ptr<Intruder> intruder;
-  bool ledger_full = false, counters_gone = false, wanted = false;
+  bool counters_gone = false, wanted = false;
   Door data_door, admin_door;
   Timer resume_timer, restart_timer;
 };

@@ -32,7 +32,6 @@ struct Machine {
   std::string policy;         // the file as it is now
   DurationNs clock_step = 0;  // of the wall clock, against true time
   std::int64_t drift_ppm = 0;
-  bool disk_full = false;
   int lives = 0;
 };
 

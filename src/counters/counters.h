@@ -5,7 +5,7 @@
 //   struct Mine : AdmissionEvents { void on_decision(const Decision& d, std::span<const Effect> e) override; };
 //   counters.admit(request, mine);
 //
-// Thread-safe. The listener must live until it was called or cancel_wait() returned.
+// Thread-safe. The listener must live until it was called or forget() returned.
 #pragma once
 
 #include <span>

@@ -150,6 +150,60 @@ TEST(ExchangeCalls, InAStreamACallWithinTheCapPassesAsItCame) {
   world.expect_quiet();
 }
 
+TEST(ExchangeCalls, AStreamWaitsWhereTheCountersAnswerLaterAboutACall) {
+  World world(kAgentPolicy);
+  exchange_once(world, world.agent, Talk("Write."), announcing({mail(1)}));
+  world.counters.deferred = world.counters.peeks_deferred = true;
+  const auto answers = [&] {
+    for (int i = 0; i < 8 && world.counters.waiting() > 0; ++i) world.counters.answer();
+    world.turn();
+  };
+  Connection client(world);
+  client.say(chat_request(world.agent, Talk("More.", {"send_email"}, true).body()));
+  answers();
+  FakeUpstream& provider = world.upstream();
+  provider.bytes(kStreamHead);
+  provider.bytes(call_chunk(0, "mail_2", "send_email", ""));
+  EXPECT_FALSE(has(client.port.sent, "mail_2"));
+  EXPECT_FALSE(provider.reading);
+  provider.bytes(call_chunk(0, "", "", "{}"));
+  answers();
+  EXPECT_TRUE(has(client.port.sent, "mail_2"));
+  EXPECT_TRUE(provider.reading);
+  // The last place is gone; the stream ends before the counters have said so.
+  provider.bytes(call_chunk(1, "mail_3", "send_email", "{}"));
+  provider.bytes(
+      chunk("data: {\"id\":\"c1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{},"
+            "\"finish_reason\":\"tool_calls\"}]}\n\n"));
+  provider.bytes(joined({chunk(kUsageEvent), chunk(kDone), kLastChunk}));
+  EXPECT_FALSE(client.answer().complete);
+  answers();
+  EXPECT_TRUE(client.answer().complete);
+  EXPECT_FALSE(has(client.answer().body, "mail_3"));
+  EXPECT_TRUE(has(client.answer().body, R"("finish_reason":"tool_calls")")) << "one call was left";
+  EXPECT_EQ(mails_counted(world), 2);
+  EXPECT_EQ(world.row().settled, Settled::kUsage);
+  world.expect_quiet();
+}
+
+TEST(ExchangeCalls, WithoutCountersALimitThatFailsClosedCutsTheCallAndOneThatFailsOpenDoesNot) {
+  for (const bool closed : {false, true}) {
+    std::string yaml(kAgentPolicy);
+    const std::string_view mode = "on_exceed: strip_tool";
+    yaml.insert(yaml.find(mode), closed ? "fail: closed, " : "fail: open, ");
+    World world(yaml);
+    Connection client(world);
+    client.say(chat_request(world.agent, Talk("Write.").body()));
+    world.counters.status = CountersStatus::kUnavailable;
+    world.upstream().bytes(announcing({mail(1), {"l", "lookup"}}));
+    EXPECT_EQ(has(client.answer().body, "mail_1"), testing::AssertionResult(!closed));
+    EXPECT_TRUE(has(client.answer().body, "lookup"));
+    EXPECT_EQ(mails_counted(world), 0);
+    world.counters.status = CountersStatus::kOk;
+    world.expect_quiet();
+  }
+}
+
 TEST(ExchangeCalls, TheFifthIdenticalCallOfARunIsCut) {
   World world(agent_policy_with("breaker: { repeats: { warn: 3, break: 5, within: 5m } }\n"));
   Talk talk("Find it.");

@@ -538,5 +538,28 @@ TEST(ExchangeMcp, AnAnswerThatCannotBeEditedIsNotPassedOn) {
   world.expect_quiet();
 }
 
+TEST(ExchangeMcp, AnEventTooLongToBeReadPassesUnlessAPartOfItMustNot) {
+  const std::string event = "data: " + std::string(Exchange::kMaxBuffered, ' ');
+  for (const bool edited : {false, true}) {
+    World world;
+    use_mcp_policy(world);
+    Connection client(world);
+    client.say(post(world, edited ? std::string(kList) : call("echo")));
+    world.upstream().bytes(kStreamHead);
+    world.upstream().bytes(chunk(event));
+    if (edited) {
+      EXPECT_TRUE(client.answer().body.starts_with("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"error\""));
+      EXPECT_TRUE(has(client.answer().body, "more than 8 MB, of which a part must not pass"));
+    } else {
+      EXPECT_EQ(client.answer().body, event);
+      const std::string rest = "{}\n\ndata: " + result() + "\n\n";
+      world.upstream().bytes(chunk(rest) + std::string(kLastChunk));
+      EXPECT_EQ(client.answer().body, event + rest);
+    }
+    EXPECT_TRUE(client.answer().complete);
+    world.expect_quiet();
+  }
+}
+
 }  // namespace
 }  // namespace weir

@@ -69,7 +69,7 @@ inline std::string policy_with(std::string_view new_line, std::string_view old_l
 
 class World final : private Dialer {
  public:
-  explicit World(std::string_view yaml = kTestPolicy) {
+  explicit World(std::string_view yaml = kTestPolicy, LimiterOptions engine = {}) : limiter(engine) {
     secret_.fill(7);
     use_policy(yaml);
     const AuthFailures& auth = services.rules->policy().auth_failures;

@@ -116,7 +116,6 @@ class ResponseParser {
   const HttpFault& fault() const { return fault_; }
   bool started() const;
   bool reusable() const;  // complete, keep-alive, nothing left over
-  void reset(bool head_request);
 
  private:
   struct Impl;

@@ -174,15 +174,4 @@ bool ResponseParser::reusable() const {
   return state_ == MessageState::kComplete && head_.keep_alive && impl_->delimited && !impl_->left_over;
 }
 
-void ResponseParser::reset(bool head_request) {
-  state_ = MessageState::kHead;
-  fault_ = {};
-  impl_->next_head(head_);
-  impl_->body = {};
-  impl_->interim = 0;
-  impl_->head_request = head_request;
-  impl_->started = impl_->left_over = false;
-  impl_->delimited = true;
-}
-
 }  // namespace weir

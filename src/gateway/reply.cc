@@ -113,8 +113,8 @@ std::string_view plain_meter(const LimitRule& rule) {
   }
 }
 
-ErrorKind refusal_kind(bool never, const Decision& decision, bool table_full) {
-  if (table_full) return ErrorKind::kOverloaded;
+ErrorKind refusal_kind(bool never, const Decision& decision) {
+  if (decision.table_full) return ErrorKind::kOverloaded;
   if (never) return ErrorKind::kTooLarge;
   return decision.retry_after > kLongWait ? ErrorKind::kQuota : ErrorKind::kRateLimited;
 }
@@ -176,7 +176,7 @@ Reply error_reply(ErrorShape shape, const ErrorFacts& facts) {
 Reply refusal_reply(ErrorShape shape, const Plan& plan, const Decision& decision, const Refusal& refusal,
                     const std::string& request_id, TimeNs now) {
   const bool never = !decision.table_full && Ruleset::never_fits(plan, decision);
-  ErrorFacts facts{.kind = refusal_kind(never, decision, decision.table_full), .request_id = request_id};
+  ErrorFacts facts{.kind = refusal_kind(never, decision), .request_id = request_id};
   facts.status = decision.table_full ? 503 : never ? 413 : 429;
   if (decision.table_full) {
     facts.message = "Weir has no room to count another caller right now. Try again shortly.";

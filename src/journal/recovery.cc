@@ -172,9 +172,7 @@ Result<void> read_all(View& view, Replay& replay, Recovered& recovered) {
       replay.apply(record);
     }
     if (outcome == SegmentReader::kError) return fail("cannot read the journal: " + reader.error());
-    if (outcome != SegmentReader::kTorn) continue;
-    reached("recovery.torn-segment");
-    ++recovered.torn_segments;
+    if (outcome == SegmentReader::kTorn) reached("recovery.torn-segment");
   }
   return {};
 }

@@ -29,9 +29,8 @@ struct Recovered {
   TimeNs last_time = 0;             // newest instant in the journal: the new process's time must not start before it
   std::size_t segments = 0;
   std::size_t records = 0;
-  std::size_t effects = 0;        // handed to the limiter
-  std::size_t in_flight = 0;      // requests that were open: charged and marked expired
-  std::size_t torn_segments = 0;  // segments that ended within a record
+  std::size_t effects = 0;    // handed to the limiter
+  std::size_t in_flight = 0;  // requests that were open: charged and marked expired
   // Holds of the decision API that are still open: their counters are charged as used, and nothing was written for
   // them. They stay in the old segments until a writer has adopted and repeated them.
   struct Hold {

@@ -92,7 +92,7 @@ void Link::shutdown_write() {
 void Link::failed(bool tls, const std::string& detail) {
   if (dead_) return;
   dead_ = true;
-  events_->on_link_error(tls, detail);
+  events_.on_link_error(tls, detail);
 }
 
 bool Link::finish_connect() {
@@ -133,7 +133,7 @@ void Link::on_events(std::uint32_t events) {
     ssl_.reset();
     handshaking_ = false;
     open_ = true;
-    events_->on_link_plain();
+    events_.on_link_plain();
     if (fd_ < 0) return;
   }
   if (connecting_) {
@@ -142,7 +142,7 @@ void Link::on_events(std::uint32_t events) {
   if (handshaking_ && !handshake()) return;
   if (!open_) {
     open_ = true;
-    events_->on_link_open();
+    events_.on_link_open();
     if (fd_ < 0) return;
     if ((unsent() > 0 || shutdown_wanted_) && !dirty_) {
       dirty_ = true;
@@ -201,10 +201,10 @@ void Link::read_now() {
     }
     if (n == 0) {
       eof_seen_ = true;
-      events_->on_link_eof();
+      events_.on_link_eof();
       return;
     }
-    events_->on_link_bytes({buffer.data(), static_cast<std::size_t>(n)});
+    events_.on_link_bytes({buffer.data(), static_cast<std::size_t>(n)});
     // A short read emptied the socket: what comes later raises a new edge, so the read that would say EAGAIN is saved.
     if (!ssl_ && !hang_up_ && static_cast<std::size_t>(n) < buffer.size()) {
       pending_read_ = false;
@@ -279,7 +279,7 @@ void Link::flush() {
     shutdown_wanted_ = false;
     ::shutdown(fd_, SHUT_WR);
   }
-  if (sends) events_->on_link_drained();
+  if (sends) events_.on_link_drained();
 }
 
 }  // namespace weir

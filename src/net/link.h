@@ -25,14 +25,13 @@ class LinkEvents {
 
 class Link final : public Disposable, private Watched {
  public:
-  Link(Loop& loop, LinkEvents& events) : loop_(loop), events_(&events) {}
+  Link(Loop& loop, LinkEvents& events) : loop_(loop), events_(events) {}
   ~Link() override;
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
   void adopt(int fd, Ssl ssl);    // an accepted, non-blocking socket; with `ssl` on_link_open() follows the handshake
   void connect(int fd, Ssl ssl);  // connect(2) was begun; `ssl` may be empty
-  void set_events(LinkEvents& events) { events_ = &events; }
 
   void send(std::string_view bytes);
   std::size_t unsent() const { return out_.size() - sent_ + (notify_due_ ? 1 : 0); }
@@ -57,7 +56,7 @@ class Link final : public Disposable, private Watched {
   void failed(bool tls, const std::string& detail);
 
   Loop& loop_;
-  LinkEvents* events_;
+  LinkEvents& events_;
   int fd_ = -1;
   Ssl ssl_;
   bool connecting_ = false;

@@ -23,7 +23,7 @@ TEST(BehaviorWordsTest, EveryPartOfALimitIsSaid) {
 limits:
   - { name: a, per: caller, meter: tool_calls, allow: [1/1m, 10/day], match: { tool: { not: [x] }, kind: agent }, mode: shadow }
   - { name: b, per: tool, meter: concurrency, allow: 3, match: { tool: "b_*" }, on_exceed: { queue: 2s }, contextual: true }
-  - { name: c, per: [key, tool], meter: tool_calls, allow: { free: 2/90s, default: 4/2h } }
+  - { name: c, per: [key, tool], meter: tool_calls, allow: { free: 2/1500ms, default: 4/2h } }
   - { name: d, per: key, meter: tool_calls, allow: 2/1m }
 )");
   EXPECT_EQ(tool_limits_in_words(*policy),
@@ -31,7 +31,7 @@ limits:
                    "then the call is refused (shadow: refuses nothing)",
                    "b: 3 tool calls at once and tool, for b_*; then it waits up to 2 seconds for room (scaled by the "
                    "caller's trust)",
-                   "c: 2 tool calls per 90 seconds for tier free, 4 tool calls per 2 hours and key and tool; then the "
+                   "c: 2 tool calls per 1500 ms for tier free, 4 tool calls per 2 hours and key and tool; then the "
                    "call is refused"}));
 }
 

@@ -166,22 +166,24 @@ limits:
   - { name: tokens, per: caller, meter: tokens, allow: 50k/1m }
   - { name: in-flight, per: key, meter: concurrency, allow: 16 }
   - { name: pace, per: global, meter: requests, allow: 10/s burst 50, mode: shadow }
+  - { name: quick, per: global, meter: requests, allow: 9/1500ms, mode: shadow }
 )");
   ASSERT_TRUE(admit(kNow, 1'200, 4'200'000).admitted);
-  const std::array<std::int64_t, 4> used{4'200'000, 1'200, 0, 0};
+  const std::array<std::int64_t, 5> used{4'200'000, 1'200, 0, 0, 0};
   limiter_.settle({1, 1}, used, kNow);
   Decision state;
   Costs nothing;
   ASSERT_FALSE(rules_->plan(attributes_, nothing, kNow, plan_));
   limiter_.peek({.subjects = plan_.subjects(), .demands = plan_.demands(), .now = kNow}, state);
   const auto lines = rules_->explain(plan_, attributes_, &state, kNow);
-  ASSERT_EQ(lines.size(), 4u);
+  ASSERT_EQ(lines.size(), 5u);
   EXPECT_EQ(lines[0], "spend: $10 per calendar day of Europe/Berlin per caller, 4.20 used, resets 00:00");
   EXPECT_EQ(lines[1], "tokens: 50,000 tokens in any 1 minute per caller, 1,200 used");
   EXPECT_EQ(lines[2], "in-flight: 16 requests at once per key, 0 in flight");
   EXPECT_TRUE(lines[3].starts_with("pace: 50 requests at once, refilled at 10 per second for everybody together, "))
       << lines[3];
   EXPECT_TRUE(lines[3].ends_with(" (shadow: refuses nothing)"));
+  EXPECT_TRUE(lines[4].starts_with("quick: 9 requests in any 1500 milliseconds for everybody together")) << lines[4];
   EXPECT_EQ(rules_->explain(plan_, attributes_, nullptr, kNow)[1], "tokens: 50,000 tokens in any 1 minute per caller");
 }
 

@@ -98,7 +98,6 @@ class CallBook {
 
   // Keeps an event of a call that is withheld; cuts the call when that is too much.
   void hold(std::size_t call, std::string_view event);
-  void drop_held(std::size_t call);
   bool has_released() const { return released_ > 0; }
   void released(std::size_t call);
   void drop_all();

@@ -110,10 +110,7 @@ bool Drain::read_segment(const SegmentFile& file, bool closed, Progress& progres
   if (reader.offset() != from) progress.moved.push_back({.sequence = file.sequence, .offset = reader.offset()});
   if (closed && outcome != SegmentReader::kRecord) {
     progress.finished.push_back(file.sequence);
-    if (outcome == SegmentReader::kTorn) {
-      reached("drain.torn-segment");
-      ++damaged_;
-    }
+    if (outcome == SegmentReader::kTorn) reached("drain.torn-segment");
   }
   return true;
 }

@@ -45,7 +45,6 @@ class Drain {
   const std::string& reason() const { return reason_; }
   // True once every row of that segment is in the ledger and nobody writes to it any more.
   bool finished(std::uint64_t sequence) const { return finished_.contains(sequence); }
-  std::uint64_t damaged_segments() const { return damaged_; }
 
  private:
   struct Progress;
@@ -61,7 +60,6 @@ class Drain {
   std::map<std::uint64_t, std::uint64_t> offsets_;  // by segment: where to read on
   std::set<std::uint64_t> finished_;
   std::string reason_;
-  std::uint64_t damaged_ = 0;
   Record record_;
 };
 

@@ -289,8 +289,7 @@ class Store {
 };
 
 // Names of settings.
-inline constexpr std::string_view kSettingAdminToken = "admin_token";           // generated token of the admin listener
-inline constexpr std::string_view kSettingAdminTokenHash = "admin_token_hash";  // of the token now in force
-inline constexpr std::string_view kSettingDemoKey = "demo_key_created";         // "1" once a demo key was made
+inline constexpr std::string_view kSettingAdminToken = "admin_token";    // generated token of the admin listener
+inline constexpr std::string_view kSettingDemoKey = "demo_key_created";  // "1" once a demo key was made
 
 }  // namespace weir

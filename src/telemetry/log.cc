@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <utility>
 
 #include "base/json_writer.h"
@@ -97,13 +96,6 @@ LogFormat log_format_of_stderr() {
 void write_to_stderr(std::string_view line) {
   // A log that cannot be written must not stop the work; whoever reads stderr sees the gap.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-}
-
-bool parse_log_level(std::string_view text, LogLevel& level) {
-  const auto found = std::find(kNames.begin(), kNames.end(), text);
-  if (found == kNames.end()) return false;
-  level = static_cast<LogLevel>(found - kNames.begin());
-  return true;
 }
 
 }  // namespace weir

@@ -59,7 +59,4 @@ class Log {
 LogFormat log_format_of_stderr();
 void write_to_stderr(std::string_view line);
 
-// "debug", "info", "warn", "error", "off"; false for anything else.
-bool parse_log_level(std::string_view text, LogLevel& level);
-
 }  // namespace weir

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 
 namespace weir {
@@ -84,14 +83,6 @@ TEST_F(LogTest, CutsBetweenCharacters) {
   text += "\u00e9tail";
   make(LogLevel::kInfo, LogFormat::kJson).write(LogLevel::kInfo, kAt, text);
   EXPECT_NE(lines_.find(std::string(Log::kMaxText - 1, 'a') + "\"}"), std::string::npos);
-}
-
-TEST_F(LogTest, ReadsLevels) {
-  LogLevel level = LogLevel::kInfo;
-  EXPECT_TRUE(parse_log_level("error", level));
-  EXPECT_EQ(level, LogLevel::kError);
-  EXPECT_FALSE(parse_log_level("loud", level));
-  EXPECT_EQ(level, LogLevel::kError);
 }
 
 }  // namespace

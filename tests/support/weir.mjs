@@ -66,7 +66,7 @@ export function runWeir(args, { env = {}, cwd } = {}) {
 // Real credentials of the machine never reach a test.
 function cleanEnv(extra) {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, TZ: 'UTC', ...extra };
-  for (const name of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS']) {
+  for (const name of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS', 'LLVM_PROFILE_FILE']) {
     if (process.env[name]) env[name] = process.env[name];
   }
   return env;
