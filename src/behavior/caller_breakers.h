@@ -112,6 +112,9 @@ class Unlinked {
   // Its client left: nobody knows how it would have ended.
   void abandon(Hash128 caller, std::uint64_t fingerprint, bool probe);
 
+  // How long the wait still is that a limit told this request, 0 if there is none: no breaker names a shorter one.
+  DurationNs told(Hash128 caller, std::uint64_t fingerprint, TimeNs now);
+
   std::size_t size() const;  // fingerprints
 
  private:

@@ -163,6 +163,60 @@ TEST(Callers, ComingBackBeforeTheWaitThatWasToldCountsAsAFailure) {
   EXPECT_EQ(agent.guard.stats().runs, 0u);
 }
 
+// A breaker that says half a minute to who was told days makes the caller come back for nothing.
+TEST(Callers, ABreakerNamesNoShorterWaitThanALimitToldTheSameRequest) {
+  TestAgent agent;
+  Arrival arrival = agent.model();
+  arrival.fingerprint = 77;
+  const TimeNs room = agent.now + 4 * kDay;
+  int refused = 0, tripped = 0;
+  // Breakers tell their waits to the guard too: those must not prolong themselves.
+  for (int i = 0; i < 20; ++i) {
+    Entry entry = agent.enter(arrival);
+    if (entry.trip) {
+      EXPECT_EQ(entry.trip->guard, "unlinked");
+      EXPECT_EQ(entry.trip->retry_after, room - agent.now) << i;
+    }
+    ++(entry.trip ? tripped : refused);
+    agent.guard.refused(entry, entry.trip ? agent.now + entry.trip->retry_after : room, agent.now);
+    agent.now += kSecond;
+  }
+  EXPECT_EQ(refused, 5);
+  EXPECT_EQ(tripped, 15);
+  arrival.fingerprint = 78;
+  EXPECT_FALSE(agent.pass(arrival)) << "another request";
+}
+
+TEST(Callers, AWaitThatIsOverIsTheLimitsNoMore) {
+  TestAgent agent;
+  Arrival arrival = agent.model();
+  arrival.fingerprint = 77;
+  Entry told = agent.enter(arrival);
+  agent.guard.refused(told, agent.now + kHour, agent.now);
+  agent.pass(arrival, {.failed = true});  // let in: there is room again, whatever became of it
+  std::optional<Trip> trip;
+  for (int i = 0; i < 10 && !trip; ++i) trip = agent.pass(arrival, {.failed = true});
+  ASSERT_TRUE(trip);
+  EXPECT_EQ(trip->retry_after, agent.rules.breaker.cooldown);
+}
+
+TEST(Callers, ABreakerOfFailedPromptsKnowsTheWaitThatThisRequestWasTold) {
+  TestAgent agent;
+  Arrival arrival = agent.model();
+  arrival.fingerprint = 77;
+  Entry told = agent.enter(arrival);
+  agent.guard.refused(told, agent.now + kHour, agent.now);
+  std::optional<Trip> other;
+  for (int i = 0; i < 50 && !other; ++i) other = agent.pass(agent.model(), {.failed = true});
+  ASSERT_TRUE(other);
+  ASSERT_EQ(other->guard, "failed_prompts");
+  EXPECT_EQ(other->retry_after, agent.rules.breaker.cooldown) << "nobody told this one anything";
+  const std::optional<Trip> again = agent.pass(arrival);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->guard, "failed_prompts");
+  EXPECT_EQ(again->retry_after, kHour);
+}
+
 TEST(Callers, ABusyCallerWithFewErrorsIsNotShut) {
   TestAgent agent;
   for (int i = 0; i < 3000; ++i) {

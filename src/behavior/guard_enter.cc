@@ -349,8 +349,8 @@ void Guard::Impl::enter_caller(Entry& entry, const Arrival& arrival, TimeNs now)
   const auto act = [&](std::string_view guard, const BreakerGate& gate) {
     if (!gate.trip) return true;
     const BreakerTrip& from = *gate.trip;
-    raise(entry, entry.trip, {guard, from.meter, from.allowed, from.used, from.retry_after, from.evidence},
-          rules.shadow);
+    const DurationNs wait = std::max(from.retry_after, unlinked.told(arrival.caller, arrival.fingerprint, now));
+    raise(entry, entry.trip, {guard, from.meter, from.allowed, from.used, wait, from.evidence}, rules.shadow);
     return false;
   };
   if (arrival.ordinary) return;

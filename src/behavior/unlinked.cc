@@ -197,13 +197,13 @@ void Unlinked::end(Hash128 caller, std::uint64_t fingerprint, bool failed, bool 
   if (print == nullptr) return;
   print->in_flight = std::max<std::int64_t>(print->in_flight - 1, 0);
   print->last = failed ? LastEnd::kFailed : LastEnd::kGood;
+  print->told_until = 0;  // it was let in, so there is nothing left to wait for
   if (failed) {
     print->failures.add(now);
     if (probe) print->breaker.open(print->breaker.count() + 1, rules.cooldown, now);
     failed_enough(*print, rules, now);
     return;
   }
-  print->told_until = 0;  // it was let in, so there is nothing left to wait for
   if (!probe) return;
   print->breaker.close();
   print->repeats.clear();
@@ -226,6 +226,13 @@ void Unlinked::refused(Hash128 caller, std::uint64_t fingerprint, TimeNs until, 
 
 void Unlinked::abandon(Hash128 caller, std::uint64_t fingerprint, bool probe) {
   refused(caller, fingerprint, 0, probe, 0);
+}
+
+DurationNs Unlinked::told(Hash128 caller, std::uint64_t fingerprint, TimeNs now) {
+  if (fingerprint == 0) return 0;
+  const auto part = impl_->parts.lock(caller);
+  const Print* print = part->find(caller, fingerprint);
+  return print == nullptr ? 0 : std::max<DurationNs>(print->told_until - now, 0);
 }
 
 std::size_t Unlinked::size() const {

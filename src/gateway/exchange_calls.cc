@@ -29,6 +29,7 @@ bool Exchange::may_use(const std::string& tool) {
                     .meter = {},
                     .retry_after = kNever,
                     .evidence = "tool `" + tool + "` was stopped" + (off->reason.empty() ? "" : ": " + off->reason)};
+    services_.metrics->request(request_.target.route, "cut", "breaker");
     services_.metrics->refusal("breaker", trip.guard, tool);
     audit_trip(services_, AuditEvent::kBroken, trip, entry_, tool, source());
     return false;
@@ -47,6 +48,7 @@ bool Exchange::passes_guard(const ToolCall& call, bool cuttable) {
   counted_here_ = verdict.counted;
   if (!verdict.trip) return true;
   reached(cuttable ? "calls.broken" : "calls.broken-too-late");
+  if (cuttable) services_.metrics->request(request_.target.route, "cut", "breaker");
   if (cuttable) services_.metrics->refusal("breaker", verdict.trip->guard, call.name);
   audit_trip(services_, cuttable ? AuditEvent::kBroken : AuditEvent::kWarned, *verdict.trip, entry_, call.name,
              source());

@@ -230,6 +230,9 @@ TEST(ExchangeCalls, TheFifthIdenticalCallOfARunIsCut) {
   ASSERT_NE(broken, world.journal.audits.end());
   EXPECT_EQ(broken->limit, "repeats");
   EXPECT_TRUE(has(broken->evidence, "lookup"));
+  std::string metrics;
+  world.metrics.write_prometheus(metrics);
+  EXPECT_TRUE(has(metrics, R"(decision="cut",layer="breaker"} 1)")) << metrics;
   world.expect_quiet();
 }
 
