@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "model/key_attributes.h"
 
 namespace weir {
 namespace {
@@ -124,11 +125,6 @@ void take_facts(const Policy& policy, Identity& identity) {
   identity.user = consumer.user;
   identity.tier = consumer.tier.empty() ? policy.default_tier : consumer.tier;
   identity.kind = to_string(consumer.kind);
-}
-
-std::string_view metadata_value(const Consumer& consumer, const char* name) {
-  const auto found = consumer.metadata.find(name);
-  return found == consumer.metadata.end() ? std::string_view{} : std::string_view(found->second);
 }
 
 }  // namespace
@@ -253,7 +249,6 @@ void fill_attributes(const Identity& identity, const Headers& headers, Attribute
   const auto set_if = [&](Attribute attribute, std::string_view value) {
     if (!value.empty()) out.set(attribute, value);
   };
-  out.consumer = identity.consumer.get();
   // A plain key that has a user of its own is counted as that user: what it asserts is a label, and inventing users
   // opens no fresh budget, not even under limits per user.
   const bool label = identity.user_asserted && identity.consumer && identity.consumer->kind != ConsumerKind::kService &&
@@ -267,11 +262,7 @@ void fill_attributes(const Identity& identity, const Headers& headers, Attribute
   set_if(Attribute::kIp, identity.ip);
   set_if(Attribute::kConversation, identity.conversation);
   set_if(Attribute::kAgent, identity.agent);
-  if (identity.consumer) {
-    out.set(Attribute::kKey, identity.consumer->name);
-    set_if(Attribute::kTeam, metadata_value(*identity.consumer, "team"));
-    set_if(Attribute::kApp, metadata_value(*identity.consumer, "app"));
-  }
+  if (identity.consumer) set_key(*identity.consumer, out);
   out.header = [&headers](std::string_view name) { return headers.get(name); };
 }
 

@@ -52,9 +52,10 @@ const char* to_string(AgentDecision decision) {
 
 class AgentReplay::State {
  public:
-  State(std::shared_ptr<const Policy> policy, std::function<void(const JudgedEvent&)> told)
+  State(std::shared_ptr<const Policy> policy, std::function<void(const JudgedEvent&)> told, RecordedKeys* keys)
       : policy_(policy),
         told_(std::move(told)),
+        keys_(keys),
         limiter_({.max_reservations = 1024, .max_closed = 1024, .stripes = 256}),
         rules_(Ruleset::compile(
             policy, [this](const CounterSpec& spec) { return limiter_.define(spec); }, fixed_secret())),
@@ -107,6 +108,7 @@ class AgentReplay::State {
 
   std::shared_ptr<const Policy> policy_;
   std::function<void(const JudgedEvent&)> told_;
+  RecordedKeys* keys_;
   Limiter limiter_;
   std::shared_ptr<const Ruleset> rules_;
   Guard guard_;
@@ -159,6 +161,7 @@ void AgentReplay::State::enter(const AgentEvent& event, Arrival::Kind kind) {
   row.run = trace_;
   row.agent = names_.agent;
   row.input_tokens = event.input_tokens;
+  if (keys_ != nullptr) keys_->complete(row);
   request_.read(row);
   const Consumer& consumer = *request_.attributes().consumer;
   const Costs& most = request_.costs(event.output_tokens);
@@ -348,8 +351,9 @@ void AgentReplay::State::tell(const AgentEvent& event, std::string_view tool, co
          .why = judgement.why});
 }
 
-AgentReplay::AgentReplay(std::shared_ptr<const Policy> policy, std::function<void(const JudgedEvent&)> told)
-    : state_(std::make_unique<State>(std::move(policy), std::move(told))) {}
+AgentReplay::AgentReplay(std::shared_ptr<const Policy> policy, std::function<void(const JudgedEvent&)> told,
+                         RecordedKeys* keys)
+    : state_(std::make_unique<State>(std::move(policy), std::move(told), keys)) {}
 
 AgentReplay::~AgentReplay() = default;
 

@@ -27,6 +27,7 @@
 #include "base/result.h"
 #include "policy/policy.h"
 #include "replay/agent_trace.h"
+#include "replay/recorded_keys.h"
 
 namespace weir {
 
@@ -50,7 +51,9 @@ struct AgentSummary {
 
 class AgentReplay {
  public:
-  AgentReplay(std::shared_ptr<const Policy> policy, std::function<void(const JudgedEvent&)> told);
+  // `keys`, if not null, outlives it: what is known of those that the traces name.
+  AgentReplay(std::shared_ptr<const Policy> policy, std::function<void(const JudgedEvent&)> told,
+              RecordedKeys* keys = nullptr);
   ~AgentReplay();
   AgentReplay(const AgentReplay&) = delete;
   AgentReplay& operator=(const AgentReplay&) = delete;

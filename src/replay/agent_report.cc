@@ -19,12 +19,13 @@ void append_judged(std::string& out, const JudgedEvent& judged) {
   out += '\n';
 }
 
-std::string summary_json(const AgentSummary& summary) {
+std::string summary_json(const AgentSummary& summary, std::string_view note) {
   std::string out;
   JsonWriter w(out);
   w.begin_object().key("traces").number(summary.traces).key("events").number(summary.events);
   w.key("allow").number(summary.allowed).key("warn").number(summary.warned).key("break").number(summary.broken);
   w.key("refuse").number(summary.refused).key("anomaly").number(summary.anomalies);
+  if (!note.empty()) w.key("note").string(note);
   w.end_object();
   return out;
 }

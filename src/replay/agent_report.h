@@ -13,6 +13,7 @@
 namespace weir {
 
 void append_judged(std::string& out, const JudgedEvent& judged);  // with the line's end
-std::string summary_json(const AgentSummary& summary);
+// `note`: what was assumed; empty: nothing.
+std::string summary_json(const AgentSummary& summary, std::string_view note = {});
 
 }  // namespace weir

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "base/parse_time.h"
+#include "records/metadata.h"
 #include "replay/json_lines.h"
 
 namespace weir {
@@ -71,6 +72,7 @@ class Ledger final : public TraceReader {
       row.time = *time;
       return {};
     }
+    if (name == "metadata") return take_metadata(value, row);
     if (name == "input_tokens") return take_tokens(name, value, kInputBit, row.input_tokens);
     if (name == "output_tokens") return take_tokens(name, value, kOutputBit, row.output_tokens);
     if (name == "cached_tokens") return take_tokens(name, value, 0, row.cached_tokens);
@@ -88,6 +90,20 @@ class Ledger final : public TraceReader {
     return {};
   }
 
+  Result<void> take_metadata(simdjson::ondemand::value value, TraceRow& row) {
+    simdjson::ondemand::object object;
+    std::string_view json;
+    if (bool null = false; !value.is_null().get(null) && null) return {};
+    if (value.get_object().get(object) || object.raw_json().get(json)) {
+      return lines_.fault("`metadata` is not a JSON object, such as {\"plan\":\"pro\"}");
+    }
+    auto flat = flatten_metadata(json);
+    if (!flat) return lines_.fault("`metadata`: " + flat.error().message);
+    metadata_ = std::move(*flat);
+    row.metadata = &metadata_;
+    return {};
+  }
+
   Result<void> take_tokens(std::string_view name, simdjson::ondemand::value value, unsigned bit, std::int64_t& out) {
     seen_ |= bit;
     if (value.get_int64().get(out))
@@ -96,6 +112,7 @@ class Ledger final : public TraceReader {
   }
 
   JsonLines lines_;
+  std::map<std::string, std::string> metadata_;
   unsigned seen_ = 0;  // of kNeeded
   TimeNs latest_ = 0;
 };

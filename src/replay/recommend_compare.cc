@@ -13,6 +13,8 @@
 namespace weir {
 namespace {
 
+constexpr std::string_view kOwnLeftOut = " (without those whose key has its own amount)";
+
 std::optional<UseMeter> meter_of(const LimitRule& rule) {
   if (rule.meter.size() != 1 || rule.meter[0].weight != 1) return std::nullopt;
   switch (rule.meter[0].kind) {
@@ -76,7 +78,8 @@ std::string shown_amount(std::int64_t amount, UseMeter meter) {
   return meter == UseMeter::kUsd ? dollars_text(amount) : format_count(amount);
 }
 
-LimitFinding judge(const LimitRule& rule, const WindowRule& window, const GroupUse& group) {
+// `own`: of the group's use, the part of consumers whose key has an amount of its own of this limit; null: none has.
+LimitFinding judge(const LimitRule& rule, const WindowRule& window, const GroupUse& group, const UseHistograms* own) {
   LimitFinding out{.limit = rule.name, .tier = group.tier, .kind = group.kind, .window = window.label};
   const UseMeter meter = *meter_of(rule);
   out.allowed = amount_text(window.amount, meter);
@@ -95,9 +98,11 @@ LimitFinding judge(const LimitRule& rule, const WindowRule& window, const GroupU
     out.why = fmt::format("less than one {} was seen", to_string(*measured));
     return out;
   }
-  out.p95 = group.of(*measured, meter).quantile(0.95);
+  AmountHistogram use = group.of(*measured, meter);
+  if (own != nullptr) use.remove((*own)[static_cast<std::size_t>(*measured)][static_cast<std::size_t>(meter)]);
+  out.p95 = use.quantile(0.95);
   if (out.p95 == 0) {
-    out.why = "nothing of it was used";
+    out.why = own != nullptr ? "each key that used it has its own amount" : "nothing of it was used";
     return out;
   }
   const double times = static_cast<double>(window.amount) / static_cast<double>(out.p95);
@@ -141,7 +146,11 @@ std::vector<LimitFinding> compare(const Policy& policy, const UseBook& book) {
       if (!applies(rule, group)) continue;
       const TierAllowance* allowance = allowance_of(rule, group.tier);
       if (allowance == nullptr) continue;
-      for (const WindowRule& window : allowance->windows) out.push_back(judge(rule, window, group));
+      const auto own = group.own.find(static_cast<std::uint16_t>(&rule - policy.limits.data()));
+      for (const WindowRule& window : allowance->windows) {
+        out.push_back(judge(rule, window, group, own == group.own.end() ? nullptr : &own->second));
+        if (own != group.own.end() && out.back().p95 > 0) out.back().why += kOwnLeftOut;
+      }
     }
   }
   return out;

@@ -28,6 +28,12 @@ class AmountHistogram {
 
   std::int64_t count() const { return count_; }
 
+  // Takes out what was added to another that is part of this one.
+  void remove(const AmountHistogram& part) {
+    for (std::size_t i = 0; i < part.counts_.size(); ++i) counts_[i] -= part.counts_[i];
+    count_ -= part.count_;
+  }
+
   // `share` from 0 to 1.
   std::int64_t quantile(double share) const {
     if (count_ == 0) return 0;

@@ -54,7 +54,7 @@ Result<std::unique_ptr<Trial>> Trial::make(const Policy& policy, const UseBook& 
     self.replays_.back()->begin_trace(PlacedRows());
     for (std::size_t i = 0; i < self.asks_.size(); ++i) {
       const ConsumerUse& consumer = book.consumers()[i];
-      if (every_row || may_be_refused(consumer, proposals[consumer.group])) {
+      if (every_row || consumer.own || may_be_refused(consumer, proposals[consumer.group])) {
         self.asks_[i] = static_cast<std::uint8_t>(self.asks_[i] | (1u << at));
       }
     }

@@ -97,9 +97,31 @@ ConsumerUse* UseBook::consumer_of(const TraceRow& row) {
   return &consumer;
 }
 
-void UseBook::close(GroupUse& group, UseWindow window, ConsumerUse::Window& use) {
+void UseBook::close(const ConsumerUse& consumer, UseWindow window) {
+  const auto at = static_cast<std::size_t>(window);
+  GroupUse& group = groups_[consumer.group];
   for (std::size_t meter = 0; meter < kUseMeters; ++meter) {
-    if (use.now[meter] > 0) group.use[static_cast<std::size_t>(window)][meter].add(use.now[meter]);
+    const std::int64_t used = consumer.windows[at].now[meter];
+    if (used <= 0) continue;
+    group.use[at][meter].add(used);
+    for (const std::uint16_t limit : consumer.own_limits) group.own[limit][at][meter].add(used);
+  }
+}
+
+// Keys keep such amounts under every policy that has a limit of the name.
+void UseBook::note_own_amounts(const TraceRow& row, ConsumerUse& consumer) const {
+  if (consumer.own || row.metadata == nullptr) return;
+  const auto any_below = [&](const std::string& path) {
+    const auto entry = row.metadata->lower_bound(path);
+    return entry != row.metadata->end() && entry->first.starts_with(path);
+  };
+  consumer.own = any_below("limits.");
+  if (!consumer.own) return;
+  for (std::size_t i = 0; i < policy_.limits.size(); ++i) {
+    const std::string path = "limits." + policy_.limits[i].name;
+    if (row.metadata->contains(path) || any_below(path + ".")) {
+      consumer.own_limits.push_back(static_cast<std::uint16_t>(i));
+    }
   }
 }
 
@@ -116,6 +138,7 @@ Result<void> UseBook::add(const TraceRow& row) {
     return {};
   }
   GroupUse& group = groups_[consumer->group];
+  note_own_amounts(row, *consumer);
   request_.read(row);
   const Costs& costs = request_.used(row.output_tokens);
   Amounts amounts{1, costs.held[static_cast<std::size_t>(MeterKind::kTokens)],
@@ -134,7 +157,7 @@ Result<void> UseBook::add(const TraceRow& row) {
     ConsumerUse::Window& use = consumer->windows[static_cast<std::size_t>(window)];
     const std::int64_t number = row.time / length_of(window);
     if (number != use.number) {
-      close(group, window, use);
+      close(*consumer, window);
       const std::int64_t passed = number - use.number;
       use.earlier = passed == 1 ? use.before : passed == 2 ? use.now : Amounts{};
       use.before = passed == 1 ? use.now : Amounts{};
@@ -190,9 +213,9 @@ void UseBook::judge_shapes() {
 }
 
 void UseBook::finish() {
-  for (ConsumerUse& consumer : consumers_) {
+  for (const ConsumerUse& consumer : consumers_) {
     for (const UseWindow window : kAllWindows) {
-      close(groups_[consumer.group], window, consumer.windows[static_cast<std::size_t>(window)]);
+      close(consumer, window);
     }
   }
   for (const UseWindow window : kAllWindows) {

@@ -13,12 +13,15 @@
 // Rows come in the order of time and carry instants of the calendar (recommend_clock.h). Tokens and usd are counted as
 // a replay counts them: at the policy's prices, and runs as the gateway does (recorded_runs.h).
 //
+// Amounts of a consumer's own (TraceRow::metadata) are those that the first row with any has.
+//
 // Belongs to one thread. Limits: kMaxConsumers consumers and kMaxGroups groups (rows of more are counted in
 // `uncounted`), RecordedRuns::kMaxRuns runs at once. Memory: about 500 bytes a consumer.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -42,6 +45,7 @@ const char* to_string(UseWindow window);  // "minute", …
 const char* to_string(UseMeter meter);    // "requests", …
 DurationNs length_of(UseWindow window);
 
+using UseHistograms = std::array<std::array<AmountHistogram, kUseMeters>, kUseWindows>;
 using Amounts = std::array<std::int64_t, kUseMeters>;  // usd in micro-dollars
 
 struct ConsumerUse {
@@ -56,6 +60,8 @@ struct ConsumerUse {
   std::uint32_t group = 0;
   std::uint32_t next = 0;  // of the same caller in another group, + 1; 0: none
   bool several = false;    // it is in more than one group
+  bool own = false;        // its key's metadata has amounts of its own, of the limits `own_limits` of the policy
+  std::vector<std::uint16_t> own_limits;
   std::int64_t requests = 0;
   DurationNs longest = 0;  // answer
   Rhythm rhythm;
@@ -66,7 +72,8 @@ struct GroupUse {
   std::string tier, kind;
   std::int64_t consumers = 0, requests = 0;
   double answer_seconds = 0;  // of all requests together
-  std::array<std::array<AmountHistogram, kUseMeters>, kUseWindows> use;
+  UseHistograms use;
+  std::map<std::uint16_t, UseHistograms> own;  // by limit of the policy: the part of consumers with an own amount of it
   // Set by finish().
   UseWindow longest = UseWindow::kPerMinute;   // of the windows that fit into the time seen; a minute at least
   std::array<std::int64_t, kShapes> shapes{};  // consumers of each
@@ -103,7 +110,8 @@ class UseBook {
  private:
   ConsumerUse* consumer_of(const TraceRow& row);
   std::size_t group_of(std::string_view tier, std::string_view kind);
-  void close(GroupUse& group, UseWindow window, ConsumerUse::Window& use);
+  void close(const ConsumerUse& consumer, UseWindow window);
+  void note_own_amounts(const TraceRow& row, ConsumerUse& consumer) const;
   void sort_groups();
   void judge_shapes();
 

@@ -33,12 +33,13 @@ void append_decision(std::string& out, const ReplayedRow& row) {
   out += '\n';
 }
 
-std::string summary_json(const ReplaySummary& summary) {
+std::string summary_json(const ReplaySummary& summary, std::string_view note) {
   std::string out;
   JsonWriter w(out);
   w.begin_object().key("rows").number(summary.rows).key("allowed").number(summary.allowed);
   w.key("refused").number(summary.refused).key("tokens_asked").number(summary.tokens_asked);
   w.key("tokens_used").number(summary.tokens_used).key("open_reservations").number(summary.open_reservations);
+  if (!note.empty()) w.key("note").string(note);
   w.end_object();
   return out;
 }

@@ -13,7 +13,8 @@
 namespace weir {
 
 void append_decision(std::string& out, const ReplayedRow& row);  // with the line's end
-std::string summary_json(const ReplaySummary& summary);
+// `note`: what was assumed; empty: nothing.
+std::string summary_json(const ReplaySummary& summary, std::string_view note = {});
 // "12.345": exactly, without zeros at the end.
 void append_seconds(std::string& out, TimeNs time);
 

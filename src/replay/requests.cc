@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "model/key_attributes.h"
 #include "policy/llm_costs.h"
 
 namespace weir {
@@ -25,6 +26,7 @@ void RowRequest::read(const TraceRow& row) {
   consumer_.name = name;
   consumer_.user = row.user;
   consumer_.tier = row.tier.empty() ? std::string_view(policy_.default_tier) : row.tier;
+  row.metadata == nullptr ? consumer_.metadata.clear() : void(consumer_.metadata = *row.metadata);
   consumer_.kind = row.kind == "service" ? ConsumerKind::kService
                    : row.kind == "human" ? ConsumerKind::kHuman
                                          : ConsumerKind::kAgent;
@@ -33,11 +35,10 @@ void RowRequest::read(const TraceRow& row) {
   agent_ = row.agent;
   route_ = row.route;
   attributes_ = {};
-  attributes_.consumer = &consumer_;
+  set_key(consumer_, attributes_);
   const auto set_if = [&](Attribute attribute, std::string_view value) {
     if (!value.empty()) attributes_.set(attribute, value);
   };
-  attributes_.set(Attribute::kKey, consumer_.name);
   set_if(Attribute::kTenant, consumer_.tenant);
   set_if(Attribute::kUser, consumer_.user);
   attributes_.set(Attribute::kCaller, consumer_.user.empty() ? consumer_.name : consumer_.user);

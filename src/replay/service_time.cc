@@ -1,5 +1,7 @@
 #include "replay/service_time.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -22,6 +24,13 @@ std::optional<double> parse_seconds(std::string_view text) {
 DurationNs ServiceTime::of(std::int64_t token) const {
   return static_cast<DurationNs>(
       std::min(static_cast<double>(constant) + per_token * static_cast<double>(token), kMost));
+}
+
+std::string assumption(const ServiceTime& service) {
+  return fmt::format(
+      "Nothing records how long answers took: {:.6g} s and {:.6g} s per output token are assumed, on which limits of "
+      "concurrency depend.",
+      static_cast<double>(service.constant) / 1e9, service.per_token / 1e9);
 }
 
 Result<ServiceTime> parse_service_time(std::string_view text) {

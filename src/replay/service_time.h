@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -21,6 +22,9 @@ struct ServiceTime {
   // From the request until output token `token` appears; saturates at ten years.
   DurationNs of(std::int64_t token) const;
 };
+
+// A sentence for the note of a result.
+std::string assumption(const ServiceTime& service);
 
 // "0.5+0.02*out", "0.5", "0.02*out"; spaces are ignored.
 Result<ServiceTime> parse_service_time(std::string_view text);

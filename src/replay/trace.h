@@ -18,6 +18,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,7 +40,8 @@ struct TraceRow {
   std::size_t line = 0;
   // Empty where the trace does not say.
   std::string_view tenant, conversation, model;
-  std::string_view key, user, tier, kind, run, agent, route;  // ledger only
+  std::string_view key, user, tier, kind, run, agent, route;     // ledger only
+  const std::map<std::string, std::string>* metadata = nullptr;  // of its key, as Consumer has it; null: unknown
   std::int64_t input_tokens = 0;
   std::int64_t cached_tokens = 0;  // of the input; ledger only
   std::int64_t output_tokens = 0;

@@ -128,6 +128,7 @@ test('a draft is checked with lines to go to, replayed with progress, compared a
   await page.getByRole('button', { name: 'Replay it' }).click();
   await page.getByRole('progressbar').waitFor();
   await page.getByText('The draft refuses 1,203 more of 91,022 requests.').waitFor();
+  await page.getByText(/^91,022 requests, \d+ \w{3}( \d{4})?, \d\d:\d\d to \d+ \w{3}( \d{4})?, \d\d:\d\d$/).waitFor();
   await view.look('what-if-result');
   // It outlives a look elsewhere.
   await view.open('health');

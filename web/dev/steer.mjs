@@ -85,7 +85,7 @@ function replay(state, begun) {
     rows: 91_022, from: iso(Date.now() - begun.hours * 3_600_000), until: iso(Date.now()), current, draft: same ? current : { allowed: 87_110, degraded: 398, refused: 3514 },
     limits: kLimits.slice(0, 4).map((limit, i) => ({ limit: limit.name, current: 900 - i * 200, draft: same ? 900 - i * 200 : [1500, 1260, 500, 254][i] })),
     newly_refused: same ? [] : state.keys.slice(0, 5).map((key, i) => ({ key: key.name, limit: 'tokens', count: 420 - i * 70 })), newly_allowed: same ? [] : [{ key: 'demo', limit: 'requests', count: 12 }],
-    note: 'Refused requests are replayed as far as the audit knows them; latencies are those of the recorded day.' } };
+    note: 'Refused requests are replayed as far as the audit knows them; the metadata of 12 keys was used, as it is now.' } };
 }
 
 export const steerCalls = [

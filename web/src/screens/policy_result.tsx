@@ -1,7 +1,7 @@
 // What the draft would have done to recorded traffic, beside what the policy in force does to it.
 import type { WhatIfCounts, WhatIfResult } from '../api/types';
 import { link } from '../app/router';
-import { count, percent, when } from '../ui/format';
+import { count, percent, range } from '../ui/format';
 import { Panel } from '../ui/layout';
 import { Empty, Notice } from '../ui/states';
 import { Table } from '../ui/table';
@@ -24,7 +24,7 @@ export function WhatIfTables({ of: result, stale }: { of: WhatIfResult; stale: b
   const nothing = result.rows === 0;
   return (
     <>
-      <Panel title="What would have been different" note={`${count(result.rows)} requests, ${when(result.from)} to ${when(result.until)}`} flush>
+      <Panel title="What would have been different" note={`${count(result.rows)} requests, ${range(result.from, result.until)}`} flush>
         <div class="result-words">
           {stale && <Notice tone="warn">The draft was changed since: replay it again.</Notice>}
           <p class="result-main">{nothing ? 'Nothing was recorded in this time: there is nothing to compare.' : by === 0 && result.newly_refused.length === 0

@@ -105,15 +105,21 @@ export function day(instant: string | number): string {
   return Number.isNaN(date.getTime()) ? kNone : `${date.getDate()} ${kMonths[date.getMonth()]}`;
 }
 
-// Local date and time; today's only as time of day.
-export function when(instant: string | number | null | undefined, now = Date.now()): string {
+// Local date and time; today's only as time of day, unless the day is asked for.
+export function when(instant: string | number | null | undefined, now = Date.now(), dated = false): string {
   if (instant === null || instant === undefined || instant === '') return kNone;
   const date = new Date(instant);
   if (Number.isNaN(date.getTime())) return kNone;
   const today = new Date(now);
-  if (date.toDateString() === today.toDateString()) return clock(instant);
+  if (!dated && date.toDateString() === today.toDateString()) return clock(instant);
   const year = date.getFullYear() === today.getFullYear() ? '' : ` ${date.getFullYear()}`;
   return `${day(instant)}${year}, ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+// Of two days both ends say theirs, today too.
+export function range(from: string, until: string): string {
+  const dated = new Date(from).toDateString() !== new Date(until).toDateString();
+  return `${when(from, Date.now(), dated)} to ${when(until, Date.now(), dated)}`;
 }
 
 // "3 min ago", "in 2 h"; for titles use the instant itself.
