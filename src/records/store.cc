@@ -230,8 +230,7 @@ Result<bool> Store::update_consumer(const Consumer& consumer, const Change& chan
   Statement& s = impl_->update_consumer;
   s.bind_all(consumer.name, consumer.tenant, consumer.user, consumer.tier, consumer.kind, consumer.metadata_json);
   if (!s.run()) return impl_->error("cannot update the consumer");
-  return impl_->commit_change(transaction, change, "keys update", "key", consumer.name,
-                              described(consumer, **before));
+  return impl_->commit_change(transaction, change, "keys update", "key", consumer.name, described(consumer, **before));
 }
 
 Result<bool> Store::revoke_consumer(std::string_view name, const Change& change) {
