@@ -8,6 +8,7 @@
 #include "admin/what_if_run.h"
 #include "journal/test_support.h"
 #include "policy/limit_words.h"
+#include "records/metadata.h"
 #include "records/sqlite.h"
 
 namespace weir {
@@ -366,6 +367,24 @@ TEST_F(WhatIf, RequestsHoldWhatTheyHeld) {
                                   [](double) { return true; });
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->draft.refused, 0) << "4 at once held 120 of 150";
+}
+
+TEST_F(WhatIf, KeysHaveTheAmountsOfTheirMetadata) {
+  Consumer key{.name = "k"};
+  ASSERT_TRUE(set_metadata(key, R"({"limits":{"requests":"30/1m"}})"));
+  ASSERT_TRUE(store.create_consumer(key, KeyHash{}));
+  book(50);
+  const LoadedPolicy tight = load_policy("limits: [{ name: requests, per: caller, meter: requests, allow: 10/1m }]",
+                                         "weir.yaml", [](std::string_view) { return std::nullopt; });
+  const auto result =
+      run_what_if(store, {tight.policy, tight.policy, stage::kNoon - kDay, stage::kNoon}, [](double) { return true; });
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->current.allowed, 30);
+  EXPECT_EQ(result->draft.allowed, 30);
+  EXPECT_EQ(result->note,
+            "Counters start empty, and each answer's output is the recorded one. Nothing records how long answers "
+            "took: 0.5 s and 0.02 s per output token are assumed, on which limits of concurrency depend. The metadata "
+            "of 1 key was used, as it is now.");
 }
 
 TEST_F(WhatIf, LimitsOfRunsAreTriedAsTheServerCountsThem) {

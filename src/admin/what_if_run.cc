@@ -8,6 +8,7 @@
 
 #include "base/json_writer.h"
 #include "base/strings.h"
+#include "replay/recorded_keys.h"
 #include "replay/replay.h"
 
 namespace weir {
@@ -48,6 +49,7 @@ class WhatIf {
       : store_(store),
         question_(question),
         go_on_(go_on),
+        keys_(store.load_directory()),
         current_(question.current, {}, [this](const ReplayedRow& row) { note(row, now_, &Pair::first); }),
         draft_(question.draft, {}, [this](const ReplayedRow& row) { note(row, then_, &Pair::second); }) {
     current_.begin_trace(trace_);
@@ -153,6 +155,7 @@ class WhatIf {
     row.cached_tokens = std::clamp<std::int64_t>(typical.cached, 0, row.input_tokens);
     row.output_tokens = std::clamp<std::int64_t>(typical.output, 0, kMaxRowOutput);
     row.output_held = std::clamp<std::int64_t>(typical.held, 0, kMaxRowOutput);
+    keys_.complete(row);
     if (auto done = current_.add(row); !done) return fail("the policy in force: " + done.error().message);
     if (auto done = draft_.add(row); !done) return fail("the draft: " + done.error().message);
     if (now_.refused != then_.refused) {
@@ -183,6 +186,8 @@ class WhatIf {
           stood_in_);
     }
     if (unknown_ > 0) note += fmt::format(" {} refused requests are left out: too little is known of them.", unknown_);
+    note.append(" ").append(assumption({}));
+    if (const std::string keys = keys_.note(); !keys.empty()) note.append(" ").append(keys);
     if (full_) note += fmt::format(" Only the first {} requests were replayed.", result_.rows);
   }
 
@@ -192,6 +197,7 @@ class WhatIf {
   LedgerRows trace_;
   Seen now_, then_;
   WhatIfResult result_;
+  RecordedKeys keys_;
   Replay current_, draft_;
   std::vector<RefusedRequest> refused_;
   std::size_t next_ = 0;

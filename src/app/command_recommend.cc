@@ -7,6 +7,7 @@
 #include "app/policy_file.h"
 #include "app/recommend_rows.h"
 #include "app/recommend_table.h"
+#include "app/trace_file.h"
 
 namespace weir {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 Result<RecordedRows> rows_of(const RecommendCommand& command, const CommandContext& context) {
   if (!command.traces.empty()) {
     if (!command.since.empty()) return fail("--since is for the ledger; cut the trace itself instead");
-    return rows_of_traces(command.traces);
+    return rows_of_traces(command.traces, std::make_shared<RecordedKeys>(keys_of(command.store, context)));
   }
   const TimeNs now = context.now();
   const auto since = parse_since_or_all(command.since, now);
@@ -73,6 +74,10 @@ Result<bool> run(const RecommendCommand& command, const CommandContext& context)
   progress.clear();
   Recommendation r{.policy = **policy, .book = book, .trial = **trial, .excluded = left_out};
   r.notes = notes_on(**policy, book, **trial, rows->excluded, left_out);
+  if (std::string keys = rows->keys->note(); !keys.empty()) {
+    keys.pop_back();  // notes are sentences without their stop
+    r.notes.push_back(std::move(keys));
+  }
   if (!command.against.empty()) r.current = compare(**policy, book);
   print(output(context), command, r);
   return true;

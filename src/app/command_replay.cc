@@ -12,6 +12,7 @@
 #include "app/trace_file.h"
 #include "base/strings.h"
 #include "replay/agent_report.h"
+#include "replay/recorded_keys.h"
 #include "replay/replay.h"
 #include "replay/report.h"
 
@@ -62,8 +63,13 @@ class DecisionFile {
 // Rows and agents have little in common but the policy, so one command replays one sort of trace.
 class Replays {
  public:
-  Replays(std::shared_ptr<const Policy> policy, ReplayOptions options, DecisionFile& decisions, Progress& progress)
-      : policy_(std::move(policy)), options_(std::move(options)), decisions_(decisions), progress_(progress) {}
+  Replays(std::shared_ptr<const Policy> policy, ReplayOptions options, RecordedKeys keys, DecisionFile& decisions,
+          Progress& progress)
+      : policy_(std::move(policy)),
+        options_(std::move(options)),
+        keys_(std::move(keys)),
+        decisions_(decisions),
+        progress_(progress) {}
 
   // `ordinary`: given with --train.
   Result<void> add(const std::string& path, bool ordinary) {
@@ -85,6 +91,11 @@ class Replays {
 
   const AgentReplay* agents() const { return agents_.get(); }
   const Replay& rows() const { return *rows_; }
+  std::string note() const {
+    std::string keys = keys_.note();
+    if (agents_) return keys;
+    return assumption(options_.service) + (keys.empty() ? "" : " ") + keys;
+  }
 
  private:
   Result<void> add_rows(const std::string& path, std::string_view text) {
@@ -103,7 +114,8 @@ class Replays {
     if (!trace) return std::unexpected(trace.error());
     if (rows_) return fail(path + ":1: is an agent trace, those before it are load rows; replay them by themselves");
     if (!agents_) {
-      agents_ = std::make_unique<AgentReplay>(policy_, [this](const JudgedEvent& judged) { decisions_.add(judged); });
+      agents_ =
+          std::make_unique<AgentReplay>(policy_, [this](const JudgedEvent& judged) { decisions_.add(judged); }, &keys_);
     }
     agents_->begin_file(ordinary);
     return replay<AgentEvent>(**trace, *agents_, path, text);
@@ -117,6 +129,7 @@ class Replays {
       const auto more = trace.next(item);
       if (!more) return std::unexpected(more.error());
       if (!*more) return {};
+      if constexpr (std::is_same_v<Item, TraceRow>) keys_.complete(item);
       if (auto added = into.add(item); !added) {
         return fail(path + ":" + std::to_string(item.line) + ": " + added.error().message);
       }
@@ -126,6 +139,7 @@ class Replays {
 
   std::shared_ptr<const Policy> policy_;
   ReplayOptions options_;
+  RecordedKeys keys_;
   DecisionFile& decisions_;
   Progress& progress_;
   std::unique_ptr<Replay> rows_;
@@ -209,12 +223,14 @@ Result<void> run(const ReplayCommand& command, const CommandContext& context) {
   const TimeNs began = context.now();
   const auto options = options_of(command);
   if (!options) return std::unexpected(options.error());
-  const auto policy = load_usable_policy(command.policy.empty() ? command.config : command.policy);
+  const std::string& tried = command.policy.empty() ? command.config : command.policy;
+  const auto policy = load_usable_policy(tried);
   if (!policy) return std::unexpected(policy.error());
   DecisionFile decisions;
   if (auto opened = decisions.open(command.decisions); !opened) return opened;
   Progress progress(terminal_of_stderr(), context.now);
-  Replays replays(*policy, *options, decisions, progress);
+  const StoreChoice store{.config = command.config.empty() ? tried : command.config, .data = {}};
+  Replays replays(*policy, *options, keys_of(store, context), decisions, progress);
   for (const std::string& path : command.train) {
     if (auto taught = replays.add(path, true); !taught) return taught;
   }
@@ -226,12 +242,15 @@ Result<void> run(const ReplayCommand& command, const CommandContext& context) {
   if (auto closed = decisions.close(); !closed) return closed;
   std::ostream& out = output(context);
   const DurationNs wall = context.now() - began;
+  const std::string note = replays.note();
   if (const AgentReplay* agents = replays.agents()) {
-    command.json ? void(out << summary_json(agents->summary()) << '\n') : print_table(out, agents->summary(), wall);
+    command.json ? void(out << summary_json(agents->summary(), note) << '\n')
+                 : print_table(out, agents->summary(), wall);
   } else {
     const ReplaySummary& sums = replays.rows().summary();
-    command.json ? void(out << summary_json(sums) << '\n') : print_table(out, sums, wall);
+    command.json ? void(out << summary_json(sums, note) << '\n') : print_table(out, sums, wall);
   }
+  if (!command.json && !note.empty()) out << '\n' << note << '\n';
   return {};
 }
 

@@ -33,8 +33,8 @@ TraceRow trace_row(const UsageRow& from) {
   return row;
 }
 
-Result<void> each_of_trace(const std::string& path, TraceClock& clock, Progress& progress, std::string_view what,
-                           const RecordedRows::Row& row_of) {
+Result<void> each_of_trace(const std::string& path, TraceClock& clock, RecordedKeys& keys, Progress& progress,
+                           std::string_view what, const RecordedRows::Row& row_of) {
   const auto text = read_trace(path);
   if (!text) return std::unexpected(text.error());
   if (is_agent_trace(*text)) {
@@ -54,6 +54,7 @@ Result<void> each_of_trace(const std::string& path, TraceClock& clock, Progress&
     if (!*more) return {};
     progress.show(title, static_cast<double>(row.line) / lines);
     clock.place(row);
+    keys.complete(row);
     if (auto done = row_of(row); !done) return fail(fmt::format("{}:{}: {}", path, row.line, done.error().message));
   }
 }
@@ -70,14 +71,18 @@ Result<RecordedRows> rows_of_ledger(const std::string& dir, TimeNs since, TimeNs
     return true;
   });
   if (!audited) return std::unexpected(audited.error());
-  out.each = [store, since, now](Progress& progress, std::string_view what, const RecordedRows::Row& row_of) {
+  out.keys = std::make_shared<RecordedKeys>(store->load_directory());
+  out.each = [store, since, now, keys = out.keys](Progress& progress, std::string_view what,
+                                                  const RecordedRows::Row& row_of) {
     Result<void> done;
     std::optional<TimeNs> first;
     const auto read = store->usage(since, [&](const UsageRow& row) {
       if (row.time > now) return false;
       if (!first) first = row.time;
       progress.show(what, static_cast<double>(row.time - *first) / static_cast<double>(now - *first));
-      done = row_of(trace_row(row));
+      TraceRow of = trace_row(row);
+      keys->complete(of);
+      done = row_of(of);
       return done.has_value();
     });
     return read ? done : read;
@@ -85,13 +90,14 @@ Result<RecordedRows> rows_of_ledger(const std::string& dir, TimeNs since, TimeNs
   return out;
 }
 
-RecordedRows rows_of_traces(std::vector<std::string> paths) {
+RecordedRows rows_of_traces(std::vector<std::string> paths, std::shared_ptr<RecordedKeys> keys) {
   RecordedRows out;
-  out.each = [paths = std::move(paths)](Progress& progress, std::string_view what,
-                                        const RecordedRows::Row& row_of) -> Result<void> {
+  out.keys = keys;
+  out.each = [paths = std::move(paths), keys](Progress& progress, std::string_view what,
+                                              const RecordedRows::Row& row_of) -> Result<void> {
     TraceClock clock;
     for (const std::string& path : paths) {
-      if (auto done = each_of_trace(path, clock, progress, what, row_of); !done) return done;
+      if (auto done = each_of_trace(path, clock, *keys, progress, what, row_of); !done) return done;
     }
     return {};
   };

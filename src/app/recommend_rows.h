@@ -8,12 +8,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "app/progress.h"
 #include "base/result.h"
 #include "replay/recommend_exclusions.h"
+#include "replay/recorded_keys.h"
 #include "replay/trace.h"
 
 namespace weir {
@@ -22,9 +24,10 @@ struct RecordedRows {
   using Row = std::function<Result<void>(const TraceRow&)>;
   std::function<Result<void>(Progress&, std::string_view what, const Row&)> each;
   Exclusions excluded;  // what the audit says against some of them
+  std::shared_ptr<RecordedKeys> keys;
 };
 
 Result<RecordedRows> rows_of_ledger(const std::string& dir, TimeNs since, TimeNs now);
-RecordedRows rows_of_traces(std::vector<std::string> paths);
+RecordedRows rows_of_traces(std::vector<std::string> paths, std::shared_ptr<RecordedKeys> keys);
 
 }  // namespace weir

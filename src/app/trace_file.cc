@@ -30,4 +30,11 @@ double lines_of(std::string_view text) {
   return 1 + static_cast<double>(std::count(text.begin(), text.end(), '\n'));
 }
 
+RecordedKeys keys_of(const StoreChoice& choice, const CommandContext& context) {
+  const auto dir = data_directory(choice, context);
+  if (!dir) return RecordedKeys(std::unexpected(dir.error()));
+  auto store = Store::open(*dir, {.read_only = true});
+  return RecordedKeys(store ? store->load_directory() : std::unexpected(store.error()));
+}
+
 }  // namespace weir

@@ -1,4 +1,4 @@
-// Traces as files: their text in memory, and how far a reader is in it.
+// Traces as files: their text in memory, how far a reader is in it, and what a store knows of the keys that they name.
 //
 //   const auto text = read_trace("monday.csv");
 //   const double lines = lines_of(*text);             // TraceRow::line of these is all of it
@@ -10,7 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "app/command.h"
 #include "base/result.h"
+#include "replay/recorded_keys.h"
 
 namespace weir {
 
@@ -19,5 +21,7 @@ inline constexpr std::size_t kMaxTraceBytes = std::size_t{1} << 30;  // of one f
 Result<std::string> read_trace(const std::string& path);
 // At least 1.
 double lines_of(std::string_view text);
+// Where there is no store none is known, and the keys' note says so.
+RecordedKeys keys_of(const StoreChoice& choice, const CommandContext& context);
 
 }  // namespace weir

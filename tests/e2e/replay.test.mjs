@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startProvider } from '../mock/provider.mjs';
 import { useFolder } from '../support/folder.mjs';
-import { kRoot, lines, mockConfig, runWeir, startWeir } from '../support/weir.mjs';
+import { eventually, kRoot, lines, mockConfig, runWeir, startWeir } from '../support/weir.mjs';
 
 const kHeader = 'timestamp_s,tenant,session,turn,model,input_tokens,output_tokens\n';
 const { folder, file } = useFolder('replay');
@@ -36,7 +36,8 @@ test('load rows: one line per row, sums, exit 0', async () => {
   const result = await runWeir(['replay', trace, '--policy', await tokens('2000/1m'), '--decisions', decisions, '--json']);
   assert.equal(result.code, 0, result.stderr);
   assert.deepEqual(JSON.parse(result.stdout),
-    { rows: 4, allowed: 3, refused: 1, tokens_asked: 4 * 1924, tokens_used: 3000, open_reservations: 0 });
+    { rows: 4, allowed: 3, refused: 1, tokens_asked: 4 * 1924, tokens_used: 3000, open_reservations: 0,
+      note: 'Nothing records how long answers took: 0.5 s and 0.02 s per output token are assumed, on which limits of concurrency depend.' });
   const told = lines(await readFile(decisions, 'utf8'));
   assert.deepEqual(told.map((line) => [line.row, line.t, line.tenant, line.decision, line.limit, line.settled]), [
     [1, 0, 'acme', 'allow', null, 1000],
@@ -126,6 +127,52 @@ test('the ledger of a server replays', async () => {
   } finally {
     await weir.stop();
     await provider.close();
+  }
+});
+
+test('a key with amounts in its metadata is judged by them: in what-if, replay and recommend as at the gateway', async () => {
+  const limits = (allow) => [{ name: 'requests', per: 'caller', meter: 'requests', allow: '10/1m' }, { name: 'own', per: 'key', meter: 'requests', allow }];
+  const weir = await startWeir({ models: { 'sim-*': { provider: 'sim', price: { input: 1, output: 2 } } },
+    providers: { sim: { simulate: { output_tokens: 3, first_byte: '1ms', tokens_per_second: 100000 } } }, limits: limits('{metadata.rpm}/1m') });
+  try {
+    const key = await weir.createKey('roomy', { metadata: { rpm: '60', limits: { requests: '500/1m' } } });
+    for (let i = 0; i < 40; i += 1) {
+      const answer = await fetch(`${weir.url}/v1/chat/completions`, {
+        method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'sim-1', messages: [{ role: 'user', content: `number ${i}` }] }) });
+      assert.equal(answer.status, 200, await answer.text());
+    }
+    const rows = await weir.usage((all) => all.length === 40);
+    const used = /The metadata of 1 key was used, as it is now/;
+
+    const what = async (method, name = '', body = undefined) => (await fetch(`${weir.admin}/admin/v1/policy/what-if${name}`, { method, body,
+      headers: { authorization: `Bearer ${weir.adminToken}`, 'content-type': 'application/json' } })).json();
+    const { id } = await what('POST', '', '{}');
+    const { result } = await eventually(async () => { const job = await what('GET', `/${id}`); return job.state !== 'running' && job; }, 'the what-if');
+    assert.deepEqual([result.current.refused, result.draft.refused], [0, 0], JSON.stringify(result));
+    assert.match(result.note, used);
+    assert.match(result.note, /0\.5 s and 0\.02 s per output token are assumed/);
+
+    const trace = await file('own.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const replayed = (...args) => runWeir(['replay', trace, '--json', ...args], { cwd: folder });
+    const own = await replayed('-c', weir.file);
+    assert.equal(own.code, 0, own.stderr);
+    assert.equal(JSON.parse(own.stdout).refused, 0, own.stdout);
+    assert.match(JSON.parse(own.stdout).note, used);
+    const table = await runWeir(['replay', trace, '-c', weir.file]);
+    assert.match(table.stdout, used);
+    const elsewhere = JSON.parse((await replayed('--policy', await policy(limits('60/1m')))).stdout);
+    assert.equal(elsewhere.refused, 30, 'no store, no metadata');
+    assert.match(elsewhere.note, /The metadata of keys was not used, for it could not be read: /);
+
+    for (const args of [[], [trace]]) {
+      const found = await weir.rows('recommend', ...args, '--against', 'current');
+      assert.match(found.find((row) => row.finding === 'seen').notes.join('\n'), used);
+      assert.deepEqual(found.filter((row) => row.finding === 'current').map((row) => [row.limit, row.verdict]),
+        [['requests', 'not judged'], ['own', 'not judged']]);
+    }
+  } finally {
+    await weir.stop();
   }
 });
 
