@@ -1,5 +1,4 @@
 // `runs`, `breaker`, `profiles` and `trust`, and lists of tools wherever they stand.
-#include "base/strings.h"
 #include "model/agent.h"
 #include "policy/loader.h"
 
