@@ -1,7 +1,5 @@
 #include "admin/alerts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "admin/sentence.h"
 #include "base/json_writer.h"
 

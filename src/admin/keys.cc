@@ -6,7 +6,6 @@
 #include "admin/body.h"
 #include "admin/routes.h"
 #include "base/json_writer.h"
-#include "base/strings.h"
 #include "gateway/identity.h"
 #include "policy/limit_words.h"
 #include "records/metadata.h"

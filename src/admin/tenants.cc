@@ -1,5 +1,4 @@
 // /admin/v1/tenants: who they are, what they used, and the zone of their calendar windows. See docs/admin-api.md.
-#include <fmt/format.h>
 
 #include <map>
 

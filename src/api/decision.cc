@@ -4,7 +4,6 @@
 #include "api/count.h"
 #include "api/decision_operations.h"
 #include "api/endpoints.h"
-#include "base/strings.h"
 #include "gateway/refusal_audit.h"
 
 namespace weir {

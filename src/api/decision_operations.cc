@@ -1,7 +1,5 @@
 #include "api/decision_operations.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 

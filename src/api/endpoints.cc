@@ -7,7 +7,6 @@
 #include "api/models.h"
 #include "api/page.h"
 #include "base/json_writer.h"
-#include "base/strings.h"
 
 namespace weir {
 namespace {

@@ -4,7 +4,6 @@
 #include <rapidcheck/gtest.h>
 #include <simdjson.h>
 
-#include <cmath>
 #include <limits>
 #include <string>
 

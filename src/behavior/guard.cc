@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/hash.h"
 #include "behavior/evidence.h"
 #include "behavior/guard_impl.h"
 

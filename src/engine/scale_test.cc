@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <thread>
-#include <unordered_map>
 
 #include "engine/prove_support.h"
 

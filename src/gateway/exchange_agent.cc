@@ -1,5 +1,4 @@
 // The agent behind a request: its run, the breakers, and the tools it may use.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>

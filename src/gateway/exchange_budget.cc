@@ -1,7 +1,6 @@
 // A budget for a whole run, held at its first request.
 #include <utility>
 
-#include "base/hash.h"
 #include "base/sites.h"
 #include "gateway/exchange.h"
 

@@ -1,12 +1,10 @@
 // An exchange with an MCP server: which tools it calls and may call, batches taken apart, answers read and edited.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
 #include "gateway/exchange.h"
-#include "gateway/refusal_audit.h"
 #include "gateway/trips.h"
 
 namespace weir {

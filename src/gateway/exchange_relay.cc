@@ -7,7 +7,6 @@
 #include "gateway/exchange.h"
 #include "gateway/forward.h"
 #include "gateway/json_path.h"
-#include "gateway/refusal_audit.h"
 
 namespace weir {
 namespace {

@@ -1,7 +1,5 @@
 #include "gateway/forward.h"
 
-#include <algorithm>
-
 #include "gateway/identity.h"
 #include "providers/errors.h"
 

@@ -6,7 +6,6 @@
 #include <iterator>
 #include <utility>
 
-#include "base/strings.h"
 #include "gateway/body_charset.h"
 #include "gateway/http1_chars.h"
 

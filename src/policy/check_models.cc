@@ -2,7 +2,6 @@
 // lead nowhere or to a provider that does not understand the request.
 #include <algorithm>
 
-#include "base/strings.h"
 #include "policy/loader.h"
 
 namespace weir {

@@ -1,6 +1,5 @@
 #include "policy/ladder.h"
 
-#include <array>
 #include <atomic>
 
 #include "base/lru_map.h"

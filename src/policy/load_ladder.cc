@@ -1,6 +1,5 @@
 // `degrade`, `on_exceed` and `hard` of one limit.
 #include <algorithm>
-#include <array>
 
 #include "base/strings.h"
 #include "policy/amounts.h"

@@ -1,6 +1,5 @@
 #include "policy/yaml.h"
 
-#include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -8,7 +7,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <span>
 #include <sstream>
 #include <utility>
 

@@ -1,7 +1,6 @@
 #include "pricing/price_book.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/check.h"
 #include "base/strings.h"
