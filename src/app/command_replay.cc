@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
+#include <type_traits>
 
 #include "app/policy_file.h"
 #include "app/progress.h"
