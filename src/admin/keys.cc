@@ -55,13 +55,6 @@ Reply no_such_key(const std::string& name) {
   return admin_problem(404, "There is no key named " + name + ".");
 }
 
-std::optional<ConsumerKind> kind_from(std::string_view text) {
-  for (const ConsumerKind kind : {ConsumerKind::kAgent, ConsumerKind::kHuman, ConsumerKind::kService}) {
-    if (text == to_string(kind)) return kind;
-  }
-  return std::nullopt;
-}
-
 // A tier that the key has already is none of this call's: the policy may have lost it since.
 std::optional<Reply> refuse_tier(AdminContext& call, const std::string& tier, const std::string& before = {}) {
   if (tier == before) return std::nullopt;
@@ -86,7 +79,7 @@ Result<void> apply(const AdminBody& body, Consumer& consumer) {
   const auto kind = body.text("kind");
   if (!kind) return std::unexpected(kind.error());
   if (*kind) {
-    const auto known = kind_from(**kind);
+    const auto known = consumer_kind_from(**kind);
     if (!known) return fail("`kind` must be agent, human or service.");
     consumer.kind = *known;
   }
@@ -105,7 +98,7 @@ Result<ConsumerQuery> query_from(const AdminContext& call) {
   query.tier_is_default = query.tier == call.host.rules()->policy().default_tier;
   const auto kind = asked.choice("kind", "agent|human|service", "");
   if (!kind) return std::unexpected(kind.error());
-  query.kind = kind_from(*kind);
+  query.kind = consumer_kind_from(*kind);
   const auto status = asked.choice("status", "active|revoked|all", "active");
   if (!status) return std::unexpected(status.error());
   if (*status != "all") query.status = *status == "active" ? ConsumerStatus::kActive : ConsumerStatus::kRevoked;

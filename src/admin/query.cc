@@ -4,19 +4,13 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
 #include "base/strings.h"
 #include "policy/amounts.h"
 #include "records/metadata.h"
 
 namespace weir {
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // As forms are encoded: a plus sign is a space.
 std::optional<std::string> form_decoded(std::string_view text) {
@@ -37,20 +31,6 @@ Result<TimeNs> instant(std::string_view name, const std::string& text, TimeNs no
 }
 
 }  // namespace
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size() || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) return std::nullopt;
-    out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-    i += 2;
-  }
-  return out;
-}
 
 Result<AdminQuery> AdminQuery::read(std::string_view query, std::span<const std::string> known) {
   AdminQuery out;

@@ -21,9 +21,6 @@ namespace weir {
 inline constexpr DurationNs kMaxQueryRange = 400 * kDay;
 inline constexpr std::int64_t kMaxPageSize = 1000, kDefaultPageSize = 100;
 
-// Plus signs stay as they are: this is for paths. Nothing if an escape is malformed.
-std::optional<std::string> percent_decoded(std::string_view text);
-
 class AdminQuery {
  public:
   static Result<AdminQuery> read(std::string_view query, std::span<const std::string> known);

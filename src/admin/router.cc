@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/characters.h"
 #include "base/hash.h"
 #include "records/metadata.h"
 

@@ -3,21 +3,15 @@
 #include "admin/openapi.h"
 #include "admin/overriding.h"
 #include "admin/routes.h"
+#include "base/enum_words.h"
 #include "base/json_writer.h"
 
 namespace weir {
 namespace {
 
 const char* to_string(ServerHealth::Provider::State state) {
-  switch (state) {
-    case ServerHealth::Provider::State::kClosed:
-      return "closed";
-    case ServerHealth::Provider::State::kHalfOpen:
-      return "half_open";
-    case ServerHealth::Provider::State::kOpen:
-      break;
-  }
-  return "open";
+  static constexpr std::array kWords = {"closed", "half_open", "open"};
+  return word_of(kWords, state);
 }
 
 void write_instant(JsonWriter& json, std::string_view name, TimeNs at) {

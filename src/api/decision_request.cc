@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/strings.h"
+#include "base/characters.h"
 #include "policy/amounts.h"
 #include "weir/types.h"
 
@@ -20,18 +20,6 @@ using simdjson::dom::object;
 constexpr std::size_t kMaxText = 256;
 constexpr std::size_t kMaxDepth = 128;
 constexpr double kMicros = 1e6;
-
-bool usable(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxText && is_valid_utf8(text) &&
-         std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-bool is_meter_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  });
-}
 
 // Reads one body; stops at the first fault.
 class BodyReader {
@@ -70,7 +58,7 @@ class BodyReader {
 
   bool text(std::string_view name, const element& value, std::string& out) {
     std::string_view text;
-    if (value.get_string().get(text) != simdjson::SUCCESS || !usable(text)) {
+    if (value.get_string().get(text) != simdjson::SUCCESS || text.empty() || !is_clean(text, kMaxText)) {
       return fault(fmt::format("`{}` must be a text of 1 to 256 bytes without control characters", name));
     }
     out = text;
@@ -161,7 +149,7 @@ bool BodyReader::amounts(std::string_view name, const element& value, MeterAmoun
     if (meter == "concurrency" || meter == "runs") {
       return fault(fmt::format("`{}` is counted by itself; leave it out", meter));
     }
-    if (!is_meter_name(meter)) return false;
+    if (!is_lower_word(meter)) return false;
     if (out.custom.size() >= kMaxCustomMeters) {
       return fault(fmt::format("`{}` names too many meters; {} of your own fit in one call", name, kMaxCustomMeters));
     }
@@ -217,10 +205,7 @@ void read_hold(BodyReader& reader, const element& value, DurationNs& out) {
 }  // namespace
 
 bool is_decision_id(std::string_view id) {
-  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
-  });
+  return is_word(id);
 }
 
 Call<AdmitBody> read_admit(std::string_view body) {

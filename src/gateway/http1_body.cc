@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/characters.h"
 #include "gateway/http1_chars.h"
 
 namespace weir {

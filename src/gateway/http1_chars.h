@@ -49,14 +49,6 @@ inline bool all_of_class(std::string_view text, std::uint8_t classes) {
   return std::all_of(text.begin(), text.end(), [classes](char c) { return is_char(c, classes); });
 }
 
-// Value of a hexadecimal digit, -1 for anything else.
-constexpr int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // Bytes that must be readable behind the end of what has_control_padded() looks at; their values do not matter.
 inline constexpr std::size_t kScanPadding = 16;
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/characters.h"
 #include "base/strings.h"
 #include "model/key_attributes.h"
 
@@ -57,9 +58,7 @@ std::string canonical(const Address& a) {
 }
 
 bool usable(std::string_view value) {
-  return !value.empty() && value.size() <= kMaxValue && is_valid_utf8(value) &&
-         std::none_of(value.begin(), value.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return !value.empty() && is_clean(value, kMaxValue);
 }
 
 bool read_assertion(const Headers& headers, std::string_view name, std::string& out, Identity& identity) {
