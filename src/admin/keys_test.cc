@@ -93,7 +93,7 @@ TEST_F(Keys, AreMadeShownChangedAndRevokedAndEachIsAudited) {
     return true;
   }));
   EXPECT_EQ(done,
-            (std::vector<std::string>{"keys create by ann: kind=agent tenant=a <b> tier=pro",
+            (std::vector<std::string>{"keys create by ann: kind=agent tenant=a <b> tier=pro; metadata: seats added",
                                       "keys update by ann: kind=agent tenant=a <b> user=u", "keys revoke by ann"}));
 }
 

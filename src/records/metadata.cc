@@ -1,9 +1,15 @@
 #include "records/metadata.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+#include <vector>
 
+#include "base/json_writer.h"
 #include "base/strings.h"
 
 namespace weir {
@@ -54,7 +60,89 @@ Result<void> flatten(Flat& flat, const std::string& path, simdjson::dom::element
   }
 }
 
+constexpr std::size_t kMaxTold = 32;        // members
+constexpr std::size_t kMaxToldBytes = 200;  // of one name or value
+
+bool grants(std::string_view path) {
+  return path.starts_with("limits.") || path.starts_with("tools.");
+}
+
+// Members by name, each limit and list of tools as its own (limits may be named gpt-4.1), with what tells two values
+// apart: of those it is the value.
+Flat members_of(const Flat& flat) {
+  Flat out;
+  for (const auto& [path, value] : flat) {
+    if (!grants(path)) {
+      out[path.substr(0, path.find('.'))].append(path).append("\n").append(value).append("\n");
+      continue;
+    }
+    const std::size_t dot = path.rfind('.');
+    const bool element = path.starts_with("tools.") && parse_decimal(std::string_view(path).substr(dot + 1));
+    std::string& values = out[element ? path.substr(0, dot) : path];
+    values.append(values.empty() ? "" : ", ").append(value);
+  }
+  return out;
+}
+
+std::string in_quotes(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const std::size_t next = std::max<std::size_t>(utf8_sequence_length(text.substr(size)), 1);
+    if (size + next > kMaxToldBytes) break;
+    size += next;
+  }
+  std::string out;
+  JsonWriter(out).string(std::string(text.substr(0, size)) + (size < text.size() ? "…" : ""));
+  return out;
+}
+
+std::string named(const std::string& name) {
+  return is_consumer_name(name) ? name : in_quotes(name);
+}
+
+std::string listed(const std::vector<std::string>& told, std::size_t all) {
+  const std::string more = told.size() < all ? fmt::format(" and {} more", all - told.size()) : "";
+  return fmt::format("{}{}", fmt::join(told, ", "), more);
+}
+
 }  // namespace
+
+std::string metadata_changes(const Consumer& before, const Consumer& now) {
+  const Flat old = members_of(before.metadata), fresh = members_of(now.metadata);
+  std::set<std::pair<bool, std::string>> changed;  // what grants first
+  for (const auto* some : {&old, &fresh}) {
+    for (const auto& [name, value] : *some) {
+      const auto was = old.find(name), is = fresh.find(name);
+      if (was == old.end() || is == fresh.end() || was->second != is->second) changed.emplace(!grants(name), name);
+    }
+  }
+  std::vector<std::string> told;
+  for (const auto& [plain, name] : changed) {
+    if (told.size() == kMaxTold) break;
+    const auto was = old.find(name), is = fresh.find(name);
+    const bool added = was == old.end(), removed = is == fresh.end();
+    told.push_back(plain ? named(name) + (added     ? " added"
+                                          : removed ? " removed"
+                                                    : " changed")
+                         : fmt::format("{} {} -> {}", named(name), added ? "(none)" : in_quotes(was->second),
+                                       removed ? "(none)" : in_quotes(is->second)));
+  }
+  return listed(told, changed.size());
+}
+
+std::string members_gone(const Consumer& before, const Consumer& now) {
+  const Flat fresh = members_of(now.metadata);
+  std::set<std::string> gone;
+  for (const auto& [name, value] : members_of(before.metadata)) {
+    if (fresh.contains(name)) continue;
+    const std::string top = name.substr(0, name.find('.'));
+    const auto left = fresh.lower_bound(top + ".");
+    gone.insert(left != fresh.end() && left->first.starts_with(top + ".") ? named(name) : named(top));
+  }
+  std::vector<std::string> told(gone.begin(),
+                                std::next(gone.begin(), static_cast<std::ptrdiff_t>(std::min(gone.size(), kMaxTold))));
+  return listed(told, gone.size());
+}
 
 Result<Flat> flatten_metadata(std::string_view json) {
   if (json.size() > kMaxJson) return fail("metadata is longer than 16 KiB");

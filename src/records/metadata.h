@@ -23,6 +23,12 @@ std::string one_line_json(std::string_view json);
 // Takes the object over into a consumer, flattened and on one line; an error names what is wrong.
 Result<void> set_metadata(Consumer& consumer, std::string_view json);
 
+// What differs between two consumers' metadata, for the audit: members by name, limits and tools also by value, since
+// these grant and the others may be private: `limits.requests "50/1m" -> "500/1m", plan changed`. Cut where it is long.
+std::string metadata_changes(const Consumer& before, const Consumer& now);
+// The members that are gone: "lineage, limits.requests, tools".
+std::string members_gone(const Consumer& before, const Consumer& now);
+
 // A consumer's name: [A-Za-z0-9._-]{1,64}.
 bool is_consumer_name(std::string_view name);
 // A value shown to people and used in keys of limits: UTF-8, at most 256 bytes, no control characters; may be empty.

@@ -24,15 +24,16 @@ bool same(const Consumer& a, const Consumer& b) {
          a.metadata_json == b.metadata_json;
 }
 
-// What the audit tells of a consumer; metadata may be long or private and are left out.
-std::string described(const Consumer& c) {
+// What the audit tells of a consumer, and of its metadata what changed.
+std::string described(const Consumer& c, const Consumer& before = {}) {
   std::string out = "kind=";
   out += to_string(c.kind);
   for (const auto& [name, value] :
        {std::pair("tenant", &c.tenant), std::pair("user", &c.user), std::pair("tier", &c.tier)}) {
     if (!value->empty()) out += fmt::format(" {}={}", name, *value);
   }
-  return out;
+  const std::string changes = metadata_changes(before, c);
+  return changes.empty() ? out : out + "; metadata: " + changes;
 }
 
 // Held while a process opens the store: only one at a time may create or migrate it.
@@ -240,11 +241,9 @@ Result<std::vector<Consumer>> Store::list_consumers() {
 Result<bool> Store::update_consumer(const Consumer& consumer, const Change& change, const Consumer* known) {
   Transaction transaction(impl_->db);
   if (auto begun = transaction.begin(); !begun) return std::unexpected(begun.error());
-  if (known != nullptr) {
-    const auto now = find_consumer(consumer.name);
-    if (!now) return std::unexpected(now.error());
-    if (!*now || !same(**now, *known)) return false;
-  }
+  const auto before = find_consumer(consumer.name);
+  if (!before) return std::unexpected(before.error());
+  if (!*before || (known != nullptr && !same(**before, *known))) return false;
   Statement& s = impl_->update_consumer;
   s.bind(1, std::string_view(consumer.name));
   s.bind(2, std::string_view(consumer.tenant));
@@ -253,8 +252,7 @@ Result<bool> Store::update_consumer(const Consumer& consumer, const Change& chan
   s.bind(5, static_cast<std::int64_t>(consumer.kind));
   s.bind(6, std::string_view(consumer.metadata_json));
   if (!s.run()) return impl_->error("cannot update the consumer");
-  if (impl_->db.changes() == 0) return false;
-  const auto noted = impl_->append_change(change, "keys update", "key", consumer.name, described(consumer));
+  const auto noted = impl_->append_change(change, "keys update", "key", consumer.name, described(consumer, **before));
   if (!noted) return std::unexpected(noted.error());
   if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
   return true;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "journal/test_support.h"
+#include "records/metadata.h"
 #include "records/sqlite.h"
 #include "records/store.h"
 
@@ -90,6 +91,30 @@ TEST_F(StoreChanges, EveryChangeIsAuditedWithWhoDidIt) {
                                   {13, "kill tool", tool, "by admin: loops"},
                                   {14, "unkill tool", tool, "by admin"}}));
   EXPECT_TRUE(store.verify_audit()->intact);
+}
+
+TEST_F(StoreChanges, OfMetadataTheAuditTellsTheNamesAndWhatGrantsAlsoByValue) {
+  Consumer ann{.name = "ann"};
+  const auto change = [&](std::string_view metadata) {
+    ASSERT_TRUE(set_metadata(ann, metadata));
+    ASSERT_TRUE(store.update_consumer(ann).value());
+  };
+  ASSERT_TRUE(set_metadata(ann, R"({"limits":{"requests":"5/1m"},"token":"s3cret"})"));
+  ASSERT_TRUE(store.create_consumer(ann, KeyHash{1}));
+  change(R"({"limits":{"requests":"500/1m"},"token":"s3cret"})");
+  change(R"({"limits":{"requests":"500/1m"},"token":"s4cret","lineage":"required","tools":{"deny":["pay","x"]}})");
+  change(R"({"tools":{"deny":["x"]}})");
+  ann.tier = "pro";
+  ASSERT_TRUE(store.update_consumer(ann).value());
+  std::vector<std::string> told;
+  for (const AuditRow& row : audit()) told.push_back(row.evidence.substr(row.evidence.find("kind=agent") + 10));
+  EXPECT_EQ(told, (std::vector<std::string>{
+                      R"(; metadata: limits.requests (none) -> "5/1m", token added)",
+                      R"(; metadata: limits.requests "5/1m" -> "500/1m")",
+                      R"(; metadata: tools.deny (none) -> "pay, x", lineage added, token changed)",
+                      R"(; metadata: limits.requests "500/1m" -> (none), tools.deny "pay, x" -> "x", lineage removed, )"
+                      "token removed",
+                      " tier=pro"}));
 }
 
 TEST_F(StoreChanges, WhatChangedNothingIsNotAudited) {
