@@ -7,7 +7,7 @@
 #include "admin/routes.h"
 #include "base/json_writer.h"
 #include "gateway/identity.h"
-#include "policy/limit_words.h"
+#include "policy/key_metadata.h"
 #include "records/metadata.h"
 
 namespace weir {
@@ -55,14 +55,14 @@ Reply no_such_key(const std::string& name) {
   return admin_problem(404, "There is no key named " + name + ".");
 }
 
-// A tier that the key has already is none of this call's: the policy may have lost it since.
-std::optional<Reply> refuse_tier(AdminContext& call, const std::string& tier, const std::string& before = {}) {
-  if (tier == before) return std::nullopt;
-  const auto why = unknown_tier(tier, call.host.rules()->policy());
-  if (!why) return std::nullopt;
-  Reply reply = admin_problem(422, "T" + why->substr(1) + ".");
+std::optional<Reply> refuse_unfit(AdminContext& call, const Consumer& consumer, const Consumer& before = {}) {
+  const auto unfit = unfit_for(call.host.rules()->policy(), consumer, before);
+  if (!unfit) return std::nullopt;
+  std::string why = unfit->why;
+  why.front() = why.front() == 't' ? 'T' : why.front() == 'l' ? 'L' : why.front();
+  Reply reply = admin_problem(422, why + ".");
   reply.body.pop_back();
-  reply.body += R"(,"field":"tier"})";
+  reply.body += fmt::format(R"(,"field":"{}"}})", unfit->field);
   return reply;
 }
 
@@ -143,7 +143,7 @@ Reply create(AdminContext& call) {
   }
   Consumer consumer{.name = **name, .created_at = call.now};
   if (const auto applied = apply(*body, consumer); !applied) return admin_problem(400, applied.error().message);
-  if (auto refused = refuse_tier(call, consumer.tier)) return std::move(*refused);
+  if (auto refused = refuse_unfit(call, consumer)) return std::move(*refused);
   const auto taken = call.store.find_consumer(consumer.name);
   if (!taken) return admin_store_failed(taken.error());
   if (*taken) {
@@ -177,7 +177,7 @@ Reply update(AdminContext& call) {
   if (auto stale = refuse_stale(call.request, etag_of(consumer))) return std::move(*stale);
   const Consumer before = consumer;
   if (const auto applied = apply(*body, consumer); !applied) return admin_problem(400, applied.error().message);
-  if (auto refused = refuse_tier(call, consumer.tier, before.tier)) return std::move(*refused);
+  if (auto refused = refuse_unfit(call, consumer, before)) return std::move(*refused);
   if (etag_of(consumer) == etag_of(before)) return shown(call, consumer);
   const auto updated = call.store.update_consumer(consumer, call.change(), &before);
   if (!updated) return admin_store_failed(updated.error());

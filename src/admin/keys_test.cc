@@ -6,6 +6,7 @@
 #include "admin/session.h"
 #include "admin/test_host.h"
 #include "journal/test_support.h"
+#include "records/metadata.h"
 
 namespace weir {
 namespace {
@@ -93,7 +94,7 @@ TEST_F(Keys, AreMadeShownChangedAndRevokedAndEachIsAudited) {
     return true;
   }));
   EXPECT_EQ(done,
-            (std::vector<std::string>{"keys create by ann: kind=agent tenant=a <b> tier=pro",
+            (std::vector<std::string>{"keys create by ann: kind=agent tenant=a <b> tier=pro; metadata: seats added",
                                       "keys update by ann: kind=agent tenant=a <b> user=u", "keys revoke by ann"}));
 }
 
@@ -175,6 +176,27 @@ TEST_F(Keys, RefuseWhatTheyDoNotUnderstandAndSayWhy) {
   host.entropy_fails = true;
   caller.role = AdminRole::kAdmin;
   EXPECT_EQ(ask("POST", "/keys", R"({"name":"x"})").status, 503);
+}
+
+TEST_F(Keys, RefuseLimitsAndToolsThatThePolicyDoesNotKnowWhereTheyAreNew) {
+  world.use_policy("limits: [{ name: requests, per: caller, meter: requests, allow: [20/1m, 500/1h] }]\n");
+  const std::string wrong = R"("metadata":{"limits":{"reqests":"50/1m"},"note":"a"}})";
+  const Reply made = ask("POST", "/keys", R"({"name":"x",)" + wrong);
+  EXPECT_EQ(made.status, 422);
+  EXPECT_TRUE(has(made.body, "There is no limit `reqests`; did you mean `requests`? There are requests."));
+  EXPECT_TRUE(made.body.ends_with(R"(,"field":"metadata"})")) << made.body;
+  make("ada");
+  EXPECT_EQ(ask("PATCH", "/keys/ada", "{" + wrong).status, 422);
+  EXPECT_EQ(ask("PATCH", "/keys/ada", R"({"metadata":{"limits":{"requests":"50/5m"}}})").status, 422);
+  EXPECT_EQ(ask("PATCH", "/keys/ada", R"({"metadata":{"tools":{"dney":["x"]}}})").status, 422);
+  EXPECT_TRUE(has(ask("GET", "/keys/ada").body, R"("metadata":{})"));
+  EXPECT_EQ(ask("PATCH", "/keys/ada", R"({"metadata":{"limits":{"requests":"50/1m"}}})").status, 200);
+
+  Consumer old{.name = "old"};
+  ASSERT_TRUE(set_metadata(old, R"({"limits":{"reqests":"50/1m"}})"));
+  ASSERT_TRUE(store.create_consumer(old, KeyHash{9}));
+  EXPECT_EQ(ask("PATCH", "/keys/old", R"({"user":"u"})").status, 200);
+  EXPECT_EQ(ask("PATCH", "/keys/old", "{" + wrong).status, 200) << "the limit is as it was";
 }
 
 TEST_F(Keys, TellTheLimitsThatHoldNowInNumbersAndWords) {

@@ -1,6 +1,9 @@
 #include "app/command_keys.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <tuple>
@@ -9,7 +12,8 @@
 #include "app/command_keys_import.h"
 #include "app/policy_source.h"
 #include "base/json_writer.h"
-#include "policy/limit_words.h"
+#include "base/strings.h"
+#include "policy/key_metadata.h"
 #include "records/metadata.h"
 
 namespace weir {
@@ -54,6 +58,21 @@ void print_result(const CommandContext& context, bool json, const Consumer& cons
   } else {
     output(context) << done << '\n';
   }
+}
+
+// Without -c.
+void note_unchecked(const Consumer& consumer, const Consumer& before, const StoreChoice& choice,
+                    const CommandContext& context) {
+  if (!choice.config.empty()) return;
+  std::ostream& err = errors(context);
+  if (!consumer.tier.empty() && consumer.tier != before.tier) {
+    err << "note: whether there is a tier " << consumer.tier << " was not checked; with -c weir.yaml it is\n";
+  }
+  const bool rules = std::any_of(consumer.metadata.begin(), consumer.metadata.end(), [](const auto& value) {
+    return value.first.starts_with("limits.") || value.first.starts_with("tools.");
+  });
+  if (rules && consumer.metadata != before.metadata)
+    err << "note: whether the policy knows these limits and tools was not checked; with -c weir.yaml it is\n";
 }
 
 Result<void> apply(const KeysUpdateOptions& options, Consumer& consumer) {
@@ -105,20 +124,19 @@ Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now) {
   return consumer;
 }
 
-Result<void> check_tier(const std::string& tier, const StoreChoice& choice, const std::string& data) {
-  if (choice.config.empty()) return {};
+Result<std::shared_ptr<const Policy>> known_policy(const StoreChoice& choice, const std::string& data) {
+  if (choice.config.empty()) return nullptr;
   PolicySource source(choice.config);
   source.use_store(data);
   const auto read = source.read();
   if (!read) return std::unexpected(read.error());
   if (!read->loaded.policy) return fail(choice.config + " is not valid; `weir check " + choice.config + "` says why");
-  const auto why = unknown_tier(tier, *read->loaded.policy);
-  return why ? fail("--tier: " + *why) : Result<void>();
+  return read->loaded.policy;
 }
 
-void note_unchecked_tier(const std::string& tier, const StoreChoice& choice, const CommandContext& context) {
-  if (tier.empty() || !choice.config.empty()) return;
-  errors(context) << "note: whether there is a tier " << tier << " was not checked; with -c weir.yaml it is\n";
+Result<void> check_fits(const Policy* policy, const Consumer& consumer, const Consumer& before) {
+  const auto unfit = policy != nullptr ? unfit_for(*policy, consumer, before) : std::nullopt;
+  return unfit ? fail(fmt::format("--{}: {}", unfit->field, unfit->why)) : Result<void>();
 }
 
 Result<std::string> create_key(Store& store, const Secrets& secrets, const Entropy& entropy, Consumer& consumer,
@@ -139,8 +157,11 @@ int run_keys_create(const KeysCreateOptions& options, const CommandContext& cont
   if (!consumer) return could_not(context, consumer.error());
   const auto dir = data_directory(options.store, context);
   if (!dir) return could_not(context, dir.error());
-  if (const auto known = check_tier(consumer->tier, options.store, *dir); !known)
-    return could_not(context, known.error());
+  const auto policy = known_policy(options.store, *dir);
+  if (!policy) return could_not(context, policy.error());
+  if (const auto fits = check_fits(policy->get(), *consumer); !fits) {
+    return could_not(context, fits.error());
+  }
   auto store = Store::open(*dir, {.create = true});
   if (!store) return could_not(context, store.error());
   const auto secrets = load_or_create_secrets(*dir, context.entropy);
@@ -150,7 +171,7 @@ int run_keys_create(const KeysCreateOptions& options, const CommandContext& cont
   }
   const auto key = create_key(*store, *secrets, context.entropy, *consumer, "cli");
   if (!key) return could_not(context, key.error());
-  note_unchecked_tier(consumer->tier, options.store, context);
+  note_unchecked(*consumer, {}, options.store, context);
   if (options.json) {
     output(context) << consumer_json(*consumer, *key) << '\n';
   } else {
@@ -206,14 +227,19 @@ int run_keys_update(const KeysUpdateOptions& options, const CommandContext& cont
   if (!found) return could_not(context, found.error());
   if (!*found) return no_such_key(context, options.name);
   Consumer& consumer = **found;
-  const std::string tier_before = consumer.tier;
+  const Consumer before = consumer;
   auto applied = apply(options, consumer);
-  if (applied && consumer.tier != tier_before) applied = check_tier(consumer.tier, options.store, *dir);
+  if (applied && (consumer.tier != before.tier || consumer.metadata != before.metadata)) {
+    const auto policy = known_policy(options.store, *dir);
+    applied = policy ? check_fits(policy->get(), consumer, before) : std::unexpected(policy.error());
+  }
   if (!applied) return could_not(context, applied.error());
   const auto updated = store->update_consumer(consumer, {.at = context.now(), .by = "cli"});
   if (!updated) return could_not(context, updated.error());
-  if (consumer.tier != tier_before) note_unchecked_tier(consumer.tier, options.store, context);
-  print_result(context, options.json, consumer, "updated " + consumer.name);
+  note_unchecked(consumer, before, options.store, context);
+  const std::string gone = members_gone(before, consumer);
+  print_result(context, options.json, consumer,
+               "updated " + consumer.name + (gone.empty() ? "" : " (metadata no longer has: " + gone + ")"));
   return kExitDone;
 }
 

@@ -6,10 +6,12 @@
 // Each call opens the store and closes it again.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "app/command.h"
+#include "policy/policy.h"
 
 namespace weir {
 
@@ -47,10 +49,10 @@ int run_keys_revoke(const KeysNameOptions& options, const CommandContext& contex
 
 // What the options say, checked; an error names the option.
 Result<Consumer> consumer_from(const KeysCreateOptions& options, TimeNs now);
-// With -c the policy is known, with what was put over its file in the store of `data`: an error if it has no such tier.
-Result<void> check_tier(const std::string& tier, const StoreChoice& choice, const std::string& data);
-// Without -c.
-void note_unchecked_tier(const std::string& tier, const StoreChoice& choice, const CommandContext& context);
+// With -c the policy, with what was put over its file in the store of `data`; without, null.
+Result<std::shared_ptr<const Policy>> known_policy(const StoreChoice& choice, const std::string& data);
+// An error if the policy, where it is known, says that a consumer cannot have what `before` did not have.
+Result<void> check_fits(const Policy* policy, const Consumer& consumer, const Consumer& before = {});
 // As --json prints it; `key` only where it is shown.
 std::string consumer_json(const Consumer& consumer, const std::string& key = {});
 

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "admin/body.h"
@@ -69,8 +67,9 @@ Result<Import> read_import(const KeysImportOptions& options, const std::string& 
   const auto known = store.list_consumers();
   if (!known) return std::unexpected(known.error());
   for (const Consumer& consumer : *known) names.emplace(consumer.name, 0);
+  const auto policy = known_policy(options.store, data);
+  if (!policy) return std::unexpected(policy.error());
   Import import;
-  std::unordered_set<std::string> tiers;  // that were looked at
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -84,12 +83,9 @@ Result<Import> read_import(const KeysImportOptions& options, const std::string& 
     if (const auto taken = take(line, import, now); !taken) return fault(taken.error().message);
     if (import.consumers.size() == before) continue;
     if (import.consumers.size() > kMaxImport) return fault(fmt::format("more than {} consumers at once", kMaxImport));
-    const auto& [name, tier] = std::tie(import.consumers.back().consumer.name, import.consumers.back().consumer.tier);
-    if (tiers.insert(tier).second) {
-      if (const auto known_tier = check_tier(tier, options.store, data); !known_tier) {
-        return fault(known_tier.error().message);
-      }
-    }
+    const Consumer& consumer = import.consumers.back().consumer;
+    const std::string& name = consumer.name;
+    if (const auto fits = check_fits(policy->get(), consumer); !fits) return fault(fits.error().message);
     if (const auto [other, added] = names.emplace(name, number); !added) {
       return other->second == 0 ? fault("the name " + name + " is taken; take the line out, or `weir keys update` it")
                                 : fault(fmt::format("the name {} is in line {} too", name, other->second));

@@ -8,6 +8,7 @@
 
 #include "app/command_audit.h"
 #include "app/command_keys.h"
+#include "app/command_keys_import.h"
 #include "app/command_tokens.h"
 #include "app/command_usage.h"
 #include "app/entropy.h"
@@ -209,6 +210,52 @@ TEST(KeysCommand, WithAPolicyATierThatItDoesNotHaveIsRefusedAndNothingIsMade) {
   update.tenant = "acme";
   EXPECT_EQ(run_keys_update(update, t.context), kExitDone);
   EXPECT_EQ(Store::open(t.data()).value().find_consumer("ann").value()->tier, "gold");
+}
+
+TEST(KeysCommand, WithAPolicyLimitsAndToolsOfMetadataMustFitIt) {
+  Terminal t;
+  KeysCreateOptions create;
+  create.store = with_policy(t);
+  create.name = "bob";
+  create.metadata = R"({"limits":{"reqests":"50/1m"}})";
+  EXPECT_EQ(run_keys_create(create, t.context), kExitCouldNotRun);
+  EXPECT_TRUE(t.err.str().starts_with("weir: --metadata: there is no limit `reqests`; did you mean `requests`?"))
+      << t.err.str();
+  create.metadata = "{}";
+  ASSERT_EQ(run_keys_create(create, t.context), kExitDone);
+  KeysUpdateOptions update;
+  update.store = create.store;
+  update.name = "bob";
+  for (const char* wrong : {R"({"limits":{"requests":"lots"}})", R"({"tools":{"dney":["x"]}})"}) {
+    update.metadata = wrong;
+    EXPECT_EQ(run_keys_update(update, t.context), kExitCouldNotRun) << wrong;
+  }
+  update.metadata = R"({"limits":{"requests":"50/1m"}})";
+  t.err.str("");
+  EXPECT_EQ(run_keys_update(update, t.context), kExitDone) << t.err.str();
+  EXPECT_EQ(t.err.str(), "");
+
+  KeysImportOptions import;
+  import.store = create.store;
+  import.file = t.write("{\"name\":\"cy\"}\n{\"name\":\"dee\",\"metadata\":{\"limits\":{\"requests\":\"lots\"}}}\n");
+  EXPECT_EQ(run_keys_import(import, t.context), kExitNo);
+  EXPECT_NE(t.err.str().find(":2: --metadata: `lots` is no amount of limit `requests`"), std::string::npos)
+      << t.err.str();
+}
+
+TEST(KeysCommand, AnUpdateOfMetadataSaysWhatWent) {
+  Terminal t;
+  ASSERT_EQ(t.run({"keys", "create", "--name", "lin", "--metadata",
+                   R"({"lineage":"required","tools":{"deny":["x"]},"limits":{"spend":"5/day","runs":"9/1h"}})"}),
+            kExitDone);
+  ASSERT_EQ(t.run({"keys", "update", "lin", "--metadata", R"({"limits":{"spend":"60/day"}})"}), kExitDone);
+  EXPECT_EQ(t.out.str(), "updated lin (metadata no longer has: limits.runs, lineage, tools)\n");
+  EXPECT_EQ(t.err.str(),
+            "note: whether the policy knows these limits and tools was not checked; with -c weir.yaml it is\n");
+  ASSERT_EQ(t.run({"keys", "update", "lin", "--metadata", R"({"limits":{"spend":"70/day"},"plan":"x"})"}), kExitDone);
+  EXPECT_EQ(t.out.str(), "updated lin\n");
+  ASSERT_EQ(t.run({"keys", "update", "lin", "--tenant", "acme"}), kExitDone);
+  EXPECT_EQ(t.err.str(), "") << "its metadata are as they were";
 }
 
 TEST(KeysCommand, WithoutAPolicyATierIsTakenAndItIsSaidThatNobodyLooked) {

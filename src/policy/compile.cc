@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "policy/compiled.h"
+#include "policy/key_metadata.h"
 
 namespace weir {
 namespace {
@@ -25,7 +26,7 @@ Scope make_scope(const LimitRule& rule) {
   std::sort(names.begin(), names.end());
   const auto has = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   for (const std::string& name : names) scope.per.emplace_back(name);
-  const bool caller = has("key") || has("user") || has("caller");
+  const bool caller = takes_own_amount(rule);
   scope.with_tenant = (caller || has("team") || has("app")) && !has("tenant");
   scope.tenant_zone = caller || has("tenant");
   scope.overridable = caller;

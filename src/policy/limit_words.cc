@@ -113,9 +113,7 @@ std::optional<std::string> unknown_tier(std::string_view tier, const Policy& pol
   std::vector<std::string_view> names;
   for (const Tier& each : policy.tiers) names.push_back(each.name);
   if (tier.empty() || std::find(names.begin(), names.end(), tier) != names.end()) return std::nullopt;
-  const std::string near = did_you_mean(tier, names);
-  return fmt::format("there is no tier `{}`{}{}{}", tier, near, near.empty() ? "; there are " : " There are ",
-                     fmt::join(names, ", "));
+  return there_is_no("tier", tier, names);
 }
 
 }  // namespace weir

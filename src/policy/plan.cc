@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "policy/calendar.h"
 #include "policy/compiled.h"
+#include "policy/key_metadata.h"
 
 namespace weir {
 namespace {
@@ -121,30 +122,16 @@ std::int64_t at_trust(std::int64_t amount, int permille) {
   return std::max<std::int64_t>(1, amount * std::clamp(permille, 0, 1000) / 1000);
 }
 
-bool same_window(const WindowRule& a, const WindowRule& b) {
-  return a.kind == b.kind && a.length == b.length && a.calendar == b.calendar;
-}
-
-// "limits.NAME" itself, or an element of a list there ("limits.NAME.0").
-bool is_override_of(std::string_view path, std::string_view key) {
-  if (!path.starts_with(key)) return false;
-  path.remove_prefix(key.size());
-  return path.empty() || (path[0] == '.' && parse_decimal(path.substr(1)).has_value());
-}
-
 // The window with the amount that the key's metadata gives it. What does not fit the limit's own windows is ignored.
 void apply_override(const CompiledLimit& limit, const WindowRule& window, bool only, const Consumer& consumer,
                     std::int64_t& amount, RefillRate& rate) {
   for (auto entry = consumer.metadata.lower_bound(limit.override_key);
        entry != consumer.metadata.end() && entry->first.starts_with(limit.override_key); ++entry) {
-    if (!is_override_of(entry->first, limit.override_key)) continue;
-    if (only && limit.unit != AmountUnit::kConcurrency && window.kind != WindowKind::kBucket) {
-      if (const auto plain = parse_amount(entry->second, limit.unit)) amount = *plain;
-    }
-    const auto parsed = parse_window(entry->second, limit.unit);
-    if (!parsed || !parsed->amount_metadata.empty() || !same_window(*parsed, window)) continue;
-    amount = parsed->amount;
-    rate = parsed->rate;
+    if (!is_value_of(entry->first, limit.override_key)) continue;
+    const auto own = own_amount(entry->second, window, limit.unit, only);
+    if (!own) continue;
+    amount = own->amount;
+    rate = own->rate;
   }
 }
 

@@ -1,5 +1,8 @@
 #include "policy/suggest.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
@@ -21,6 +24,15 @@ std::optional<std::string_view> suggestion(std::string_view word, std::span<cons
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
   const auto found = suggestion(word, candidates);
   return found ? "; did you mean `" + std::string(*found) + "`?" : std::string();
+}
+
+std::string there_is_no(std::string_view what, std::string_view word, std::span<const std::string_view> candidates) {
+  constexpr std::size_t kMaxNamed = 20;
+  const std::string near = did_you_mean(word, candidates);
+  const auto named = candidates.first(std::min(candidates.size(), kMaxNamed));
+  return fmt::format("there is no {} `{}`{}{}{}{}", what, word, near, near.empty() ? "; there are " : " There are ",
+                     named.empty() ? "none" : fmt::format("{}", fmt::join(named, ", ")),
+                     named.size() < candidates.size() ? ", …" : "");
 }
 
 }  // namespace weir

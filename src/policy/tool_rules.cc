@@ -2,6 +2,7 @@
 #include "base/strings.h"
 #include "model/agent.h"
 #include "policy/compiled.h"
+#include "policy/key_metadata.h"
 
 namespace weir {
 namespace {
@@ -14,13 +15,6 @@ bool has_meter(const LimitRule& rule, MeterKind kind) {
   return std::any_of(rule.meter.begin(), rule.meter.end(), [&](const MeterTerm& t) { return t.kind == kind; });
 }
 
-// An element of a list in a key's metadata, or a single text instead of a list.
-bool is_element_of(std::string_view path, std::string_view list) {
-  if (!path.starts_with(list)) return false;
-  path.remove_prefix(list.size());
-  return path.empty() || (path[0] == '.' && parse_decimal(path.substr(1)).has_value());
-}
-
 enum class Listed : unsigned char { kNoList, kNo, kYes };
 
 // Metadata is written by whoever makes keys, so its names may be look-alikes as well.
@@ -28,7 +22,7 @@ Listed listed(const Consumer& consumer, std::string_view list, std::string_view 
   Listed out = Listed::kNoList;
   for (auto entry = consumer.metadata.lower_bound(std::string(list));
        entry != consumer.metadata.end() && entry->first.starts_with(list); ++entry) {
-    if (!is_element_of(entry->first, list)) continue;
+    if (!is_value_of(entry->first, list)) continue;
     if (out == Listed::kNoList) out = Listed::kNo;
     const std::string& pattern = entry->second;
     const bool ascii = std::none_of(pattern.begin(), pattern.end(), [](char c) { return (c & 0x80) != 0; });
