@@ -29,6 +29,7 @@ Reply rows(AdminContext& call) {
                            .user = query.text("user"),
                            .tool = query.text("tool"),
                            .run = query.text("run"),
+                           .request_id = query.text("request_id"),
                            .key = query.text("key")};
   const auto page = RecordQueries(call.store).audit(filter, *ask);
   if (!page) return question_refused(page.error());
@@ -43,6 +44,7 @@ Reply rows(AdminContext& call) {
   }
   json.end_array();
   add_next(json, page->next);
+  if (!filter.request_id.empty() && page->rows.empty()) json.key("note").string(kNoSuchRequest);
   json.end_object();
   return admin_json(std::move(body));
 }
@@ -73,8 +75,8 @@ Reply sums(AdminContext& call) {
 }  // namespace
 
 void add_audit_routes(AdminRouter& router) {
-  const std::vector<std::string> filters{"event", "layer", "limit",     "key",   "user",
-                                         "tool",  "run",   "page_size", "cursor"};
+  const std::vector<std::string> filters{"event", "layer", "limit",      "key",       "user",
+                                         "tool",  "run",   "request_id", "page_size", "cursor"};
   router.add({"GET", "/admin/v1/audit", AdminRole::kViewer, with_range(filters), rows});
   router.add({"GET", "/admin/v1/audit/sums", AdminRole::kViewer, with_range({"by", "event"}), sums});
 }

@@ -88,13 +88,16 @@ TEST_F(AdminRecords, WhatBelongsToNoTenantCanBeAskedFor) {
 }
 
 TEST_F(AdminRecords, AuditRowsExplainThemselves) {
-  AuditRow refused{.time = kNow - 5, .key = "ann", .layer = "tool", .limit = "tools"};
+  AuditRow refused{.time = kNow - 5, .request_id = "req_5", .key = "ann", .layer = "tool", .limit = "tools"};
   refused.tool = "send_email", refused.allowed = "0";
   ASSERT_TRUE(store.book({}, {{refused}}, {}));
   const std::string rows = body("audit", "event=refused&tool=send_email");
   EXPECT_TRUE(rows.ends_with(R"("sentence":"ann may not use the tool `send_email`."}],"next":null})")) << rows;
   EXPECT_EQ(body("audit/sums", "by=layer"), R"({"sums":[{"group":"tool","count":1}]})");
   EXPECT_EQ(body("audit", "event=broken"), R"({"rows":[],"next":null})");
+  EXPECT_EQ(body("audit", "request_id=req_5"), rows);
+  const std::string none = body("audit", "request_id=req_6");
+  EXPECT_TRUE(none.starts_with(R"({"rows":[],"next":null,"note":"not found)")) << none;
   ASSERT_TRUE(
       store.book({}, {{{.time = kNow - 4, .event = AuditEvent::kAdmin, .layer = "admin", .limit = "reload"}}}, {}));
   EXPECT_EQ(body("audit", "event=decisions"), rows) << "what operators changed is no decision";

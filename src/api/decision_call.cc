@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/strings.h"
+#include "policy/ladder_state.h"
 #include "policy/llm_costs.h"
 
 namespace weir {
@@ -285,6 +286,10 @@ std::optional<CallFault> DecisionCall::climb(const Decision& state, const Ladder
 
 void DecisionCall::remember_rungs(Ladders& ladders) const {
   if (seen_) rules->remember(seen_->plan, seen_->state, ladders);
+}
+
+Refusal DecisionCall::seen_by_ladder() const {
+  return seen_ ? ladder_state(row.degraded, seen_->plan, seen_->state, attributes) : Refusal{};
 }
 
 void DecisionCall::fill_row(TimeNs now) {

@@ -46,6 +46,8 @@ struct DecisionCall {
   }
   // Once it is admitted.
   void remember_rungs(Ladders& ladders) const;
+  // The limit whose ladder changed the call, as it was then.
+  Refusal seen_by_ladder() const;
 
   std::shared_ptr<const Ruleset> rules;
   AdmitBody body;

@@ -105,7 +105,9 @@ void DecisionDesk::Admit::on_decision(CountersStatus status, const Decision& dec
   }
   call_->remember_rungs(services_.learned->ladders);
   publish_admitted(services_, call_->source(&decision), call_->row.reserved_tokens);
-  if (!call_->row.degraded.empty()) note_degraded(services_, call_->row, call_->rules);
+  if (!call_->row.degraded.empty()) {
+    note_degraded(services_, call_->row, call_->rules, call_->seen_by_ladder());
+  }
   services_.journal->when_written(*this);
 }
 

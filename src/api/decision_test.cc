@@ -349,6 +349,8 @@ TEST_F(DecisionTest, ALadderChangesModelCapAndPrice) {
   EXPECT_EQ(world.journal.audits[0].event, AuditEvent::kDegraded);
   EXPECT_EQ(world.journal.audits[0].limit, "spend");
   EXPECT_EQ(world.journal.audits[0].request_id, "a");
+  EXPECT_EQ(world.journal.audits[0].allowed, "10");
+  EXPECT_EQ(world.journal.audits[0].reserved, "4.995") << "what the ladder saw";
   EXPECT_EQ(world.book.degraded.value(), 1);
   post("settle", usage_body("a", R"("input_tokens":900,"output_tokens":100)"));
   EXPECT_EQ(world.row().model, "embed");

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
 #include "base/strings.h"
 #include "records/metadata.h"
+#include "records/queries.h"
 #include "records/row_json.h"
 
 namespace weir {
@@ -27,6 +31,14 @@ std::string what_was_done(const AuditRow& row) {
   return out + row.evidence;
 }
 
+// What CLI11 asks before it reads --limit, whose name is also a refusal's.
+std::string number_of_rows(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  if (digits && text.size() < 19 && text != "0") return {};
+  return "takes a number of rows, 1 or more; rows are chosen with --event, --key and --request, and a limit's by "
+         "`limit` in what --json prints";
+}
+
 // The evidence in words, else the numbers of the refusal: used+held+asked > allowed.
 std::string why(const AuditRow& row) {
   if (row.event == AuditEvent::kAdmin) return what_was_done(row);
@@ -40,12 +52,28 @@ std::string why(const AuditRow& row) {
   return out;
 }
 
-Result<void> print_rows(Store& store, const AuditQuery& query, const CommandContext& context) {
+struct Asked : AuditQuery {
+  std::string request;
+};
+
+// Oldest first. Of one request, at most a page: nothing has more rows than that.
+Result<void> each_row(Store& store, const Asked& asked, const std::function<bool(const AuditRow&)>& row) {
+  if (asked.request.empty()) return store.audit(asked, row);
+  const auto size = asked.limit > 0 ? static_cast<std::size_t>(asked.limit) : kMaxQueryPage;
+  const auto page = RecordQueries(store).audit(
+      {.since = std::max<TimeNs>(asked.since, 0), .event = asked.event, .request_id = asked.request, .key = asked.key},
+      {.size = size});
+  if (!page) return std::unexpected(page.error());
+  for (auto found = page->rows.rbegin(); found != page->rows.rend() && row(*found);) ++found;
+  return {};
+}
+
+Result<void> print_rows(Store& store, const Asked& asked, const CommandContext& context) {
   TextTable table({{"TIME (UTC)"}, {"EVENT"}, {"KEY"}, {"LIMIT"}, {"TOOL"}, {"RUN"}, {"COUNT", true}, {"WHY"}});
   std::int64_t events = 0;
   std::size_t rows = 0;
   bool cut = false;
-  const auto read = store.audit(query, [&](const AuditRow& row) {
+  const auto read = each_row(store, asked, [&](const AuditRow& row) {
     cut = rows == kMaxTableRows;
     if (cut) return false;
     ++rows;
@@ -55,14 +83,18 @@ Result<void> print_rows(Store& store, const AuditQuery& query, const CommandCont
     return true;
   });
   if (!read) return read;
+  if (rows == 0 && !asked.request.empty()) {
+    output(context) << kNoSuchRequest << '\n';
+    return {};
+  }
   table.add({"total", "", "", "", "", "", std::to_string(events), ""});
   table.print(output(context));
   if (cut) output(context) << "there are more; use --since or --json\n";
   return {};
 }
 
-Result<AuditQuery> query_from(const AuditOptions& options, TimeNs now) {
-  AuditQuery query{.event = {}, .key = options.key, .limit = options.limit};
+Result<Asked> query_from(const AuditOptions& options, TimeNs now) {
+  Asked query{{.event = {}, .key = options.key, .limit = options.limit}, options.request};
   const auto since = parse_since_or_all(options.since, now);
   if (!since) return std::unexpected(since.error());
   query.since = *since;
@@ -73,7 +105,6 @@ Result<AuditQuery> query_from(const AuditOptions& options, TimeNs now) {
                   " is unknown; choose refused, warned, broken, stripped, degraded, trust or admin");
     }
   }
-  if (options.limit < 0) return fail("--limit must be 1 or more");
   return query;
 }
 
@@ -163,10 +194,14 @@ Result<void> run(const AuditOptions& options, const CommandContext& context) {
   auto store = open_store(options.store, context);
   if (!store) return std::unexpected(store.error());
   if (!options.json) return print_rows(*store, *query, context);
-  return store->audit(*query, [&](const AuditRow& row) {
+  bool found = false;
+  const auto read = each_row(*store, *query, [&](const AuditRow& row) {
+    found = true;
     output(context) << row_json(row) << '\n';
     return output(context).good();
   });
+  if (read && !found && !query->request.empty()) errors(context) << kNoSuchRequest << '\n';
+  return read;
 }
 
 }  // namespace
@@ -189,7 +224,8 @@ void add_audit_command(CLI::App& app, int& exit_code, const CommandContext& cont
   audit->add_option("--since", options->since, "a time (RFC 3339) or an age: 90m, 24h, 7d");
   audit->add_option("--event", options->event, "refused, warned, broken, stripped, degraded, trust or admin");
   audit->add_option("--key", options->key, "of this key, and what an operator changed about it");
-  audit->add_option("--limit", options->limit, "the newest so many");
+  audit->add_option("--request", options->request, "of this request: the X-Weir-Request-Id of its answer");
+  audit->add_option("--limit", options->limit, "the newest so many")->check(number_of_rows);
   CLI::Option* verify = audit->add_flag("--verify", options->verify, "check the chain of all rows");
   audit->add_option("--expect", options->expect, "a head that --verify printed earlier must be in the chain")
       ->needs(verify);

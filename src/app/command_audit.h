@@ -13,11 +13,11 @@ namespace weir {
 struct AuditOptions {
   StoreChoice store;
   bool json = false;
-  std::string since;       // empty: everything
-  std::string event, key;  // empty: all
-  std::int64_t limit = 0;  // the newest so many; 0: all
-  bool verify = false;     // walk the chain instead
-  std::string expect;      // a head printed earlier
+  std::string since;                // empty: everything
+  std::string event, key, request;  // empty: all
+  std::int64_t limit = 0;           // the newest so many; 0: all
+  bool verify = false;              // walk the chain instead
+  std::string expect;               // a head printed earlier
 };
 
 int run_audit(const AuditOptions& options, const CommandContext& context);

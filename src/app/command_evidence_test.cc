@@ -157,6 +157,29 @@ TEST_F(Evidence, AuditIsFilteredAndShowsWhoAndWhat) {
   EXPECT_TRUE(says("mail?[2J")) << "a name cannot speak to the terminal";
 }
 
+TEST_F(Evidence, ARefusalIsFoundByTheIdThatItsClientWasGiven) {
+  std::vector rows{event(AuditEvent::kRefused, "ann", "pay", kNow - 3),
+                   event(AuditEvent::kBroken, "bob", "mail", kNow)};
+  rows[0].request_id = "req_00112233445566778899aabbccddeeff";
+  ASSERT_TRUE(open().book({}, rows, {}));
+  ASSERT_EQ(run({"audit", "--request", rows[0].request_id}), kExitDone) << err.str();
+  EXPECT_TRUE(says("ann") && !says("bob")) << out.str();
+  ASSERT_EQ(run({"audit", "--request", rows[0].request_id, "--json"}), kExitDone);
+  EXPECT_TRUE(out.str().starts_with(R"({"time":)") && says(rows[0].request_id) && !says("bob")) << out.str();
+  ASSERT_EQ(run({"audit", "--request", "req_0"}), kExitDone);
+  EXPECT_TRUE(says("not found") && says("beyond 20 a second")) << out.str();
+  ASSERT_EQ(run({"audit", "--request", "req_0", "--json"}), kExitDone);
+  EXPECT_EQ(out.str(), "");
+  EXPECT_TRUE(complains("not found")) << "beside the rows, of which there are none";
+}
+
+TEST_F(Evidence, ALimitsNameIsNoNumberOfRowsAndTheMessageSaysSo) {
+  for (const char* bad : {"month", "0", "1.5", "99999999999999999999"}) {
+    ASSERT_EQ(run({"audit", "--limit", bad}), kExitCouldNotRun) << bad;
+    EXPECT_TRUE(complains("--limit") && complains("a number of rows") && complains("--request")) << err.str();
+  }
+}
+
 TEST_F(Evidence, ReportGroupsByWhoToolAndDetectorTheMostFrequentFirst) {
   AuditRow words = event(AuditEvent::kBroken, "bob", "search", kNow - kHour);
   words.evidence = "same call 5 times in 2 min";
@@ -300,6 +323,7 @@ TEST_F(Evidence, BadInputIsOneLineAndExitCodeTwo) {
       {"unkill"},
       {"unkill", "tool"},
       {"audit", "--event", "refusal"},
+      {"audit", "--limit", "month"},
       {"audit", "--limit", "-1"},
       {"audit", "--expect", std::string(64, '0')},
       {"audit", "--verify", "--expect", "abc"},

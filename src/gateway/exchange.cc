@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "gateway/http_tool.h"
 #include "gateway/refusal_audit.h"
+#include "policy/ladder_state.h"
 
 namespace weir {
 namespace {
@@ -323,10 +324,12 @@ void Exchange::on_admitted(const Decision& decision, std::span<const Effect> eff
   if (looked_ && rules_->has_ladder(seen_ ? seen_->plan : plan_)) {
     rules_->remember(seen_ ? seen_->plan : plan_, seen_ ? seen_->state : decision, services_.learned->ladders);
   }
-  seen_.reset();
   began_ = services_.guard->begin(entry_, services_.now);
   if (executed_) count_call(executed_->name);
-  if (!row_.degraded.empty()) note_degraded(services_, row_, rules_);
+  if (seen_ && !row_.degraded.empty()) {
+    note_degraded(services_, row_, rules_, ladder_state(row_.degraded, seen_->plan, seen_->state, attributes_));
+  }
+  seen_.reset();
   if (mcp_ && admit_batch(effects)) return;
   open_record(effects);
 }

@@ -74,6 +74,9 @@ TEST(ExchangeDegrade, ARungCallsAnotherModelWithItsPriceAndASmallerCap) {
   EXPECT_EQ(world.journal.audits.back().event, AuditEvent::kDegraded);
   EXPECT_EQ(world.book.degraded.value(), 1);
   EXPECT_EQ(world.journal.audits.back().limit, "spend");
+  EXPECT_EQ(world.journal.audits.back().used, "0.45") << "what the ladder saw";
+  EXPECT_EQ(world.journal.audits.back().allowed, "1");
+  EXPECT_EQ(world.journal.audits.back().run, world.row().run);
   world.expect_quiet();
 }
 

@@ -72,18 +72,18 @@ void audit_note(Services& services, AuditRow row) {
   write(services, rows);
 }
 
-void note_degraded(Services& services, const UsageRow& row, const std::shared_ptr<const Ruleset>& rules) {
+void note_degraded(Services& services, const UsageRow& row, const std::shared_ptr<const Ruleset>& rules,
+                   const Refusal& state) {
   services.metrics->degraded.add(1);
-  const AuditRow audited{.time = services.now,
-                         .request_id = row.request_id,
-                         .key = row.key,
-                         .event = AuditEvent::kDegraded,
-                         .layer = "budget",
-                         .limit = row.degraded.substr(0, row.degraded.find(';')),
-                         .evidence = row.degraded,
-                         .config_version = rules->policy().version};
+  AuditRow audited = row_of(services, AuditEvent::kDegraded, state, row.key, row.request_id);
+  audited.limit = row.degraded.substr(0, row.degraded.find(';'));
+  audited.evidence = row.degraded;
+  audited.config_version = rules->policy().version;
+  audited.user = row.user;
+  audited.run = row.run;
+  audited.agent = row.agent;
   publish_degraded(services, rules, row, audited);
-  services.journal->audit(audited);
+  audit_note(services, std::move(audited));
 }
 
 void flush_audit(Services& services, bool all) {

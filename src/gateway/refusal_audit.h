@@ -18,8 +18,9 @@ void audit_event(Services& services, AuditEvent event, const Refusal& refusal, c
 // are filled in where the row has none.
 void audit_note(Services& services, AuditRow row);
 
-// An admitted call whose row says how it was degraded.
-void note_degraded(Services& services, const UsageRow& row, const std::shared_ptr<const Ruleset>& rules);
+// An admitted call whose row says how it was degraded; `state`: what the ladder saw of its limit. Summed like refusals.
+void note_degraded(Services& services, const UsageRow& row, const std::shared_ptr<const Ruleset>& rules,
+                   const Refusal& state);
 
 // Writes the sums of seconds that are over; `all` at shutdown.
 void flush_audit(Services& services, bool all);

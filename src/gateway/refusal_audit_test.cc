@@ -42,5 +42,24 @@ TEST(RefusalAudit, ANoteGetsItsTimeAndPolicyAndAFloodOfThemIsSummed) {
   EXPECT_EQ(world.journal.audits[20].count, 980);
 }
 
+TEST(RefusalAudit, ADegradedRequestsRowSaysWhoseItWasAndHowNearTheLimitAndAFloodIsSummed) {
+  World world;
+  UsageRow row;
+  row.key = "ann", row.user = "eve", row.run = "r1", row.agent = "mailer";
+  row.degraded = "spend; model=small";
+  Refusal state{.limit = "spend", .layer = "budget", .per = {{"caller", "ann"}}};
+  state.used = "0.45", state.allowed = "1";
+  for (int i = 0; i < 53; ++i) note_degraded(world.services, row, world.services.rules, state);
+  flush_audit(world.services, true);
+  EXPECT_EQ(world.book.degraded.value(), 53);
+  ASSERT_EQ(world.journal.audits.size(), 21u);
+  const AuditRow& first = world.journal.audits[0];
+  EXPECT_EQ((std::vector{first.key, first.user, first.run, first.agent, first.limit, first.layer, first.used,
+                         first.allowed, first.per_json, first.evidence}),
+            (std::vector<std::string>{"ann", "eve", "r1", "mailer", "spend", "budget", "0.45", "1",
+                                      R"({"caller":"ann"})", "spend; model=small"}));
+  EXPECT_EQ(world.journal.audits[20].count, 33);
+}
+
 }  // namespace
 }  // namespace weir

@@ -44,7 +44,7 @@ void AuditSum::close_second(std::vector<AuditRow>& out) {
 }
 
 void AuditSum::add(AuditRow row, TimeNs now, std::vector<AuditRow>& out) {
-  if (row.event == AuditEvent::kAdmin || row.event == AuditEvent::kDegraded) {
+  if (row.event == AuditEvent::kAdmin) {
     out.push_back(std::move(row));
     return;
   }

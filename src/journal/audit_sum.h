@@ -29,7 +29,7 @@ inline constexpr std::size_t kMaxSummedUsers = 32;  // of a combination; further
 class AuditSum {
  public:
   explicit AuditSum(std::int64_t singles_per_second = 20) : singles_per_second_(singles_per_second) {}
-  // What an operator changed and what a ladder degraded always passes.
+  // What an operator changed always passes.
   void add(AuditRow row, TimeNs now, std::vector<AuditRow>& out);
   // Appends the sums of seconds that are over. `all`: also of the current one (at shutdown).
   void flush(TimeNs now, std::vector<AuditRow>& out, bool all = false);

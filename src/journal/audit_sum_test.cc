@@ -65,16 +65,16 @@ TEST(AuditSum, OtherEventsAlwaysPass) {
 TEST(AuditSum, WarningsAndBreaksAreSummedLikeRefusalsAndApartFromThem) {
   AuditSum audit(1);
   std::vector<AuditRow> rows;
-  for (const AuditEvent event :
-       {AuditEvent::kRefused, AuditEvent::kWarned, AuditEvent::kBroken, AuditEvent::kStripped, AuditEvent::kTrust}) {
+  for (const AuditEvent event : {AuditEvent::kRefused, AuditEvent::kWarned, AuditEvent::kBroken, AuditEvent::kStripped,
+                                 AuditEvent::kDegraded, AuditEvent::kTrust}) {
     AuditRow row = refusal("ann", "repeats", kSecond);
     row.event = event;
     for (int i = 0; i < 100; ++i) audit.add(row, kSecond, rows);
   }
-  EXPECT_EQ(rows.size(), 5u);
+  EXPECT_EQ(rows.size(), 6u);
   audit.flush(2 * kSecond, rows);
-  EXPECT_EQ(rows.size(), 10u);
-  EXPECT_EQ(total(rows), 500);
+  EXPECT_EQ(rows.size(), 12u);
+  EXPECT_EQ(total(rows), 600);
 }
 
 TEST(AuditSum, ToolsAreApartAndRunsAreNot) {

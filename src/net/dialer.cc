@@ -16,8 +16,8 @@ std::string origin_key(const Origin& origin) {
   return key.append("|").append(origin.ca);
 }
 
-NetDialer::NetDialer(Loop& loop, Resolver& resolver, Counter& opened)
-    : loop_(loop), resolver_(resolver), opened_(opened) {}
+NetDialer::NetDialer(Loop& loop, Resolver& resolver, Counter& opened, int worker)
+    : loop_(loop), resolver_(resolver), opened_(opened), simulated_(static_cast<std::uint64_t>(worker) << 48) {}
 
 NetDialer::~NetDialer() = default;
 

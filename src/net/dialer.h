@@ -22,7 +22,8 @@ class NetDialer final : public Dialer {
   static constexpr std::size_t kMaxIdlePerOrigin = 256;
   static constexpr DurationNs kIdleFor = 55 * kSecond;  // below the 60 s after which many servers close
 
-  NetDialer(Loop& loop, Resolver& resolver, Counter& opened);
+  // `worker` tells the simulated requests of one process apart.
+  NetDialer(Loop& loop, Resolver& resolver, Counter& opened, int worker);
   ~NetDialer() override;
 
   UpstreamPort* dial(const Origin& origin, UpstreamEvents& events, bool fresh) override;
@@ -40,7 +41,7 @@ class NetDialer final : public Dialer {
   Counter& opened_;
   TlsClients tls_;
   std::map<std::string, std::vector<std::unique_ptr<UpstreamConnection>>> idle_;  // by origin; most recent last
-  std::uint64_t simulated_ = 0;
+  std::uint64_t simulated_;                                                       // ordinal of the last one
 };
 
 // "tls|host|port|ca": connections are shared by origins that agree in all of these.

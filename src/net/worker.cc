@@ -86,7 +86,7 @@ Worker::Worker(WorkerShared shared, int index, std::unique_ptr<JournalWriter> jo
     : shared_(shared),
       metrics_(shared.metrics),
       loop_(shared.clock),
-      dialer_(loop_, shared.resolver, metrics_.upstream_connections_opened),
+      dialer_(loop_, shared.resolver, metrics_.upstream_connections_opened, index),
       api_(shared.api),
       key_hasher_(shared.key_secret),
       journal_(std::move(journal)),

@@ -1,6 +1,7 @@
 #include "policy/behavior_words.h"
 #include "policy/calendar.h"
 #include "policy/compiled.h"
+#include "policy/ladder_state.h"
 
 namespace weir {
 namespace {
@@ -113,7 +114,41 @@ std::string ladder_in_words(const LimitRule& rule, std::int64_t amount, std::int
   return out + "; refused only beyond " + std::to_string(rule.hard_percent) + "%, " + amount_in_words(rule, hard);
 }
 
+Refusal numbers_of(const Plan& plan, const Decision& decision, std::size_t i, const Attributes& attributes) {
+  const PlannedLimit& limit = plan.limits()[i];
+  const Verdict& verdict = decision.verdicts[i];
+  const AmountUnit unit = unit_of(*limit.rule);
+  const bool concurrency = unit == AmountUnit::kConcurrency;
+  Refusal out{.limit = limit.rule->name, .layer = std::string(to_string(limit.rule->layer))};
+  out.per = shown_per(*limit.rule, attributes);
+  out.meter = limit.rule->meter_name;
+  out.allowed = shown(plan.demands()[i].quota.amount, unit);  // the amount that refuses
+  out.used = shown(concurrency ? verdict.used + verdict.reserved : verdict.used, unit);
+  out.reserved = shown(concurrency ? 0 : verdict.reserved, unit);
+  out.requested = shown(plan.demands()[i].cost, unit);
+  out.window = limit.window->label;
+  return out;
+}
+
 }  // namespace
+
+Refusal ladder_state(std::string_view degraded, const Plan& plan, const Decision& state, const Attributes& attributes) {
+  const std::string_view name = degraded.substr(0, degraded.find_first_of(",;"));
+  const std::size_t count = std::min<std::size_t>(state.count, plan.limits().size());
+  std::size_t fullest = count;
+  const auto share = [&](std::size_t i) {
+    return static_cast<double>(state.verdicts[i].used + state.verdicts[i].reserved) /
+           static_cast<double>(std::max<std::int64_t>(plan.limits()[i].amount, 1));
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    if (plan.limits()[i].rule->name == name && (fullest == count || share(i) > share(fullest))) fullest = i;
+  }
+  if (fullest == count) return {};
+  const PlannedLimit& limit = plan.limits()[fullest];
+  Refusal out = numbers_of(plan, state, fullest, attributes);
+  out.allowed = shown(limit.amount, unit_of(*limit.rule));  // of which rungs are shares, not the one that refuses
+  return out;
+}
 
 Refusal Ruleset::refusal(const Plan& plan, const Decision& decision, const Attributes& attributes, TimeNs now) const {
   Refusal out;
@@ -127,19 +162,9 @@ Refusal Ruleset::refusal(const Plan& plan, const Decision& decision, const Attri
     out.layer = "entry";  // no limit refused: the counters' memory is full
     return out;
   }
-  const PlannedLimit& limit = plan.limits()[worst];
+  out = numbers_of(plan, decision, worst, attributes);
   const Verdict& verdict = decision.verdicts[worst];
-  const AmountUnit unit = unit_of(*limit.rule);
-  const bool concurrency = unit == AmountUnit::kConcurrency;
-  out.limit = limit.rule->name;
-  out.layer = to_string(limit.rule->layer);
-  out.per = shown_per(*limit.rule, attributes);
-  out.meter = limit.rule->meter_name;
-  out.allowed = shown(plan.demands()[worst].quota.amount, unit);  // the amount that refused
-  out.used = shown(concurrency ? verdict.used + verdict.reserved : verdict.used, unit);
-  out.reserved = shown(concurrency ? 0 : verdict.reserved, unit);
-  out.requested = shown(plan.demands()[worst].cost, unit);
-  out.window = limit.window->label;
+  const bool concurrency = unit_of(*plan.limits()[worst].rule) == AmountUnit::kConcurrency;
   if (verdict.retry_after != kNever) {
     const DurationNs wait = concurrency ? kSecond : std::max<DurationNs>(verdict.retry_after, 1);
     const std::int64_t wait_ms = wait / kMillisecond + (wait % kMillisecond != 0 ? 1 : 0);

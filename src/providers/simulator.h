@@ -42,8 +42,8 @@ struct SimulatedStep {
 
 class SimulatedAnswer {
  public:
-  // `ordinal` numbers the requests of this process: same seed, ordinal and body give the same answer. Gemini only:
-  // `path_model`, and whether a stream is asked for as events (else it is one JSON array).
+  // `ordinal` tells the requests of this process apart, of all workers: same seed, ordinal and body give the same
+  // answer. Gemini only: `path_model`, and whether a stream is asked for as events (else it is one JSON array).
   SimulatedAnswer(const SimulatorOptions& options, Operation operation, std::string_view body, std::uint64_t ordinal,
                   TimeNs now, std::string_view path_model = {}, bool alt_sse = false);
   bool next(SimulatedStep& step);                     // false: the answer is complete

@@ -80,6 +80,7 @@ Result<AuditPage> RecordQueries::audit(const AuditFilter& filter, const PageAsk&
   where.equals("limit_name", filter.limit);
   where.equals("user", filter.user);
   where.equals("tool", filter.tool);
+  where.equals("request_id", filter.request_id);
   if (!filter.run.empty()) where.add("run = ? AND run <> ''", {filter.run});  // the index has no rows without one
   if (!filter.key.empty()) {
     // An operator's row has no caller: the key that was changed is in `per`.

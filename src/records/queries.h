@@ -50,8 +50,14 @@ struct AuditFilter {
   std::optional<AuditEvent> event;
   bool decisions = false;  // without what operators changed
   std::string layer, limit, user, tool, run;
-  std::string key;  // also of what an operator changed about that key
+  std::string request_id;  // no index has it: the rows of the range are read
+  std::string key;         // also of what an operator changed about that key
 };
+
+// What is said where a request id finds nothing in the audit.
+inline constexpr std::string_view kNoSuchRequest =
+    "not found: a row comes about half a second after its refusal; of a user's refusals beyond 20 a second, which are "
+    "summed, only the first one's id is kept; a request that was admitted is in the ledger";
 
 struct PageAsk {
   std::size_t size = 100;

@@ -182,7 +182,7 @@ TEST_F(Queries, ACursorOfAnotherListOrNoneIsAnErrorTheAskerCanMend) {
 TEST_F(Queries, AuditRowsAreFilteredByEveryNameAndAKeyFindsItsChanges) {
   AuditRow broken{.time = 5, .key = "ann", .event = AuditEvent::kBroken, .layer = "breaker", .limit = "repeats"};
   broken.user = "u", broken.tool = "t", broken.run = "r", broken.count = 3;
-  const AuditRow refused{.time = 7, .key = "bob", .layer = "rate", .limit = "tokens"};
+  const AuditRow refused{.time = 7, .request_id = "req_7", .key = "bob", .layer = "rate", .limit = "tokens"};
   const AuditRow admin{
       .time = 9, .event = AuditEvent::kAdmin, .layer = "admin", .limit = "keys revoke", .per_json = R"({"key":"ann"})"};
   note({broken, refused, admin});
@@ -200,6 +200,7 @@ TEST_F(Queries, AuditRowsAreFilteredByEveryNameAndAKeyFindsItsChanges) {
   EXPECT_EQ(found({.event = {}, .user = "u"}), std::vector<TimeNs>{5});
   EXPECT_EQ(found({.event = {}, .tool = "t"}), std::vector<TimeNs>{5});
   EXPECT_EQ(found({.event = {}, .run = "r"}), std::vector<TimeNs>{5});
+  EXPECT_EQ(found({.event = {}, .request_id = "req_7"}), std::vector<TimeNs>{7});
   EXPECT_EQ(found({.event = {}, .key = "ann"}), (std::vector<TimeNs>{9, 5}));
   const auto page = ask.audit({.event = {}}, {.size = 2, .cursor = {}});
   ASSERT_EQ(page->rows.size(), 2u);

@@ -34,6 +34,20 @@ test('filters narrow by limit, layer and consumer, and links lead to the consume
   await view.close();
 });
 
+test('the search finds a refusal by the request id that its client was given', async () => {
+  if (!dashboard.real) return;
+  const view = await browser.view(dashboard, {});
+  const { page } = view;
+  await view.open('refusals');
+  await page.locator('.refusals > li').first().getByText('Numbers').click();
+  const id = await page.locator('.refusals details[open] .mono').first().innerText();
+  await page.getByLabel('Consumer').fill(id);
+  await page.locator('.refusals > li:only-child').waitFor();
+  await page.getByLabel('Consumer').fill(`req_${'0'.repeat(32)}`);
+  await page.getByText('summed under the first').waitFor();
+  await view.close();
+});
+
 test('a flood of equal refusals is one row that opens', async () => {
   const view = await browser.view(dashboard, {});
   const { page } = view;

@@ -17,14 +17,17 @@ import '../styles/refusals.css';
 const kPage = 50;
 const layers = ['breaker', 'rate', 'budget', 'tool', 'plan'];
 const events = [{ value: 'decisions', label: 'Any' }, 'refused', 'broken', 'warned', 'degraded', 'stripped', 'trust', { value: 'admin', label: 'changes by people' }];
+const requestId = /^req_[0-9a-f]{32}$/;   // as in X-Weir-Request-Id; anything else is a consumer's name
 const times = [{ value: '1h', label: 'Last hour' }, { value: '24h', label: 'Last 24 hours' }, { value: '7d', label: 'Last 7 days' }, { value: '30d', label: 'Last 30 days' }];
 
 export default function Refusals({ route }: ScreenProps) {
   const { query } = route;
   const [key, setKey] = useQueryText(query, 'key');
+  const asked = query.get('key') ?? '';
+  const isRequest = requestId.test(asked);
   const filters = {
     since: query.get('since') ?? '24h', event: query.get('event') ?? 'decisions', layer: query.get('layer') ?? '', limit: query.get('limit') ?? '',
-    key: query.get('key') ?? '', run: query.get('run') ?? '', tool: query.get('tool') ?? '', user: query.get('user') ?? '',
+    key: isRequest ? '' : asked, request_id: isRequest ? asked : '', run: query.get('run') ?? '', tool: query.get('tool') ?? '', user: query.get('user') ?? '',
   };
   const changed = JSON.stringify(filters);
   const pages = usePages();
@@ -36,7 +39,7 @@ export default function Refusals({ route }: ScreenProps) {
   const rows = useLoad((signal) => api.audit({ ...filters, page_size: kPage, cursor: pages.cursor }, signal), [changed, pages.cursor]);
   const limits = useLoad((signal) => api.auditSums({ by: 'limit', event: 'decisions', since: filters.since }, signal), [filters.since]);
   useLive('decision', (event) => {
-    const fits = (['layer', 'limit', 'key', 'run'] as const).every((name) => !filters[name] || event[name] === filters[name]);
+    const fits = (['layer', 'limit', 'key', 'request_id', 'run'] as const).every((name) => !filters[name] || event[name] === filters[name]);
     if (fits && (filters.event === 'decisions' || event.what === filters.event)) setFresh((n) => n + 1);
   });
   const again = (): void => {
@@ -48,14 +51,14 @@ export default function Refusals({ route }: ScreenProps) {
   const any = { value: '', label: 'Any' };
   const names = limits.data?.sums.map((sum) => sum.group).filter(Boolean) ?? [];
   if (filters.limit && !names.includes(filters.limit)) names.unshift(filters.limit);
-  const narrowed = filters.key || filters.limit || filters.layer || filters.event !== 'decisions' || filters.run || filters.tool || filters.user;
+  const narrowed = asked || filters.limit || filters.layer || filters.event !== 'decisions' || filters.run || filters.tool || filters.user;
   const chips = (['run', 'tool', 'user'] as const).filter((name) => filters[name]);
   return (
     <>
       <PageHead title="Refusals" lead="What was refused, broken, warned about or cut down, and why, in a sentence each."
         actions={<Button icon="reload" onClick={again}>{fresh > 0 ? `Show ${count(fresh)} new` : 'Read again'}</Button>} />
       <div class="toolbar">
-        <Search label="Consumer" placeholder="Consumer, by its whole name" value={key} onInput={setKey} />
+        <Search label="Consumer" placeholder="Consumer or request id, whole" value={key} onInput={setKey} />
         <Filter label="Time" neutral="24h" value={filters.since} onChange={(since) => setQuery({ since })} options={times} />
         <Filter label="What" neutral="decisions" value={filters.event} onChange={(event) => setQuery({ event })} options={events} />
         <Filter label="Layer" value={filters.layer} onChange={(layer) => setQuery({ layer })} options={[any, ...layers]} />
@@ -68,7 +71,7 @@ export default function Refusals({ route }: ScreenProps) {
         <Panel flush>
           {rows.error && rows.data && <ErrorBox error={rows.error} retry={rows.reload} />}
           {!rows.data ? <Pending of={rows} lines={8} /> : rows.data.rows.length === 0
-            ? <Empty icon="check" title="Nothing was refused">{narrowed ? 'Nothing matches these filters in this time.' : 'All requests of this time fitted into their limits.'}</Empty>
+            ? <Empty icon="check" title={isRequest ? 'Not found' : 'Nothing was refused'}>{isRequest ? 'No refusal of this time has this id. Those beyond 20 a second are summed under the first one’s.' : narrowed ? 'Nothing matches these filters in this time.' : 'All requests of this time fitted into their limits.'}</Empty>
             : (
               <>
                 <ol class={`refusals${rows.loading ? ' table-wrap dim' : ''}`}>{alike(rows.data.rows).map((group) => <Row key={nameOf(group)} of={group} />)}</ol>
