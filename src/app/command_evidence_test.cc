@@ -166,9 +166,9 @@ TEST_F(Evidence, ARefusalIsFoundByTheIdThatItsClientWasGiven) {
   EXPECT_TRUE(says("ann") && !says("bob")) << out.str();
   ASSERT_EQ(run({"audit", "--request", rows[0].request_id, "--json"}), kExitDone);
   EXPECT_TRUE(out.str().starts_with(R"({"time":)") && says(rows[0].request_id) && !says("bob")) << out.str();
-  ASSERT_EQ(run({"audit", "--request", "req_0"}), kExitDone);
+  ASSERT_EQ(run({"audit", "--request", "req_none"}), kExitDone);
   EXPECT_TRUE(says("not found") && says("beyond 20 a second")) << out.str();
-  ASSERT_EQ(run({"audit", "--request", "req_0", "--json"}), kExitDone);
+  ASSERT_EQ(run({"audit", "--request", "req_none", "--json"}), kExitDone);
   EXPECT_EQ(out.str(), "");
   EXPECT_TRUE(complains("not found")) << "beside the rows, of which there are none";
 }

@@ -11,7 +11,7 @@ namespace weir {
 namespace {
 
 struct Answer final : UpstreamEvents {
-  explicit Answer(Loop& loop) : loop(loop) {}
+  explicit Answer(Loop& its_loop) : loop(its_loop) {}
   void on_upstream_bytes(std::string_view bytes) override {
     text += bytes;
     loop.stop();
