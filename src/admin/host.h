@@ -59,6 +59,7 @@ struct ServerHealth {
   TimeNs started_at = 0;
   bool draining = false;
   std::vector<HealthProblem> problems;
+  std::vector<HealthProblem> notes;  // good to know; the server is well
   std::int64_t subjects = 0, counter_bytes = 0, open_reservations = 0;
   bool journal_healthy = true, ledger_healthy = true;
   std::int64_t journal_bytes = 0;

@@ -76,10 +76,27 @@ void HotLimits::use(const std::shared_ptr<const Ruleset>& rules) {
   }
 }
 
+void HotLimits::keep(std::span<const std::pair<std::string, std::uint64_t>> names) {
+  for (auto& [limit, table] : tables_) {
+    table.kept = 0;
+    for (auto& [id, entry] : table.subjects) entry.kept = false;
+  }
+  for (const auto& [limit, id] : names) {
+    const auto table = tables_.find(limit);
+    if (table == tables_.end() || table->second.kept >= kMaxKept) continue;
+    const auto found = table->second.subjects.find(id);
+    if (found == table->second.subjects.end() || found->second.kept) continue;
+    found->second.kept = true;
+    ++table->second.kept;
+  }
+}
+
 bool HotLimits::make_room(Table& table, std::uint16_t permille, TimeNs now) {
-  if (table.subjects.size() < kMaxSubjects) return true;
+  if (table.subjects.size() - table.kept < kMaxSubjects) return true;
   if (permille <= table.least && now < table.least_until) return false;
-  const auto rank = [&](const Entry& entry) { return is_over(entry.known_at, now) ? 0 : entry.permille + 1; };
+  const auto rank = [&](const Entry& entry) {
+    return entry.kept ? 1'000'000 : is_over(entry.known_at, now) ? 0 : entry.permille + 1;
+  };
   const auto least = std::min_element(table.subjects.begin(), table.subjects.end(),
                                       [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); });
   const bool over = is_over(least->second.known_at, now);
@@ -190,6 +207,7 @@ std::vector<HotSubject> HotLimits::of(std::string_view limit, TimeNs now) {
       out.push_back(each->second.subject);
       ++each;
     } else {
+      table->second.kept -= each->second.kept ? 1 : 0;
       each = subjects.erase(each);
     }
   }

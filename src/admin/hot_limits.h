@@ -5,9 +5,9 @@
 //   hot.add(event, now);
 //   for (const HotSubject& subject : hot.of("tokens", now)) …subject.ratio…
 //
-// One thread at a time. Limits: kMaxLimits limits by name, kMaxSubjects subjects, and so as many peeks, of each.
-// Subjects are told apart by whose counters they have. An event does not know addresses, tools, tasks, headers and
-// metadata: such a one is shown as that of the key that asked first.
+// One thread at a time. Limits: kMaxLimits limits by name; of each kMaxSubjects subjects and kMaxKept that were asked
+// to stay, and so as many peeks. Subjects are told apart by whose counters they have. An event does not know addresses,
+// tools, tasks, headers and metadata: such a one is shown as that of the key that asked first.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,7 @@ class HotLimits {
  public:
   static constexpr std::size_t kMaxLimits = 512;
   static constexpr std::size_t kMaxSubjects = 50;
+  static constexpr std::size_t kMaxKept = 1'000;
   static constexpr DurationNs kKept = 10 * kMinute;  // without an answer of its counters
 
   // How full the counters of these demands are.
@@ -49,6 +50,8 @@ class HotLimits {
   void add(const DecisionEvent& event, TimeNs now);
   // The policy is this one now: of limits that say something else, what was known is forgotten.
   void use(const std::shared_ptr<const Ruleset>& rules);
+  // These stay while anything of theirs is in use, whoever is nearer; until the next call.
+  void keep(std::span<const std::pair<std::string, std::uint64_t>> names);  // of limits, ids
   // Highest ratio first.
   std::vector<HotSubject> of(std::string_view limit, TimeNs now);
   std::vector<HotSubject> all(TimeNs now);
@@ -58,6 +61,7 @@ class HotLimits {
     HotSubject subject;
     std::uint16_t permille = 0;
     TimeNs known_at = 0;  // decided about, or its counters answered
+    bool kept = false;
     Subject counted;
     std::vector<Demand> windows;  // of the limit
     std::vector<std::int64_t> allowed;
@@ -67,6 +71,7 @@ class HotLimits {
     // While it is full: no subject with less gets in, as far as was looked within the last second.
     std::uint16_t least = 0;
     TimeNs least_until = 0;
+    std::size_t kept = 0;
   };
   static bool make_room(Table& table, std::uint16_t permille, TimeNs now);
   struct Target {

@@ -226,10 +226,68 @@ TEST_F(HotNow, AChangedLimitForgetsWhatItsOldAmountsSaidAndNoOther) {
   EXPECT_EQ(fullest("requests"), "1 of 2");
   world.use_policy(stage::policy_with("  - { name: requests, per: caller, meter: requests, allow: 50/1m }",
                                       "  - { name: requests,"));
+  pass(kMillisecond);
   EXPECT_EQ(fullest("requests"), "none");
   EXPECT_EQ(fullest("tokens"), "14 of 50000");
   request(world.agent);
   EXPECT_EQ(fullest("requests"), "2 of 50");
+}
+
+TEST_F(HotNow, WhatAnOlderPolicySawAfterAReloadForgetsNothing) {
+  const std::shared_ptr<const Ruleset> before = world.services.rules;
+  world.use_policy(stage::policy_with("  - { name: requests, per: caller, meter: requests, allow: 50/1m }",
+                                      "  - { name: requests,"));
+  request(world.agent);
+  EXPECT_EQ(fullest("requests"), "1 of 50");
+  DecisionEvent late;
+  late.rules = before;
+  late.caller = "ann";
+  late.pressures[0] = {.limit = 0, .permille = 900, .allowed = 2};
+  late.pressure_count = 1;
+  world.services.events->publish([&](DecisionEvent& event) { event = late; });
+  pass(kMillisecond);
+  EXPECT_EQ(fullest("requests"), "1 of 50");
+  EXPECT_EQ(observer.hot("requests").size(), 1u);
+}
+
+TEST_F(HotNow, NobodyWaitsForTheRulesBehindTheObserversLock) {
+  Observer* asked = nullptr;
+  Observer waiting({.rules = [&] {
+    EXPECT_FALSE(asked->live(1, kSecond).empty()) << "would never return under the lock";
+    return world.services.rules;
+  }});
+  asked = &waiting;
+  waiting.step(world.services.now);
+  EXPECT_TRUE(waiting.hot("requests").empty());
+}
+
+TEST_F(HotLimitsTest, WhoeverIsKeptStaysBesideTheFiftyNearestUntilNothingIsInUse) {
+  for (int i = 0; i < 50; ++i) hot.add(event("c" + std::to_string(i), 800), kNow);
+  std::vector<std::pair<std::string, std::uint64_t>> names;
+  for (const HotSubject& each : hot.of("requests", kNow)) names.emplace_back(each.limit, each.id);
+  names.emplace_back("nothing", 1);
+  hot.keep(names);
+  for (int i = 0; i < 70; ++i) hot.add(event("d" + std::to_string(i), 900), kNow);
+  EXPECT_EQ(hot.of("requests", kNow).size(), 100u);
+  hot.add(event("e", 950), kNow);
+  EXPECT_EQ(hot.of("requests", kNow).size(), 100u) << "the others are fifty";
+  EXPECT_EQ(hot.of("requests", kNow).back().ratio, 0.8);
+  hot.keep({});
+  hot.add(event("f", 950), kNow);
+  const std::vector<HotSubject> left = hot.of("requests", kNow);
+  EXPECT_EQ(std::count_if(left.begin(), left.end(), [](const HotSubject& each) { return each.ratio < 0.9; }), 49);
+  EXPECT_TRUE(hot.of("requests", kNow + HotLimits::kKept).empty());
+}
+
+TEST_F(HotLimitsTest, AtMostSoManyAreKept) {
+  std::vector<std::pair<std::string, std::uint64_t>> names;
+  for (std::size_t i = 0; i < HotLimits::kMaxKept + 100; i += HotLimits::kMaxSubjects) {
+    for (std::size_t k = 0; k < HotLimits::kMaxSubjects; ++k) hot.add(event("c" + std::to_string(i + k), 800), kNow);
+    names.clear();
+    for (const HotSubject& each : hot.of("requests", kNow)) names.emplace_back(each.limit, each.id);
+    hot.keep(names);
+  }
+  EXPECT_EQ(names.size(), HotLimits::kMaxKept + HotLimits::kMaxSubjects);
 }
 
 TEST_F(HotLimitsTest, LimitsBeyondTheBoundHaveNoTable) {

@@ -37,12 +37,15 @@ void Observer::step(TimeNs now) {
   const bool watched = watchers_.count() > 0;
   if (watched)
     std::stable_sort(shown_.begin(), shown_.end(), [](const auto* a, const auto* b) { return a->time < b->time; });
+  // Before the lock: a reload keeps the rules for long.
+  const std::shared_ptr<const Ruleset> rules = options_.rules ? options_.rules() : nullptr;
   std::optional<Second> over;
   {
     const MutexLock lock(mutex_);
     now_ = now;
+    if (rules != nullptr) hot_.use(rules);
     if (series_.second() == 0) series_.open(now / kSecond);
-    for (const DecisionEvent* event : shown_) count(*event, now);
+    for (const DecisionEvent* event : shown_) count(*event, rules.get(), now);
     if (now / kSecond > series_.second()) over = close_second(now);
   }
   if (watched) watchers_.show(shown_, now);
@@ -56,7 +59,7 @@ void Observer::step(TimeNs now) {
   keep_refusals(now);
 }
 
-void Observer::count(const DecisionEvent& event, TimeNs now) {
+void Observer::count(const DecisionEvent& event, const Ruleset* rules, TimeNs now) {
   const LiveCounts counts = counts_of(event);
   if (counts.any()) {
     series_.add(counts);
@@ -71,7 +74,8 @@ void Observer::count(const DecisionEvent& event, TimeNs now) {
     refusals_.add(now, event.limit, event.layer, event.key, false);
   }
   if (event.pressure_count == 0) return;
-  hot_.add(event, now);
+  // An exchange that began before a reload says how full its own limits were.
+  if (rules == nullptr || event.rules.get() == rules) hot_.add(event, now);
   for (std::size_t i = 0; i < event.pressure_count && event.shadow_limits != 0; ++i) {
     if ((event.shadow_limits >> i & 1) == 0) continue;
     const LimitRule& rule = event.rules->policy().limits[event.pressures[i].limit];
@@ -80,7 +84,6 @@ void Observer::count(const DecisionEvent& event, TimeNs now) {
 }
 
 Second Observer::close_second(TimeNs now) {
-  if (options_.rules) hot_.use(options_.rules());
   Second over{.second = series_.second(),
               .total = series_.total(),
               .by_tier = series_.groups(LiveSeries::kTier),
@@ -114,8 +117,14 @@ void Observer::give_back(std::vector<RefusalHour> rows) {
 
 std::vector<HotSubject> Observer::hot(std::string_view limit) {
   const MutexLock lock(mutex_);
-  if (options_.rules) hot_.use(options_.rules());
-  return hot_.of(limit, now_);
+  std::vector<HotSubject> out = hot_.of(limit, now_);
+  if (out.size() > HotLimits::kMaxSubjects) out.resize(HotLimits::kMaxSubjects);
+  return out;
+}
+
+void Observer::keep_hot(std::span<const std::pair<std::string, std::uint64_t>> names) {
+  const MutexLock lock(mutex_);
+  hot_.keep(names);
 }
 
 std::int64_t Observer::refused_last_hour(std::string_view limit) const {

@@ -66,8 +66,9 @@ class Observer {
 
   // --- any thread
   // -----------------------------------------------------------------------------------------------------
-  // As it is now: asks the counters of the limit's subjects.
+  // As it is now: asks the counters of the limit's subjects. The kMaxSubjects nearest.
   std::vector<HotSubject> hot(std::string_view limit) WEIR_EXCLUDES(mutex_);
+  void keep_hot(std::span<const std::pair<std::string, std::uint64_t>> names) WEIR_EXCLUDES(mutex_);
   std::int64_t refused_last_hour(std::string_view limit) const WEIR_EXCLUDES(mutex_);
   std::string live(std::size_t seconds, TimeNs now) const WEIR_EXCLUDES(mutex_);
   // Decisions of the last whole second; events that found no room since the start.
@@ -87,7 +88,8 @@ class Observer {
     EventFeed feed;
     EventBatch batch;
   };
-  void count(const DecisionEvent& event, TimeNs now) WEIR_REQUIRES(mutex_);
+  // `rules`: in force, if that is known.
+  void count(const DecisionEvent& event, const Ruleset* rules, TimeNs now) WEIR_REQUIRES(mutex_);
   Second close_second(TimeNs now) WEIR_REQUIRES(mutex_);
   void keep_refusals(TimeNs now);
 

@@ -9,6 +9,7 @@
 #include "admin/body.h"
 #include "admin/overriding.h"
 #include "admin/policy_draft.h"
+#include "admin/questions.h"
 #include "admin/routes.h"
 #include "base/strings.h"
 #include "policy/limit_words.h"
@@ -131,7 +132,7 @@ Reply changes(AdminContext& call) {
     place = *told;
   }
   const auto rows = call.store.override_changes(range->since, place.until, *size + 1, place.skip);
-  if (!rows) return admin_store_failed(rows.error());
+  if (!rows) return question_refused(rows.error());
   std::string body;
   JsonWriter json(body);
   json.begin_object().key("changes").begin_array();
@@ -200,11 +201,11 @@ Reply shadow(AdminContext& call) {
   const auto range = call.query.range(call.now);
   if (!range) return admin_problem(400, range.error().message);
   const auto rows = call.store.shadow_refusals(range->since, range->until);
-  if (!rows) return admin_store_failed(rows.error());
+  if (!rows) return question_refused(rows.error());
   // The same whole hours, and also what other limits refused.
   const auto asked =
       RecordQueries(call.store).usage_series({.since = range->since, .until = range->until}, SumBy::kAll, kHour, 1);
-  if (!asked) return admin_store_failed(asked.error());
+  if (!asked) return question_refused(asked.error());
   std::int64_t of = 0;
   for (const SeriesGroup& all : asked->groups) {
     of = std::accumulate(all.requests.begin(), all.requests.end(), of);

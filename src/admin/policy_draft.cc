@@ -60,7 +60,7 @@ Entries tiers_in(const Yaml& root, const Policy& file) {
   return out;
 }
 
-// Name of a section other than limits and tiers in which the draft is not as what holds; secrets compare masked.
+// Name of a section other than limits and tiers in which the draft is not as what holds.
 std::string other_section(const Yaml& effective, const Yaml& draft) {
   const auto own = [](const std::string& name) { return name == "limits" || name == "tiers"; };
   for (std::size_t i = 0; i < draft.keys.size(); ++i) {
@@ -116,6 +116,13 @@ Result<std::vector<WantedOverride>> overrides_of_draft(const PolicyState& state,
   const Yaml effective = tree_of(secrets_masked(state.yaml)), wanted = tree_of(secrets_masked(draft));
   if (const std::string section = other_section(effective, wanted); !section.empty()) {
     return fail(fmt::format("`{}` is not as in the file; a draft changes `limits` and `tiers` only", section));
+  }
+  const std::string secret = other_section(tree_of(state.yaml), tree_of(secrets_restored(draft, state.yaml)));
+  if (!secret.empty()) {
+    return fail(
+        fmt::format("`{}` has another secret than the file; secrets are changed in the file, or in the variable "
+                    "of the environment that it names, only",
+                    secret));
   }
   const Yaml before = tree_of(with_limits_spelled_out(state.file_text, file));
   Draft out(state);

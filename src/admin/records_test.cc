@@ -119,6 +119,9 @@ TEST_F(AdminRecords, ARunIsATreeOfItsRequestsWithItsEvidence) {
   EXPECT_EQ(body("runs"), R"({"runs":[)" + run + R"(}],"ranked_since":null,"next":null})");
   EXPECT_EQ(body("runs", "flagged=true&state=live&agent=planner&single=false&sort=cost"),
             R"({"runs":[)" + run + R"(}],"ranked_since":null,"next":null})");
+  host.too_much_waits = true;
+  EXPECT_EQ(ask("runs", "sort=cost").status, 503) << "it is made on the thread for long work";
+  EXPECT_EQ(ask("runs").status, 200);
   EXPECT_EQ(body("runs", "state=ended"), R"({"runs":[],"ranked_since":null,"next":null})");
   const std::string tree = body("runs/nightly");
   EXPECT_TRUE(tree.starts_with(run + R"(,"calls":[{"time":)")) << tree;

@@ -17,14 +17,25 @@ DurationNs idle_of(const BehaviorRules& rules) {
   return rules.runs.idle > 0 ? std::min(rules.runs.idle, kDay) : kDay;
 }
 
-// Of keys that are no more the guard cannot be asked: then time tells.
-bool is_live(const AdminContext& call, const ConsumerSnapshot& consumers, const BehaviorRules& rules,
-             const std::string& key, const std::string& run, TimeNs last) {
-  Identity who;
-  if (!key.empty()) who.consumer = consumers.find_name(key);
-  if (!who.consumer) return call.now - last <= idle_of(rules);
-  return call.host.guard().is_live(owner_of(who, call.host.subject_secret()), run, rules, call.now);
-}
+// Which runs go on. Owns what it needs: a ranked page is made on another thread.
+struct Living {
+  explicit Living(const AdminContext& call)
+      : host(call.host), rules(host.rules()), consumers(host.consumers()), now(call.now) {}
+
+  const BehaviorRules& behavior() const { return rules->policy().behavior; }
+  // Of keys that are no more the guard cannot be asked: then time tells.
+  bool operator()(const std::string& key, const std::string& run, TimeNs last) const {
+    Identity who;
+    if (!key.empty()) who.consumer = consumers->find_name(key);
+    if (!who.consumer) return now - last <= idle_of(behavior());
+    return host.guard().is_live(owner_of(who, host.subject_secret()), run, behavior(), now);
+  }
+
+  AdminHost& host;
+  const std::shared_ptr<const Ruleset> rules;
+  const std::shared_ptr<const ConsumerSnapshot> consumers;
+  const TimeNs now;
+};
 
 void add_run(JsonWriter& json, const RunSum& run, bool live) {
   json.key("run").string(run.run).key("key").string(run.key).key("tenant").string(run.tenant);
@@ -37,40 +48,8 @@ void add_run(JsonWriter& json, const RunSum& run, bool live) {
   json.end_array();
 }
 
-Reply list(AdminContext& call) {
-  const AdminQuery& query = call.query;
-  const auto range = query.range(call.now);
-  if (!range) return admin_problem(400, range.error().message);
-  const auto state = query.choice("state", "live|ended|all", "all");
-  const auto flagged = query.choice("flagged", "true|false", "false");
-  const auto single = query.choice("single", "true|false", "true");
-  const auto sort = query.choice("sort", "last|cost", "last");
-  for (const auto* word : {&state, &flagged, &single, &sort}) {
-    if (!*word) return admin_problem(400, word->error().message);
-  }
-  const auto ask = page_of(query);
-  if (!ask) return admin_problem(400, ask.error().message);
-  const std::shared_ptr<const Ruleset> rules = call.host.rules();
-  const std::shared_ptr<const ConsumerSnapshot> consumers = call.host.consumers();
-  const BehaviorRules& behavior = rules->policy().behavior;
-  const auto live = [&](const std::string& key, const std::string& run, TimeNs last) {
-    return is_live(call, *consumers, behavior, key, run, last);
-  };
-  RunFilter filter{.since = range->since,
-                   .until = range->until,
-                   .key = query.text("key"),
-                   .agent = query.text("agent"),
-                   .flagged = *flagged == "true",
-                   .single = *single == "true",
-                   .by_cost = *sort == "cost",
-                   .idle = idle_of(behavior)};
-  if (*state == "live") {
-    filter.wanted = live;
-    filter.since = std::max(filter.since, call.now - filter.idle);
-  } else if (*state == "ended") {
-    filter.wanted = [&](const std::string& key, const std::string& run, TimeNs last) { return !live(key, run, last); };
-  }
-  const auto page = RecordQueries(call.store).runs(filter, *ask);
+Reply page_of_runs(Store& store, const RunFilter& filter, const PageAsk& ask, const Living& live) {
+  const auto page = RecordQueries(store).runs(filter, ask);
   if (!page) return question_refused(page.error());
   std::string body;
   JsonWriter json(body);
@@ -85,6 +64,42 @@ Reply list(AdminContext& call) {
   add_next(json, page->next);
   json.end_object();
   return admin_json(std::move(body));
+}
+
+std::optional<Reply> list(AdminContext& call) {
+  const AdminQuery& query = call.query;
+  const auto range = query.range(call.now);
+  if (!range) return admin_problem(400, range.error().message);
+  const auto state = query.choice("state", "live|ended|all", "all");
+  const auto flagged = query.choice("flagged", "true|false", "false");
+  const auto single = query.choice("single", "true|false", "true");
+  const auto sort = query.choice("sort", "last|cost", "last");
+  for (const auto* word : {&state, &flagged, &single, &sort}) {
+    if (!*word) return admin_problem(400, word->error().message);
+  }
+  const auto ask = page_of(query);
+  if (!ask) return admin_problem(400, ask.error().message);
+  const Living live(call);
+  RunFilter filter{.since = range->since,
+                   .until = range->until,
+                   .key = query.text("key"),
+                   .agent = query.text("agent"),
+                   .flagged = *flagged == "true",
+                   .single = *single == "true",
+                   .by_cost = *sort == "cost",
+                   .idle = idle_of(live.behavior())};
+  if (*state == "live") {
+    filter.wanted = live;
+    filter.since = std::max(filter.since, call.now - filter.idle);
+  } else if (*state == "ended") {
+    filter.wanted = [live](const std::string& key, const std::string& run, TimeNs last) {
+      return !live(key, run, last);
+    };
+  }
+  if (!filter.by_cost) return page_of_runs(call.store, filter, *ask, live);
+  // Reads every row of the range: kill switches do not wait for that.
+  return call.later(
+      [filter, ask = *ask, live](Store& store, TimeNs) { return page_of_runs(store, filter, ask, live); });
 }
 
 void add_node(JsonWriter& json, const char* name, std::uint32_t node) {
@@ -120,8 +135,8 @@ void add_evidence(JsonWriter& json, const std::vector<AuditRow>& rows, const Pol
 Reply show(AdminContext& call) {
   const auto range = call.query.range(call.now, 30 * kDay);
   if (!range) return admin_problem(400, range.error().message);
-  const std::shared_ptr<const Ruleset> rules = call.host.rules();
-  const DurationNs idle = idle_of(rules->policy().behavior);
+  const Living live(call);
+  const DurationNs idle = idle_of(live.behavior());
   RecordQueries records(call.store);
   const auto found = records.run(
       {.since = range->since, .until = range->until, .key = call.query.text("key"), .idle = idle}, call.name());
@@ -134,9 +149,9 @@ Reply show(AdminContext& call) {
   std::string body;
   JsonWriter json(body);
   json.begin_object();
-  add_run(json, run, is_live(call, *call.host.consumers(), rules->policy().behavior, run.key, run.run, run.last));
+  add_run(json, run, live(run.key, run.run, run.last));
   add_calls(json, (*found)->calls);
-  add_evidence(json, evidence->rows, rules->policy());
+  add_evidence(json, evidence->rows, live.rules->policy());
   json.end_object();
   return admin_json(std::move(body));
 }

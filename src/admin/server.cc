@@ -19,8 +19,8 @@ void write_instant(JsonWriter& json, std::string_view name, TimeNs at) {
   at == 0 ? json.null() : json.string(format_rfc3339(at, 3));
 }
 
-void write_problems(JsonWriter& json, const std::vector<HealthProblem>& problems) {
-  json.key("problems").begin_array();
+void write_problems(JsonWriter& json, std::string_view name, const std::vector<HealthProblem>& problems) {
+  json.key(name).begin_array();
   for (const HealthProblem& problem : problems) {
     json.begin_object().key("what").string(problem.what);
     write_instant(json, "since", problem.since);
@@ -82,7 +82,8 @@ Reply health(AdminContext& call) {
   json.key("policy_source").string(addresses.policy_source.empty() ? "built-in" : addresses.policy_source);
   write_instant(json, "started_at", health.started_at);
   json.key("listen").string(addresses.listen).key("admin").string(addresses.admin).key("data").string(addresses.data);
-  write_problems(json, health.problems);
+  write_problems(json, "problems", health.problems);
+  write_problems(json, "notes", health.notes);
   write_parts(json, health, counts.value_or(RecordCounts{}));
   json.end_object();
   return admin_json(std::move(out));

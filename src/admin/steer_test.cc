@@ -105,6 +105,27 @@ TEST_F(Steer, WhatIsShownOfAFileWithSecretsIsADraft) {
   EXPECT_EQ(field(call("PUT", "/policy/draft", draft), "/changed"), "[]");
 }
 
+TEST_F(Steer, ADraftWithAnotherSecretIsRefusedAndSaysWhereSecretsAreChanged) {
+  host.state->file_text.append(
+      "admin: { token: an-admin-token-of-the-file }\n"
+      "alerts:\n  targets: { a: { url: https://hooks.test/x, secret: 0123456789abcdef } }\n");
+  take_up();
+  const auto put = [&](std::string_view from, std::string_view to) {
+    std::string yaml = text(call("GET", "/policy"), "yaml"), draft;
+    if (const std::size_t at = yaml.find(from); at != std::string::npos) yaml.replace(at, from.size(), to);
+    JsonWriter(draft).begin_object().key("yaml").string(yaml).end_object();
+    return call("PUT", "/policy/draft", draft);
+  };
+  EXPECT_EQ(field(put("nothing", ""), "/changed"), "[]");
+  for (const auto& [from, to] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"secret: \"***\"", "secret: fedcba9876543210"}, {"https://hooks.test/***", "https://hooks.test/y"}}) {
+    const Reply refused = put(from, to);
+    EXPECT_EQ(refused.status, 422) << refused.body;
+    EXPECT_NE(field(refused, "/diagnostics/0/message").find("secrets are changed in the file"), std::string::npos)
+        << refused.body;
+  }
+}
+
 TEST_F(Steer, WhatWouldNotBeValidIs422AndChangesNothing) {
   for (const auto& [path, body] : std::vector<std::pair<std::string, std::string>>{
            {"/limits/tokens", R"({"allow":"many"})"},

@@ -19,8 +19,10 @@ class UsageMeasure final : public Measure {
       const std::string words = use.limit + " of " + use.subject;
       const std::string subject = use.id == 0 ? words : fmt::format("{} {:016x}", use.limit, use.id);
       uses_.emplace(subject, &use);
-      reading(subject,
-              {.value = use.ratio * 100, .threshold = static_cast<double>(rule_.above_percent), .words = words});
+      reading(subject, {.value = use.ratio * 100,
+                        .threshold = static_cast<double>(rule_.above_percent),
+                        .words = words,
+                        .use = &use});
     }
   }
   std::string sentence(const std::string& subject, TimeNs) override {

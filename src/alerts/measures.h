@@ -31,7 +31,8 @@ inline constexpr DurationNs kBreakLasts = kMinute;         // and a key's loop, 
 // Threshold 0: nothing to judge.
 struct Reading {
   double value = 0, threshold = 0;
-  std::string_view words = {};  // how the subject is shown, if not as it is told apart
+  std::string_view words = {};           // how the subject is shown, if not as it is told apart
+  const AlertInput::Use* use = nullptr;  // of a limit
 };
 using EachReading = std::function<void(const std::string& subject, const Reading& reading)>;
 

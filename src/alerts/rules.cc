@@ -45,11 +45,15 @@ class Watch {
 
   void step(const AlertInput& input, std::vector<AlertChange>& out) {
     fresh_ = false;
+    judged_.clear();
     measure_->take(input);
     if (rule_.when == AlertRule::When::kSpike) evidence_.take(input);
     measure_->each(input, [&](const std::string& subject, const Reading& reading) {
       if (!unseen_.empty()) recognise(subject, reading);
       judge(subject, reading, input.now, out);
+      if (reading.use != nullptr && subjects_.contains(subject)) {
+        judged_.emplace_back(reading.use->limit, reading.use->id);
+      }
     });
     for (Unseen& each : unseen_) {
       if (each.until <= input.now) end(each.alert, input.now, out);
@@ -72,6 +76,8 @@ class Watch {
     unseen_.clear();
   }
 
+  const AlertRules::Judged& judged() const { return judged_; }
+
   void firing(std::vector<Alert>& out) const {
     for (const auto& [subject, state] : subjects_) {
       if (state.alert.since != 0) out.push_back(state.alert);
@@ -82,7 +88,8 @@ class Watch {
  private:
   struct State {
     TimeNs holds_since = 0, below_since = 0, judged_at = 0;
-    Alert alert;  // since 0: not firing
+    Alert alert;           // since 0: not firing
+    std::string evidence;  // of its cause, as its sentence ends
   };
   struct Unseen {
     TimeNs until = 0;  // when it is over even if nobody speaks of it
@@ -122,9 +129,10 @@ class Watch {
       state.alert.rule = rule_.name;
       state.alert.subject = reading.words.empty() ? subject : reading.words;
       state.alert.since = now;
-      say(state.alert, subject, AlertChange::What::kBegan, reading, now, out);
+      say(state, subject, AlertChange::What::kBegan, reading, now, out);
       return;
     }
+    if (reading.threshold > 0) show(state, subject, reading, now);
     const bool below = reading.threshold <= 0 || reading.value * 100 < reading.threshold * AlertRules::kClearPercent;
     if (below) {
       if (state.below_since == 0) state.below_since = now;
@@ -135,22 +143,28 @@ class Watch {
     }
     state.below_since = 0;
     if (rule_.every > 0 && now - state.alert.told_at >= rule_.every && holds) {
-      say(state.alert, subject, AlertChange::What::kAgain, reading, now, out);
+      say(state, subject, AlertChange::What::kAgain, reading, now, out);
     }
   }
 
-  void say(Alert& alert, const std::string& subject, AlertChange::What what, const Reading& reading, TimeNs now,
+  void say(State& state, const std::string& subject, AlertChange::What what, const Reading& reading, TimeNs now,
            std::vector<AlertChange>& out) {
-    alert.told_at = now;
-    alert.value = shown(rule_, reading.value);
-    alert.threshold = shown(rule_, reading.threshold);
-    alert.sentence = measure_->sentence(subject, now);
+    state.alert.told_at = now;
     if (rule_.when == AlertRule::When::kSpike) {
       Cause cause = evidence_.cause(subject, rule_, now);
-      alert.cause = std::move(cause.word);
-      alert.sentence += " Likely cause: " + alert.cause + "; " + cause.evidence + ".";
+      state.alert.cause = std::move(cause.word);
+      state.evidence = " Likely cause: " + state.alert.cause + "; " + cause.evidence + ".";
     }
-    out.push_back({what, alert});
+    show(state, subject, reading, now);
+    out.push_back({what, state.alert});
+  }
+
+  void show(State& state, const std::string& subject, const Reading& reading, TimeNs now) {
+    // What was found before the start stays as it was said.
+    if (rule_.when == AlertRule::When::kSpike && state.evidence.empty()) return;
+    state.alert.value = shown(rule_, reading.value);
+    state.alert.threshold = shown(rule_, reading.threshold);
+    state.alert.sentence = measure_->sentence(subject, now) + state.evidence;
   }
 
   static void end(Alert& alert, TimeNs now, std::vector<AlertChange>& out) {
@@ -166,6 +180,7 @@ class Watch {
   std::map<std::string, State> subjects_;  // pending and firing
   std::vector<Unseen> unseen_;             // firing before the start, and not spoken of since
   std::vector<std::string> silent_;
+  AlertRules::Judged judged_;  // in this step
 };
 
 }  // namespace
@@ -225,6 +240,12 @@ std::vector<AlertChange> AlertRules::step(const AlertInput& input) {
   }
   impl_->orphans.clear();
   for (auto& watch : impl_->watches) watch->step(input, out);
+  return out;
+}
+
+AlertRules::Judged AlertRules::judged() const {
+  Judged out;
+  for (const auto& watch : impl_->watches) out.insert(out.end(), watch->judged().begin(), watch->judged().end());
   return out;
 }
 

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "alerts/input.h"
@@ -51,7 +52,11 @@ class AlertRules {
 
   std::vector<AlertChange> step(const AlertInput& input);
 
+  // As it is now, though it was said before.
   std::vector<Alert> firing() const;
+  // Limits and subjects that the last step judged and has not done with: not to be told of them would end their alerts.
+  using Judged = std::vector<std::pair<std::string, std::uint64_t>>;
+  Judged judged() const;
 
  private:
   struct Impl;

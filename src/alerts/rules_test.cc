@@ -512,6 +512,37 @@ TEST(AlertRulesTest, UsageSaysWhatIsHeldAndThatAShadowLimitRefusesNothing) {
   EXPECT_EQ(time.said[0].alert.value, 93.3);
 }
 
+TEST(AlertRulesTest, WhatFiresIsShownAsItIsNowAndNobodyIsTold) {
+  Clockwork time({rule_of(When::kSpend)});
+  time.list[0].amount_micros = 100;
+  time.rules.use(time.list, "UTC");
+  time.second(tokens(200));
+  ASSERT_EQ(time.said.size(), 1u);
+  time.second(tokens(970'000));
+  ASSERT_EQ(time.rules.firing().size(), 1u);
+  EXPECT_EQ(time.rules.firing()[0].value, 0.9702);
+  EXPECT_EQ(time.rules.firing()[0].sentence, "All traffic spent $0.97 within 1m; the rule says $0.00.");
+  EXPECT_EQ(time.said.size(), 1u);
+}
+
+TEST(AlertRulesTest, UsesThatAreJudgedAreNamedUntilTheirAlertIsOver) {
+  Clockwork time({rule_of(When::kUsage)});
+  time.list[0].hold = 5 * kSecond;
+  time.rules.use(time.list, "UTC");
+  AlertInput near = usage(0.85), far = usage(0.1);
+  near.uses[0].id = far.uses[0].id = 7;
+  time.second(far);
+  EXPECT_TRUE(time.rules.judged().empty());
+  const AlertRules::Judged expected{{"spend", 7}};
+  time.second(near);
+  EXPECT_EQ(time.rules.judged(), expected) << "it waits for `for`";
+  time.seconds(10, near);
+  time.seconds(9, far);
+  EXPECT_EQ(time.rules.judged(), expected) << "below, and not yet over";
+  time.seconds(5, far);
+  EXPECT_TRUE(time.rules.judged().empty());
+}
+
 TEST(AlertRulesTest, AReloadKeepsWhatStaysAndEndsWhatIsGone) {
   Clockwork time({rule_of(When::kUsage), rule_of(When::kBreakerOpened)});
   AlertInput both = usage(0.9);

@@ -171,12 +171,16 @@ void AlertDesk::second_over(const Second& second) {
   take_settings((second.second + 1) * kSecond);
   if (!ready_ || (!watching_ && firing_.load() == 0)) return;
   const std::vector<AlertChange> changes = rules_.step(input_of(second));
-  firing_ = static_cast<std::int64_t>(rules_.firing().size());
+  observer_->keep_hot(rules_.judged());
+  std::vector<Alert> firing = rules_.firing();
+  firing_ = static_cast<std::int64_t>(firing.size());
   for (const AlertChange& change : changes) tell(change);
-  if (changes.empty()) return;
+  const bool refresh = second.second % kShownEvery == 0;
+  if (changes.empty() && !refresh) return;
   std::size_t dropped = 0;
   {
     const MutexLock lock(mutex_);
+    if (refresh || !firing_now_.empty()) firing_now_ = std::move(firing);
     for (const AlertChange& change : changes) {
       changes_.size() < kMaxUnwritten ? changes_.push_back(change) : void(++dropped);
     }
@@ -252,6 +256,18 @@ void AlertDesk::read_spent(const AlertRule& rule, Settings& settings, TimeNs now
   }
 }
 
+// What a busy store does not take comes again.
+void AlertDesk::write_firing(std::vector<Alert> alerts) {
+  if (alerts.empty()) return;
+  std::map<std::int64_t, std::string> before = std::exchange(shown_, {});
+  for (Alert& alert : alerts) {
+    // Of one from before the start of which nothing was seen the store knows more.
+    if (alert.sentence.empty()) continue;
+    if (before[alert.id] != alert.sentence && !store_.put_alert(alert, alert_members(alert), {})) return;
+    shown_[alert.id] = std::move(alert.sentence);
+  }
+}
+
 // False: the store is busy; nothing is sent that it does not have.
 bool AlertDesk::write_changes(const AlertSettings& settings, TimeNs now) {
   while (!unsaved_.empty()) {
@@ -259,9 +275,11 @@ bool AlertDesk::write_changes(const AlertSettings& settings, TimeNs now) {
     unsaved_.pop_back();
   }
   std::vector<AlertChange> changes;
+  std::vector<Alert> firing;  // none of them is over in `changes`
   {
     const MutexLock lock(mutex_);
     changes = changes_;
+    firing.swap(firing_now_);
   }
   for (const AlertChange& change : changes) {
     std::vector<AlertMessage> messages = messages_of(change, settings, now);
@@ -270,9 +288,11 @@ bool AlertDesk::write_changes(const AlertSettings& settings, TimeNs now) {
       std::string id = message.id;
       waiting_.emplace(std::move(id), std::move(message));
     }
+    shown_.erase(change.alert.id);
     const MutexLock lock(mutex_);
     changes_.erase(changes_.begin());
   }
+  write_firing(std::move(firing));
   return true;
 }
 

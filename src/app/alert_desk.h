@@ -33,7 +33,8 @@ class AlertDesk {
  public:
   static constexpr std::size_t kMaxUnwritten = 1'000;
   static constexpr std::size_t kMaxWaiting = 10'000;
-  static constexpr DurationNs kKept = 90 * kDay;  // alerts that are over
+  static constexpr std::int64_t kShownEvery = 10;  // seconds after which the store says what is so now
+  static constexpr DurationNs kKept = 90 * kDay;   // alerts that are over
 
   // All of it outlives the desk and is thread-safe.
   struct Parts {
@@ -75,6 +76,7 @@ class AlertDesk {
   void tell(const AlertChange& change);
   // the desk's own thread
   bool tick();
+  void write_firing(std::vector<Alert> alerts);
   void prepare_settings(TimeNs now);
   void read_spent(const AlertRule& rule, Settings& settings, TimeNs now);
   bool write_changes(const AlertSettings& settings, TimeNs now);
@@ -100,11 +102,13 @@ class AlertDesk {
   std::optional<Settings> fresh_ WEIR_GUARDED_BY(mutex_);   // not yet taken by the observer's thread
   AlertSettings settings_ WEIR_GUARDED_BY(mutex_);
   std::vector<AlertChange> changes_ WEIR_GUARDED_BY(mutex_);
+  std::vector<Alert> firing_now_ WEIR_GUARDED_BY(mutex_);  // not yet in the store; none that is over
   std::vector<AlertSender::Done> results_ WEIR_GUARDED_BY(mutex_);
 
   // the desk's own thread
   Store store_;
   std::map<std::string, AlertMessage> waiting_;  // by id; the store has them all
+  std::map<std::int64_t, std::string> shown_;    // sentences of firing alerts, as they were written last
   std::vector<AlertMessage> unsaved_;            // outcomes that the store could not take yet
   std::vector<AlertRule> prepared_;              // rules that were told what was spent
   std::uint64_t random_ = 0;

@@ -89,5 +89,66 @@ TEST(AlertDesk, APolicyMayBeReloadedWhileTheDeskStartsAndStops) {
   reloading.join();
 }
 
+TEST(AlertDesk, WhoeverIsPushedOutByOthersStillFiresAndWhatIsShownIsSoNow) {
+  stage::World world(stage::policy_with("  - { name: requests, per: caller, meter: requests, allow: 10/day }",
+                                        "  - { name: requests,") +
+                     "alerts: { rules: [{ name: near, when: usage, above: 80% }] }\n");
+  int used = 8;
+  Observer observer({.peek = [&](auto, auto demands, TimeNs) -> Result<Decision> {
+                       Decision decision;
+                       decision.count = static_cast<std::uint8_t>(demands.size());
+                       for (auto& verdict : decision.verdicts) verdict.used = used;
+                       return decision;
+                     },
+                     .rules = [&] { return world.services.rules; }});
+  TempDir dir;
+  const Clock clock;
+  ProviderHealth providers;
+  auto desk = AlertDesk::open({.clock = clock, .data = dir.path(), .providers = providers, .metrics = world.metrics});
+  ASSERT_TRUE(desk) << desk.error().message;
+  EventFeed& feed = observer.open_feed();
+  (*desk)->use(world.services.rules->policy());
+  (*desk)->start();
+  (*desk)->stop();
+  (*desk)->watch(observer);
+  observer.step(world.services.now);
+  const auto decide = [&](char group, std::uint64_t callers, std::uint16_t permille) {
+    for (std::uint64_t i = 0; i < callers; ++i) {
+      feed.publish([&](DecisionEvent& event) {
+        event = {};
+        event.rules = world.services.rules;
+        event.caller = group + std::to_string(i);
+        event.subjects = {{.key = {static_cast<std::uint64_t>(group) << 32, i}}};
+        event.demands = {{.cost = 1}};
+        event.pressures[0] = {.limit = 0, .permille = permille, .allowed = 10};
+        event.pressure_count = 1;
+      });
+    }
+  };
+  const auto pass = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      world.pass(kSecond);
+      observer.step(world.services.now);
+    }
+  };
+  decide('a', 50, 800);
+  pass(2);
+  EXPECT_EQ((*desk)->firing(), 50);
+  used = 9;
+  decide('b', 20, 900);
+  pass(30);
+  EXPECT_EQ((*desk)->firing(), 70);
+  (*desk)->start();
+  (*desk)->stop();
+  Store store = Store::open(dir.path(), {.read_only = true}).value();
+  const std::vector<StoredAlert> found = store.alerts(AlertsOf::kAll, 100).value();
+  ASSERT_EQ(found.size(), 70u);
+  for (const StoredAlert& each : found) {
+    EXPECT_TRUE(each.alert.firing());
+    EXPECT_EQ(each.alert.value, 90) << each.members;
+    EXPECT_NE(each.members.find("is used to 90%"), std::string::npos) << each.members;
+  }
+}
+
 }  // namespace
 }  // namespace weir

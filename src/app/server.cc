@@ -336,7 +336,6 @@ bool Server::tick() {
     poll_directory();
     poll_config();
     watch_agents();
-    warn_of_unpriced();
     limiter_->expire(now, kMaxExpired, [this](Hash128 id) { decisions_.expired(id); });
     limiter_->sweep(now, kMaxSwept);
     auth_failures_->sweep(now, kMaxSwept);

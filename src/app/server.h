@@ -9,7 +9,6 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "app/alert_desk.h"
 #include "app/policy_file.h"
 #include "app/policy_source.h"
+#include "app/unpriced_models.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "counters/local.h"
@@ -92,8 +92,6 @@ class Server {
   bool book_rows(TimeNs now);
   void note_faults();
   void watch_agents();
-  std::vector<std::string> unpriced_models() const;  // that were called
-  void warn_of_unpriced();
   void suspend_accounts();
   void poll_directory();
   Result<std::shared_ptr<const KillSwitches>> load_kills();
@@ -144,7 +142,7 @@ class Server {
   std::unique_ptr<Guard> guard_;
   RunBudgets budgets_;
   std::vector<Guard::Escalation> suspensions_;  // not yet in the store
-  std::set<std::string> warned_of_;             // models without a price
+  UnpricedModels unpriced_;
   AuditSum audit_sum_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminDesk> admin_;

@@ -48,6 +48,7 @@ ServerHealth Server::health() {
                             .remedy = "Look at the provider's status page and at its key; it is asked again by itself "
                                       "every 30 seconds."});
   }
+  unpriced_.add_notes(*current_policy(), out.notes);
   return out;
 }
 
@@ -78,36 +79,11 @@ Result<void> Server::open_alerts() {
   alerts_ = std::move(*alerts);
   alerts_->use(*policy_);
   alerts_->watch(admin_->observer());
+  admin_->observer().add_event_listener([this](Observer::Events events) { unpriced_.take(events, clock_->now()); });
   return {};
 }
 
-std::vector<std::string> Server::unpriced_models() const {
-  const std::shared_ptr<const Policy> policy = current_policy();
-  std::vector<std::string> out;
-  for (const ProviderHealth::ModelState& each : learned_.providers.states(clock_->now(), kMaxProvidersShown)) {
-    const Provider* provider = policy->find_provider(each.provider);
-    if (provider != nullptr && !policy->has_price(each.model, *provider)) out.push_back(each.model);
-  }
-  return out;
-}
-
-void Server::warn_of_unpriced() {
-  for (const std::string& model : unpriced_models()) {
-    if (warned_of_.size() >= kMaxProvidersShown || !warned_of_.insert(model).second) continue;
-    log_event(LogLevel::kWarn, clock_->now(), "no price is known, it costs as much as the dearest model",
-              {{"model", model}, {"do", "give it or its provider a `price`; 0 is one"}});
-  }
-}
-
 void Server::add_problems(ServerHealth& health) const {
-  for (const std::string& model : unpriced_models()) {
-    health.problems.push_back({.what = "price of " + model,
-                               .since = 0,
-                               .detail = "No price is known for " + model +
-                                         ", so it costs as much as the dearest model there is: budgets in dollars "
-                                         "empty too early.",
-                               .remedy = "Give it, or its provider, a `price` in weir.yaml; 0 is one."});
-  }
   const auto add = [&](const char* what, const Fault& fault, std::string_view means, std::string remedy) {
     if (fault.reason.empty()) return;
     health.problems.push_back({.what = what,

@@ -48,6 +48,9 @@ MergedPolicy merge_overrides(std::string_view text, const std::string& file, con
 // listener is left out: a file that says `***` would let everybody in.
 std::string secrets_masked(std::string_view yaml);
 
+// A draft with what secrets_masked() took from `known` put back.
+std::string secrets_restored(std::string_view draft, std::string_view known);
+
 // An error for each value of a draft that names a variable of the environment where `known` does not: words and
 // diagnostics of a draft would tell its sender what the variable holds.
 std::vector<Diagnostic> new_references(std::string_view draft, std::string_view known);

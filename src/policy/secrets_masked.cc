@@ -144,6 +144,21 @@ void restore_secrets(Yaml& root, std::string_view known) {
   });
 }
 
+std::string secrets_restored(std::string_view draft, std::string_view known) {
+  Reporter none("policy");
+  std::optional<Yaml> root = parse_yaml(draft, none);
+  const std::optional<Yaml> before = parse_yaml(known, none);
+  if (!root || !before) return std::string(draft);
+  restore_secrets(*root, known);
+  const Yaml* had = before->find("admin");
+  const Yaml* token = had != nullptr ? had->find("token") : nullptr;
+  Yaml* admin = find_member(*root, "admin");
+  if (token != nullptr && admin != nullptr && admin->is_map() && admin->find("token") == nullptr) {
+    set_member(*admin, "token", *token);
+  }
+  return write_yaml(*root).text;
+}
+
 void report_masks(const Yaml& root, Reporter& reporter) {
   each_section(root,
                [&](const std::string&, std::size_t i, bool in_alerts) { report(root.items[i], in_alerts, reporter); });

@@ -174,8 +174,9 @@ test('a model whose price nobody knows is warned of, in the log and in health', 
   const other = await startWeir({ ...mockConfig(provider), models: { 'mock-*': { provider: 'openai' } } });
   try {
     assert.equal(await call(other, await other.createKey('dear')), 200);
-    const problem = await eventually(async () => (await admin('GET', '/health', undefined, {}, other)).json.problems[0], 'health says so');
-    assert.match(`${problem.what}: ${problem.detail} ${problem.do}`, /price of mock-out=1: No price is known.*give it.*`price`/is);
+    const note = await eventually(async () => (await admin('GET', '/health', undefined, {}, other)).json.notes[0], 'health says so');
+    assert.equal((await admin('GET', '/health', undefined, {}, other)).json.status, 'ok', 'nothing is broken');
+    assert.match(`${note.what}: ${note.detail} ${note.do}`, /price of mock-out=1: No price is known.*give it.*`price`/is);
     await eventually(() => /no price is known.*mock-out=1/.test(other.output), 'the log says so');
   } finally {
     await other.stop();

@@ -43,6 +43,7 @@ export interface Health {
   admin: string;
   data: string;
   problems: { what: string; since: string | null; detail: string; do: string }[];
+  notes: Health['problems'];
   counters: { subjects: number; bytes: number; open_reservations: number };
   journal: { healthy: boolean; bytes_written: number };
   ledger: { healthy: boolean; rows: number; audit_rows: number };

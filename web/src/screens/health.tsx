@@ -34,7 +34,8 @@ export default function HealthScreen(_: ScreenProps) {
       {!health ? <Pending of={load} lines={8} /> : (
         <>
           <Verdict of={health} gone={gone} />
-          {health.problems.length > 0 && <Problems of={health.problems} />}
+          {health.problems.length > 0 && <Problems title="What is wrong, and what to do" tone="danger" of={health.problems} />}
+          {health.notes.length > 0 && <Problems title="Good to know" tone="neutral" of={health.notes} />}
           {health.overrides.skipped.length > 0 && (
             <Notice tone="warn">
               <p>Left out, because the file has no place for {health.overrides.skipped.length === 1 ? 'it' : 'them'} any more. <a href={link('policy')}>See the policy</a></p>
@@ -78,13 +79,13 @@ function Verdict({ of: health, gone }: { of: Health; gone: boolean }) {
   );
 }
 
-function Problems({ of: problems }: { of: Health['problems'] }) {
+function Problems({ title, tone, of: problems }: { title: string; tone: Tone; of: Health['problems'] }) {
   return (
-    <Panel title="What is wrong, and what to do" flush>
+    <Panel title={title} flush>
       <ul class="problems">
         {problems.map((problem, i) => (
           <li key={`${problem.what}${i}`}>
-            <p class="problem-head"><Badge tone="danger">{problem.what}</Badge>{problem.since && <span class="muted small" title={problem.since}>for {duration((Date.now() - Date.parse(problem.since)) / 1000)}</span>}</p>
+            <p class="problem-head"><Badge tone={tone}>{problem.what}</Badge>{problem.since && <span class="muted small" title={problem.since}>for {duration((Date.now() - Date.parse(problem.since)) / 1000)}</span>}</p>
             <p>{problem.detail}</p>
             {problem.do && <p class="problem-do"><b>To do:</b> {problem.do}</p>}
           </li>
