@@ -1,6 +1,7 @@
 #include "pricing/price_book.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/check.h"
 #include "base/strings.h"
@@ -76,6 +77,15 @@ std::int64_t cost_usd_micros(const Price& price, const Usage& usage, ServiceTier
 }
 
 PriceBook::PriceBook(std::vector<PriceRow> rows) : rows_(std::move(rows)) {
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    if (is_glob(rows_[row].pattern)) {
+      globs_.push_back(row);
+    } else {
+      names_.emplace(rows_[row].pattern, row);
+    }
+  }
+  std::ranges::stable_sort(globs_, std::ranges::greater(),
+                           [this](std::size_t row) { return literal_characters(rows_[row].pattern); });
   Price& most = dearest_;
   most.flex_percent = most.priority_percent = most.batch_percent = 0;
   for (const PriceRow& row : rows_) {
@@ -105,20 +115,11 @@ const PriceBook& PriceBook::built_in() {
 }
 
 const PriceRow* PriceBook::find(std::string_view model) const {
-  const PriceRow* best = nullptr;
-  std::size_t best_literals = 0;
-  for (const PriceRow& row : rows_) {
-    if (!is_glob(row.pattern)) {
-      if (row.pattern == model) return &row;
-      continue;
-    }
-    const std::size_t literals = literal_characters(row.pattern);
-    if ((best == nullptr || literals > best_literals) && glob_match(row.pattern, model)) {
-      best = &row;
-      best_literals = literals;
-    }
+  if (const auto named = names_.find(model); named != names_.end()) return &rows_[named->second];
+  for (const std::size_t row : globs_) {
+    if (glob_match(rows_[row].pattern, model)) return &rows_[row];
   }
-  return best;
+  return nullptr;
 }
 
 }  // namespace weir

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +58,8 @@ class PriceBook {
 
  private:
   std::vector<PriceRow> rows_;
+  std::map<std::string, std::size_t, std::less<>> names_;  // of rows without a star
+  std::vector<std::size_t> globs_;                         // the others, those with the most literal characters first
   Price dearest_;
 };
 

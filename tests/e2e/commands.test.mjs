@@ -104,7 +104,7 @@ test('tokens create makes no store that nobody named, and says in which one the 
   try {
     const refused = await runWeir(['tokens', 'create', '--name', 'ops'], { cwd: empty });
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /^weir: no store at \.\/weir-data; -c weir\.yaml or --data DIR says where it is/);
+    assert.match(refused.stderr, /^weir: no store at \/.*\/weir-data \(a relative `data` begins in the current folder\); -c weir\.yaml or --data DIR says where it is/);
     assert.deepEqual(await readdir(empty), []);
     const listed = await runWeir(['alerts', 'list'], { cwd: empty });
     assert.deepEqual([listed.code, listed.stderr], [2, refused.stderr]);
