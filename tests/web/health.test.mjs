@@ -15,7 +15,9 @@ for (const look of kLooks) {
     const { page } = view;
     await view.open('health');
     await page.getByText('Requests are decided, but one thing is wrong. 1 alert is firing.').waitFor();
-    await page.getByText('To do:').waitFor();
+    await page.getByText('To do:').first().waitFor();
+    await page.getByText('Good to know').waitFor();
+    await page.getByText('No price is known for house-model.').waitFor();
     await page.getByText('breaker open', { exact: true }).waitFor();
     await page.getByText('The file has no tier "trial" any more.').waitFor();
     await page.getByText('61% of it is the same call').waitFor();

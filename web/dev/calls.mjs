@@ -123,6 +123,7 @@ export const calls = [
   }) })],
   ['GET', '/health', () => ({
     status: 'degraded', version: '0.1.0', config_version: version, policy_source: '/etc/weir/weir.yaml', started_at: iso(Date.now() - 3.2 * kDay), listen: 'http://127.0.0.1:8080', admin: 'http://127.0.0.1:8081', data: '/var/lib/weir',
+    notes: [{ what: 'price of house-model', since: null, detail: 'No price is known for house-model.', do: 'Give it a `price` in weir.yaml.' }],
     problems: [{ what: 'provider', since: iso(Date.now() - 240_000), detail: 'claude answers 529 to most requests; its breaker is open and traffic goes to openai.', do: 'Nothing, unless it lasts: see the provider\'s status page.' }],
     counters: { subjects: 104_233, bytes: 61_000_000, open_reservations: 37 }, journal: { healthy: true, bytes_written: 912_000_000 }, ledger: { healthy: true, rows: 4_810_233, audit_rows: 91_200 }, workers: 2, open_connections: 311, requests_in_flight: 37,
     providers: models.map((model) => ({ provider: providerOf[model], model, state: model.startsWith('claude') ? 'open' : 'closed', until: model.startsWith('claude') ? iso(Date.now() + 24_000) : null })),
