@@ -73,9 +73,8 @@ inline std::optional<std::string> percent_decoded(std::string_view text) {
 template <class Number, class... How>
 std::optional<Number> number_in(std::string_view text, How... how) {
   Number value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, how...);
-  if (error != std::errc() || stop != end) return std::nullopt;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value, how...);
+  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
   return value;
 }
 

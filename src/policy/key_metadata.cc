@@ -54,9 +54,9 @@ std::vector<const TierAllowance*> allowances_of(const LimitRule& rule, const Pol
 
 // As an amount of this window is written.
 std::string written(const WindowRule& window, AmountUnit unit) {
-  const std::string amount = !window.amount_metadata.empty() ? "100"
-                             : unit == AmountUnit::kUsd      ? format_usd(window.amount)
-                                                             : std::to_string(window.amount);
+  std::string amount = !window.amount_metadata.empty() ? "100"
+                       : unit == AmountUnit::kUsd      ? format_usd(window.amount)
+                                                       : std::to_string(window.amount);
   if (window.kind == WindowKind::kConcurrency) return amount;
   if (window.kind == WindowKind::kBucket) return window.label + " burst " + amount;
   return amount + "/" + window.label;
