@@ -96,8 +96,8 @@ std::size_t Engine::write_stripe(const Stripe& from, std::string& out, std::set<
       offset += static_cast<std::uint32_t>(cell_bytes(cell));
       if (cell.shape() == Shape::kGauge) continue;
       const Def& def = *defs.get(cell.counter());
-      // Cells of former windows become one when their subject is next seen. Read back under those windows the longer one
-      // would be cut to the shorter; calendars and buckets have no contents that another shape could hold.
+      // Cells of former windows become one when their subject is next seen. Read back under those windows the longer
+      // one would be cut to the shorter; calendars and buckets have no contents that another shape could hold.
       const CounterId as = def.kind == WindowKind::kSliding ? defs.current(def.id)->id : def.id;
       put_cell(out, as, def, cell, record.last_t);
       used.insert(as);
