@@ -165,7 +165,7 @@ test('a second replay, one that fails, and one that is gone are told in words', 
   const { page } = view;
   await view.open('policy?tab=what-if');
   const text = await draft(page).inputValue();
-  dashboard.state.whatIf.set('theirs', { at: Date.now() });
+  dashboard.state.whatIf.set('theirs', { at: Date.now() + 60_000 });   // not over before the click, however late it comes
   await page.getByRole('button', { name: 'Replay it' }).click();
   await page.getByRole('alert').getByText('Another replay is running').waitFor();
   dashboard.state.whatIf.clear();
