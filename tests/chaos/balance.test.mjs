@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProductionBook } from '../mock/book.mjs';
 import { startProvider } from '../mock/provider.mjs';
+import { eventually } from '../support/weir.mjs';
 import { checkRows } from './balance.mjs';
 
 const answered = { open: false, model: 'mock-out=5', status: 200, input: 0, sent: 5, whole: { input: 4, output: 5 }, said: { input: 4, output: 5 } };
@@ -71,6 +72,18 @@ test('the provider writes down what it produced, how far it came, and what it sa
     assert.deepEqual(of('mark-c')[0].said, { input: 3, output: 9 });
     assert.deepEqual(of('mark-d').map(({ whole, said }) => [whole, said]), [[{ input: 3, output: 5 }, undefined]]);
     assert.deepEqual(of('mark-e'), [{ status: 500, sent: 0, whole: undefined, said: undefined }]);
+    // Cut after the usage was told and before the answer had its end.
+    const left = new AbortController();
+    const told = await fetch(`${provider.url}/v1/chat/completions`, { method: 'POST', signal: left.signal, body: JSON.stringify({
+      model: 'mock-out=2+slow=400', stream: true, stream_options: { include_usage: true }, messages: [{ role: 'user', content: 'one two mark-f' }] }) });
+    let text = '';
+    for await (const bytes of told.body) {
+      text += Buffer.from(bytes).toString();
+      if (text.includes('"usage":{')) break;
+    }
+    left.abort();
+    await eventually(() => !provider.book.of('mark-f')[0].open, 'the provider saw that it was left');
+    assert.deepEqual(of('mark-f'), [{ status: 200, sent: 2, whole: undefined, said: { input: 3, output: 2 } }]);
     assert.equal(provider.requests.length, 0, 'bodies are forgotten');
   } finally {
     await provider.close();

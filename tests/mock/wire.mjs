@@ -148,10 +148,11 @@ function scripted(behaviour, events, errorEvent) {
   return list;
 }
 
-async function writeEvents({ seen, response, behaviour }, parts, list) {
+async function writeEvents({ seen, response, behaviour }, parts, list, tokens) {
   const stopAt = behaviour.cut || behaviour.stallmid ? list.length >> 1 : list.length;
   let left = behaviour.cutat ?? Infinity;
   let until = behaviour.at ?? 0;
+  const told = list.findLastIndex((event) => event.usage);
   for (let i = 0; i < stopAt && left > 0; i += 1) {
     if (response.destroyed) return;
     const bytes = parts[i].subarray(0, left);
@@ -169,6 +170,8 @@ async function writeEvents({ seen, response, behaviour }, parts, list) {
     }
     until -= bytes.length;
     if (left > 0) seen.output += list[i].tokens ?? 0;
+    // Told once it is written, whatever comes of the rest.
+    if (left > 0 && i === told) seen.said = saidUsage(behaviour, tokens, seen.output + (tokens.hidden ?? 0));
     if (behaviour.slow) await new Promise((resolve) => { setTimeout(resolve, behaviour.slow); });
   }
 }
@@ -186,7 +189,7 @@ export async function sendStream(call, events, framing, tokens, errorEvent) {
     return finish(call);
   }
   const size = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
-  await writeEvents(call, parts, list);
+  await writeEvents(call, parts, list, tokens);
   if (behaviour.stallmid) return undefined;
   if (behaviour.cut || behaviour.cutat < size) {
     response.socket?.end();         // after what was written; the last chunk never comes
