@@ -69,7 +69,10 @@ function burst(key) {
     const socket = net.connect(Number(port), hostname);
     const write = (many) => { if (!ended) socket.write(Array.from({ length: many }, request).join('')); };
     socket.on('connect', () => write(8)).on('error', () => undefined);
-    socket.on('data', (data) => { const answers = data.toString('latin1').split('HTTP/1.1 ').length - 1; if (answers > 0) write(answers); });
+    socket.on('data', (data) => {
+      const answers = data.toString('latin1').split('HTTP/1.1 ').length - 1;
+      if (answers > 0) setTimeout(write, 4, answers);   // about 12,000 a second: some of the processor is the page's
+    });
     return socket;
   });
   return () => {
