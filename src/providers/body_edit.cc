@@ -1,11 +1,12 @@
 #include "providers/body_edit.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <tuple>
+
+#include "base/characters.h"
 
 namespace weir {
 namespace {
@@ -72,11 +73,9 @@ class JsonScanner {
 
 // Four hexadecimal digits, taken from `raw`.
 std::optional<std::uint32_t> hex_of(std::string_view& raw) {
-  std::uint32_t code = 0;
-  const std::string_view digits = raw.substr(0, 4);
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
-  if (digits.size() < 4 || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  raw.remove_prefix(4);
+  if (raw.size() < 4) return std::nullopt;
+  const auto code = number_in<std::uint32_t>(raw.substr(0, 4), 16);
+  if (code) raw.remove_prefix(4);
   return code;
 }
 
